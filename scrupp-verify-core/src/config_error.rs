@@ -1,0 +1,32 @@
+use core::fmt;
+
+/// A setting that cannot be what the operator means, found while configuring and never later.
+///
+/// What a sender does wrong is a [`Rejection`](crate::Rejection).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The secret has no bytes.
+    EmptySecret,
+    /// The secret starts or ends with ASCII white space.
+    SpaceAroundSecret,
+    /// There is no secret to verify with.
+    NoSecret,
+    /// There are more secrets than [`Keyring::MAX_SECRETS`](crate::Keyring::MAX_SECRETS).
+    TooManySecrets,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EmptySecret => "the secret is empty",
+            Self::SpaceAroundSecret => {
+                "the secret starts or ends with white space (a line feed from a file?)"
+            }
+            Self::NoSecret => "there is no secret",
+            Self::TooManySecrets => "there are more than 4 secrets",
+        })
+    }
+}
+
+impl core::error::Error for ConfigError {}

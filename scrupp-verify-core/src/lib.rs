@@ -1,0 +1,96 @@
+//! Verification of the webhook deliveries that [Scrupp](https://scrupp.com) signs.
+//!
+//! This crate decides whether a delivery is genuine, whole and fresh. It does no I/O, has no
+//! clock, allocates nothing and needs no `std`, so that it fits into any server. For axum, warp,
+//! hyper and everything else that speaks tower there is `scrupp-verify-tower`, for actix-web
+//! `scrupp-verify-actix`; they only move bytes in and out of this crate.
+//!
+//! # Scheme
+//!
+//! ```text
+//! X-Scrupp-Timestamp: 1735471800
+//! X-Scrupp-Signature: sha256=<64 hex digits>
+//!
+//! signed content = timestamp header bytes + "." + raw body bytes
+//! signature      = HMAC-SHA256(secret, signed content)
+//! ```
+//!
+//! # A delivery's way
+//!
+//! ```
+//! use scrupp_verify_core::{Secret, Signer, UnixTime, Verifier};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let secret = Secret::new("topsecret")?;
+//! let now = UnixTime::from_secs(1_735_471_800);
+//! let head = Signer::new(&secret).sign(now, b"hello world"); // what Scrupp does
+//!
+//! let verifier = Verifier::new(secret);
+//! // All at once,
+//! let verified = verifier.verify(&head, b"hello world", now)?;
+//! // or as it comes: not one byte of the body is needed to refuse a bad head.
+//! let mut delivery = verifier.begin(&head, now)?;
+//! delivery.update(b"hello ")?;
+//! delivery.update(b"world")?;
+//! assert_eq!(delivery.finish()?, verified);
+//!
+//! assert!(verifier.verify(&head, b"hello w0rld", now).is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Rules
+//!
+//! 1. Each of the two headers comes exactly once. Twice is refused, even if identical.
+//! 2. The timestamp is `[1-9][0-9]*` and fits in 64 bits. Its bytes enter the MAC as they came.
+//! 3. It is at most 300 s old and 60 s ahead ([`Tolerance`]), compared without overflow.
+//! 4. The signature is `sha256=` and 64 hex digits, compared in constant time at full length.
+//! 5. All secrets of the [`Keyring`] are tried, without stopping at a match.
+//! 6. What the head can decide is decided before the body is read.
+//! 7. The body's bytes are counted as they come; a declared length only refuses early.
+//! 8. A stranger learns nothing but the status: the reason stays in the [`Rejection`].
+//!
+//! # Features
+//!
+//! - `std`: the system clock ([`UnixTime::now`]) and conversions from `std::time`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod account;
+mod config_error;
+mod delivery;
+mod head;
+mod keyring;
+mod mac;
+mod policy;
+mod rejection;
+mod secret;
+mod signer;
+mod time;
+mod verified;
+mod verifier;
+
+pub use account::{Account, AccountId};
+pub use config_error::ConfigError;
+pub use delivery::Delivery;
+pub use head::RequestHead;
+pub use keyring::Keyring;
+pub use policy::{Candidate, Policy};
+pub use rejection::{Rejection, RejectionKind};
+pub use secret::Secret;
+pub use signer::{SignedHeaders, Signer};
+pub use time::{Clock, Tolerance, UnixTime};
+pub use verified::Verified;
+pub use verifier::Verifier;
+
+/// The header that carries the signature, in lower case.
+pub const SIGNATURE_HEADER: &str = "x-scrupp-signature";
+
+/// The header that carries the time of signing, in lower case.
+pub const TIMESTAMP_HEADER: &str = "x-scrupp-timestamp";

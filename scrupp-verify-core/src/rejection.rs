@@ -1,0 +1,245 @@
+use core::fmt;
+
+/// Why a delivery is refused: for the operator, never for the sender.
+///
+/// Small and free to copy around. What the sender gets to see is [`status`](Self::status),
+/// [`headers`](Self::headers) and [`problem`](Self::problem), which are the same for every
+/// rejection of one status.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::{RejectionKind, Secret, UnixTime, Verifier};
+///
+/// let verifier = Verifier::new(Secret::new("topsecret").unwrap());
+/// let unsigned: [(&str, &str); 0] = [];
+/// let rejection = verifier.verify(&unsigned, b"{}", UnixTime::from_secs(0)).unwrap_err();
+///
+/// assert_eq!(rejection.kind(), RejectionKind::MissingSignature);
+/// assert_eq!(rejection.status(), 401);
+/// assert_eq!(rejection.to_string(), "the signature header is missing");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    kind: RejectionKind,
+    age_secs: Option<i64>,
+}
+
+/// What was wrong, as far as the receiver's own logs may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RejectionKind {
+    /// No `X-Scrupp-Signature`.
+    MissingSignature,
+    /// More than one `X-Scrupp-Signature`, be they the same.
+    RepeatedSignature,
+    /// Not `sha256=` and 64 hex digits.
+    MalformedSignature,
+    /// No `X-Scrupp-Timestamp`.
+    MissingTimestamp,
+    /// More than one `X-Scrupp-Timestamp`, be they the same.
+    RepeatedTimestamp,
+    /// Not a decimal number of seconds that starts with 1 to 9 and fits in 64 bits.
+    MalformedTimestamp,
+    /// In the future, and 13 digits long: the sender counts milliseconds, it seems.
+    TimestampInMilliseconds,
+    /// Older than the tolerance: a replay, a late retry, or a clock that is ahead.
+    TooOld,
+    /// Further in the future than the tolerance: a clock that is behind, here or there.
+    InFuture,
+    /// Signed with none of the secrets, or changed on the way.
+    SignatureMismatch,
+    /// The secret lookup knows no such account.
+    UnknownAccount,
+    /// The body is over the limit, by its declared length or by what came.
+    BodyTooLarge,
+    /// The body was not complete in time.
+    BodyTimeout,
+    /// The body broke off, or its framing is not valid.
+    BodyBroken,
+    /// The receiver does not know the time.
+    ClockUnavailable,
+    /// The secret lookup failed.
+    SecretsUnavailable,
+}
+
+impl Rejection {
+    /// A rejection for a reason that only an adapter can know, such as a body that broke off.
+    #[must_use]
+    pub const fn new(kind: RejectionKind) -> Self {
+        Self {
+            kind,
+            age_secs: None,
+        }
+    }
+
+    pub(crate) const fn aged(kind: RejectionKind, age_secs: i64) -> Self {
+        Self {
+            kind,
+            age_secs: Some(age_secs),
+        }
+    }
+
+    /// The reason. For logs and metrics; telling it to the sender helps an attacker.
+    #[must_use]
+    pub const fn kind(&self) -> RejectionKind {
+        self.kind
+    }
+
+    /// How many seconds old the timestamp was, where that was the reason; negative in the future.
+    #[must_use]
+    pub const fn age_secs(&self) -> Option<i64> {
+        self.age_secs
+    }
+
+    /// The HTTP status to answer with: 401, 413, 408, 400 or 503.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.answer().status
+    }
+
+    /// The headers to answer with, beside `Content-Length`; names in lower case.
+    ///
+    /// `WWW-Authenticate` with a 401 (RFC 9110, section 15.5.2), `Retry-After` with a 503, and
+    /// the content type of [`problem`](Self::problem).
+    #[must_use]
+    pub const fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        self.answer().headers
+    }
+
+    /// The body to answer with: `application/problem+json` (RFC 9457), constant per status.
+    #[must_use]
+    pub const fn problem(&self) -> &'static str {
+        self.answer().problem
+    }
+
+    const fn answer(&self) -> &'static Answer {
+        use RejectionKind as Kind;
+        match self.kind {
+            Kind::MissingSignature
+            | Kind::RepeatedSignature
+            | Kind::MalformedSignature
+            | Kind::MissingTimestamp
+            | Kind::RepeatedTimestamp
+            | Kind::MalformedTimestamp
+            | Kind::TimestampInMilliseconds
+            | Kind::TooOld
+            | Kind::InFuture
+            | Kind::SignatureMismatch
+            | Kind::UnknownAccount => &UNAUTHORIZED,
+            Kind::BodyTooLarge => &CONTENT_TOO_LARGE,
+            Kind::BodyTimeout => &REQUEST_TIMEOUT,
+            Kind::BodyBroken => &BAD_REQUEST,
+            Kind::ClockUnavailable | Kind::SecretsUnavailable => &SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl RejectionKind {
+    /// A short name in snake case, stable, for logs and metric labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.texts().0
+    }
+
+    const fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::MissingSignature => ("missing_signature", "the signature header is missing"),
+            Self::RepeatedSignature => (
+                "repeated_signature",
+                "the signature header came more than once",
+            ),
+            Self::MalformedSignature => (
+                "malformed_signature",
+                "the signature is not sha256= and 64 hex digits",
+            ),
+            Self::MissingTimestamp => ("missing_timestamp", "the timestamp header is missing"),
+            Self::RepeatedTimestamp => (
+                "repeated_timestamp",
+                "the timestamp header came more than once",
+            ),
+            Self::MalformedTimestamp => (
+                "malformed_timestamp",
+                "the timestamp is not a decimal number of seconds",
+            ),
+            Self::TimestampInMilliseconds => (
+                "timestamp_in_milliseconds",
+                "the timestamp seems to count milliseconds instead of seconds",
+            ),
+            Self::TooOld => ("too_old", "the timestamp is too old"),
+            Self::InFuture => ("in_future", "the timestamp is in the future"),
+            Self::SignatureMismatch => (
+                "signature_mismatch",
+                "the signature matches none of the secrets",
+            ),
+            Self::UnknownAccount => ("unknown_account", "there is no such account"),
+            Self::BodyTooLarge => ("body_too_large", "the body is over the limit"),
+            Self::BodyTimeout => ("body_timeout", "the body was not complete in time"),
+            Self::BodyBroken => ("body_broken", "the body broke off"),
+            Self::ClockUnavailable => ("clock_unavailable", "the clock gives no time"),
+            Self::SecretsUnavailable => ("secrets_unavailable", "the secret lookup failed"),
+        }
+    }
+}
+
+impl From<RejectionKind> for Rejection {
+    fn from(kind: RejectionKind) -> Self {
+        Self::new(kind)
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl fmt::Display for RejectionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.texts().1)
+    }
+}
+
+impl core::error::Error for Rejection {}
+
+/// What a sender gets to see: one constant for each status, so that it says no more than that.
+struct Answer {
+    status: u16,
+    headers: &'static [(&'static str, &'static str)],
+    problem: &'static str,
+}
+
+const PROBLEM_JSON: (&str, &str) = ("content-type", "application/problem+json");
+
+static UNAUTHORIZED: Answer = Answer {
+    status: 401,
+    headers: &[
+        PROBLEM_JSON,
+        ("www-authenticate", "ScruppSignature realm=\"webhook\""),
+    ],
+    problem: r#"{"title":"Unauthorized","status":401}"#,
+};
+
+static CONTENT_TOO_LARGE: Answer = Answer {
+    status: 413,
+    headers: &[PROBLEM_JSON],
+    problem: r#"{"title":"Content Too Large","status":413}"#,
+};
+
+static REQUEST_TIMEOUT: Answer = Answer {
+    status: 408,
+    headers: &[PROBLEM_JSON],
+    problem: r#"{"title":"Request Timeout","status":408}"#,
+};
+
+static BAD_REQUEST: Answer = Answer {
+    status: 400,
+    headers: &[PROBLEM_JSON],
+    problem: r#"{"title":"Bad Request","status":400}"#,
+};
+
+static SERVICE_UNAVAILABLE: Answer = Answer {
+    status: 503,
+    headers: &[PROBLEM_JSON, ("retry-after", "5")],
+    problem: r#"{"title":"Service Unavailable","status":503}"#,
+};

@@ -1,0 +1,70 @@
+use core::fmt;
+
+use zeroize::Zeroize;
+
+use crate::{ConfigError, mac::MacKey};
+
+/// The string that Scrupp signs with: the first API key on the account's settings page.
+///
+/// Holds the key as it enters the MAC, prepared once, and not the string.
+///
+/// # Security
+///
+/// - The secret is an API key too: whoever reads it can forge deliveries and call the API.
+/// - It appears in no `Debug`, error or log, and is wiped when the value is dropped. The string
+///   that was passed in, and its copy in the environment of the process, are the caller's.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::{ConfigError, Secret};
+///
+/// assert!(Secret::new("sk_live_51H").is_ok());
+/// assert_eq!(Secret::new("").unwrap_err(), ConfigError::EmptySecret);
+/// assert_eq!(
+///     Secret::new("sk_live_51H\n").unwrap_err(),
+///     ConfigError::SpaceAroundSecret,
+/// );
+/// ```
+#[derive(Clone)]
+pub struct Secret {
+    key: MacKey,
+}
+
+impl Secret {
+    /// Prepares a secret, taken byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConfigError::EmptySecret`]: anyone can sign with an empty secret.
+    /// - [`ConfigError::SpaceAroundSecret`]: it starts or ends with ASCII white space, as the
+    ///   content of a file does that ends in a line feed. No delivery would ever match it.
+    pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let secret = secret.as_ref();
+        if secret.is_empty() {
+            return Err(ConfigError::EmptySecret);
+        }
+        if secret.trim_ascii().len() != secret.len() {
+            return Err(ConfigError::SpaceAroundSecret);
+        }
+        Ok(Self {
+            key: MacKey::new(secret),
+        })
+    }
+
+    pub(crate) fn key(&self) -> &MacKey {
+        &self.key
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.key.zeroize();
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}

@@ -1,0 +1,152 @@
+use core::{fmt, fmt::Write};
+
+use crate::{
+    Keyring, RequestHead, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER, UnixTime,
+    mac::{Mac, Tail},
+};
+
+/// Signs deliveries as Scrupp does: for senders, and for tests of receivers.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::{Secret, Signer, UnixTime, Verifier};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let secret = Secret::new("topsecret")?;
+/// let now = UnixTime::from_secs(1_735_471_800);
+/// let headers = Signer::new(&secret).sign(now, b"{}");
+///
+/// assert_eq!(headers.timestamp(), "1735471800");
+/// assert!(headers.signature().starts_with("sha256="));
+/// assert!(Verifier::new(secret).verify(&headers, b"{}", now).is_ok());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Signer {
+    keyring: Keyring,
+}
+
+impl Signer {
+    /// A signer that keeps a copy of the prepared secret.
+    #[must_use]
+    pub fn new(secret: &Secret) -> Self {
+        Self {
+            keyring: secret.clone().into(),
+        }
+    }
+
+    /// The two headers for a body that is sent at `now`.
+    #[must_use]
+    pub fn sign(&self, now: UnixTime, body: &[u8]) -> SignedHeaders {
+        let timestamp = Text::display(now);
+        let mut mac = Mac::new(self.keyring.clone(), Tail::EMPTY);
+        mac.update(timestamp.as_str().as_bytes());
+        mac.update(b".");
+        mac.update(body);
+        SignedHeaders {
+            signature: Text::display(Signature(mac.sign())),
+            timestamp,
+            time: now,
+        }
+    }
+}
+
+/// The two headers of a signed delivery.
+///
+/// Is a [`RequestHead`], so that it can be verified as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedHeaders {
+    signature: Text<{ "sha256=".len() + 64 }>,
+    timestamp: Text<20>,
+    time: UnixTime,
+}
+
+impl SignedHeaders {
+    /// The value of `X-Scrupp-Signature`.
+    #[must_use]
+    pub fn signature(&self) -> &str {
+        self.signature.as_str()
+    }
+
+    /// The value of `X-Scrupp-Timestamp`.
+    #[must_use]
+    pub fn timestamp(&self) -> &str {
+        self.timestamp.as_str()
+    }
+
+    /// The time that the timestamp says.
+    #[must_use]
+    pub const fn time(&self) -> UnixTime {
+        self.time
+    }
+
+    /// Both headers as (name, value), names in lower case.
+    #[must_use]
+    pub fn pairs(&self) -> [(&'static str, &str); 2] {
+        [
+            (SIGNATURE_HEADER, self.signature()),
+            (TIMESTAMP_HEADER, self.timestamp()),
+        ]
+    }
+}
+
+impl RequestHead for SignedHeaders {
+    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        self.pairs()
+            .into_iter()
+            .filter(move |(candidate, _)| *candidate == name)
+            .map(|(_, value)| value.as_bytes())
+    }
+}
+
+struct Signature([u8; 32]);
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sha256=")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A short ASCII text, kept where it stands.
+#[derive(Clone, PartialEq, Eq)]
+struct Text<const CAPACITY: usize> {
+    bytes: [u8; CAPACITY],
+    len: usize,
+}
+
+impl<const CAPACITY: usize> Text<CAPACITY> {
+    /// What `value` displays, as far as there is room.
+    fn display(value: impl fmt::Display) -> Self {
+        let mut text = Self {
+            bytes: [0; CAPACITY],
+            len: 0,
+        };
+        let fits = write!(text, "{value}").is_ok();
+        debug_assert!(fits, "the capacity is that of the longest value");
+        text
+    }
+
+    fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..self.len).unwrap_or_default();
+        core::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl<const CAPACITY: usize> Write for Text<CAPACITY> {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        let end = self.len.saturating_add(part.len());
+        let room = self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?;
+        room.copy_from_slice(part.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+impl<const CAPACITY: usize> fmt::Debug for Text<CAPACITY> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}

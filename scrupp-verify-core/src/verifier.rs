@@ -1,0 +1,86 @@
+use crate::{Delivery, Keyring, Policy, Rejection, RequestHead, Tolerance, UnixTime, Verified};
+
+/// Verifies deliveries: a keyring and a policy.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::{RejectionKind, Secret, UnixTime, Verifier};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = Verifier::new(Secret::new("topsecret")?);
+/// let head = [
+///     ("X-Scrupp-Timestamp", "1735471800"),
+///     (
+///         "X-Scrupp-Signature",
+///         "sha256=b928f18f6ff69d1e2625f45e018cf4a890e64726c1bf849d9ea07484f3faf777",
+///     ),
+/// ];
+/// let body = br#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
+/// let now = UnixTime::from_secs(1_735_471_805);
+///
+/// assert!(verifier.verify(&head, body, now).is_ok());
+///
+/// let tampered = br#"{"event":"task.completed","process_id":6667,"status":"completed"}"#;
+/// let rejection = verifier.verify(&head, tampered, now).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::SignatureMismatch);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    keyring: Keyring,
+    policy: Policy,
+}
+
+impl Verifier {
+    /// A verifier with the default policy: 300 s into the past, 60 s into the future, 256 KiB.
+    #[must_use]
+    pub fn new(keyring: impl Into<Keyring>) -> Self {
+        Self {
+            keyring: keyring.into(),
+            policy: Policy::default(),
+        }
+    }
+
+    /// Swaps the tolerance, by default 300 s into the past and 60 s into the future.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.policy = self.policy.tolerance(tolerance);
+        self
+    }
+
+    /// Sets the length in bytes up to which a body is accepted, by default 262,144 (256 KiB).
+    #[must_use]
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.policy = self.policy.body_limit(bytes);
+        self
+    }
+
+    /// Verifies a delivery that is there as a whole.
+    ///
+    /// # Errors
+    ///
+    /// What [`begin`](Self::begin), [`Delivery::update`] and [`Delivery::finish`] refuse.
+    pub fn verify<H>(&self, head: &H, body: &[u8], now: UnixTime) -> Result<Verified, Rejection>
+    where
+        H: RequestHead + ?Sized,
+    {
+        let mut delivery = self.begin(head, now)?;
+        delivery.update(body)?;
+        delivery.finish()
+    }
+
+    /// Decides all that the head can decide, before any of the body is read.
+    ///
+    /// # Errors
+    ///
+    /// What [`Policy::admit`] refuses.
+    pub fn begin<H>(&self, head: &H, now: UnixTime) -> Result<Delivery, Rejection>
+    where
+        H: RequestHead + ?Sized,
+    {
+        let candidate = self.policy.admit(head, now)?;
+        Ok(candidate.begin(self.keyring.clone()))
+    }
+}
