@@ -52,15 +52,23 @@
 //!
 //! # Features
 //!
-//! - `std`: the system clock ([`UnixTime::now`]) and conversions from `std::time`.
+//! - `std`: the system clock (`UnixTime::now`) and conversions from `std::time`.
+//! - `adapter`: what the adapters share, for those who write one.
+//! - `tracing`: the adapters' events.
 
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+#[cfg(feature = "adapter")]
+extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
+
+#[cfg(feature = "adapter")]
+pub mod adapter;
 
 mod account;
 mod config_error;

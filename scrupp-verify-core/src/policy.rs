@@ -55,6 +55,12 @@ impl Policy {
         self
     }
 
+    /// The length in bytes up to which a body is accepted.
+    #[must_use]
+    pub const fn max_body_bytes(&self) -> usize {
+        self.body_limit
+    }
+
     /// Decides all that can be decided without a secret and without the body: the two headers,
     /// the window, the declared length; in this order.
     ///

@@ -1,0 +1,48 @@
+/// The setters that every `ScruppVerify` has, for a type with a field `gate: Gate<_>`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! adapter_setters {
+    () => {
+        /// Swaps the window that timestamps are accepted in, by default 300 s into the past and
+        /// 60 s into the future.
+        ///
+        /// # Security
+        ///
+        /// Without duplicate handling, a recorded delivery can be replayed for as long as the
+        /// past tolerance.
+        #[must_use]
+        pub fn tolerance(mut self, tolerance: $crate::Tolerance) -> Self {
+            self.gate.policy = self.gate.policy.tolerance(tolerance);
+            self
+        }
+
+        /// Sets the length in bytes up to which a body is accepted, by default 262,144 (256 KiB):
+        /// a documented event has about 200 bytes, and the rest is room for `meta`.
+        ///
+        /// Over it the answer is 413, on the declared length before the body is read, else as
+        /// soon as the bytes that came are over.
+        #[must_use]
+        pub fn body_limit(mut self, bytes: usize) -> Self {
+            self.gate.policy = self.gate.policy.body_limit(bytes);
+            self
+        }
+
+        /// Sets how long a body may take until it is complete, by default 10 s: the whole of it,
+        /// not each piece, so that a sender cannot hold a connection by trickling.
+        ///
+        /// After it the answer is 408.
+        #[must_use]
+        pub fn body_timeout(mut self, timeout: ::core::time::Duration) -> Self {
+            self.gate.body_timeout = timeout;
+            self
+        }
+
+        /// Swaps the system clock for another. Where it returns `None`, nothing is accepted and
+        /// the answer is 503.
+        #[must_use]
+        pub fn clock(mut self, clock: impl $crate::Clock + Send + Sync + 'static) -> Self {
+            self.gate.clock = ::std::sync::Arc::new(clock);
+            self
+        }
+    };
+}

@@ -1,0 +1,63 @@
+//! A [tower](https://docs.rs/tower) layer that lets through only what
+//! [Scrupp](https://scrupp.com) signed: for axum, warp, hyper, tonic, Lambda, and whatever else is
+//! a [`tower::Service`](tower_service::Service) of HTTP requests.
+//!
+//! ```no_run
+//! use axum::{Router, body::Bytes, routing::post};
+//! use scrupp_verify_tower::{Secret, ScruppVerify};
+//!
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let secret = Secret::new(std::env::var("SCRUPP_WEBHOOK_SECRET")?)?;
+//! let app = Router::new()
+//!     .route("/webhooks/scrupp", post(|body: Bytes| async move { /* only what Scrupp sent */ }))
+//!     .layer(ScruppVerify::new(secret));
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//! axum::serve(listener, app).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What is checked, and how, is decided in [`scrupp_verify_core`]; this crate moves the bytes.
+//!
+//! # What becomes of a request
+//!
+//! | outcome | answer |
+//! |---|---|
+//! | verified | the service is called, with [`Verified`] in the request's extensions |
+//! | header missing, repeated or malformed; too old; in the future; no secret matches; no such account | 401 |
+//! | body over the limit, declared or streamed | 413 |
+//! | body not complete in time | 408 |
+//! | body broken off | 400 |
+//! | clock or secret lookup out of order | 503 |
+//!
+//! The [`Rejection`] is in the extensions of the response, and in `tracing`; the sender sees the
+//! status only.
+//!
+//! # Features
+//!
+//! - `tracing` (default): an event for each delivery, with the target `scrupp_verify`: the kind of
+//!   a rejection, the age in seconds, the index of the secret; no byte of a header or a body.
+//! - `axum`: extractors.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod future;
+mod head;
+mod layer;
+mod pump;
+mod request_body;
+mod response_body;
+mod service;
+
+pub use future::ResponseFuture;
+pub use layer::ScruppVerify;
+pub use request_body::VerifiedBody;
+pub use response_body::ResponseBody;
+pub use service::ScruppVerifyService;
+
+#[doc(no_inline)]
+pub use scrupp_verify_core::{
+    Account, AccountId, Clock, ConfigError, Keyring, Rejection, RejectionKind, Secret,
+    SignedHeaders, Signer, Tolerance, UnixTime, Verified,
+};

@@ -1,0 +1,95 @@
+use core::{
+    fmt, mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::pump::Pump;
+
+pin_project! {
+    /// The body of a response: the one that the service inside made, or that of a refusal.
+    ///
+    /// A refusal whose request was not read to its end reads the rest before it ends itself: its
+    /// client gets the head at once, and then sends what is on its way without being reset.
+    pub struct ResponseBody<R, B> {
+        #[pin]
+        kind: Kind<R, B>,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    enum Kind<R, B> {
+        Handled { #[pin] body: R },
+        Refused { problem: Bytes, #[pin] rest: Option<Pump<B>> },
+    }
+}
+
+impl<R, B> ResponseBody<R, B> {
+    pub(crate) fn handled(body: R) -> Self {
+        Self {
+            kind: Kind::Handled { body },
+        }
+    }
+
+    pub(crate) fn refused(problem: Bytes, rest: Option<Pump<B>>) -> Self {
+        Self {
+            kind: Kind::Refused { problem, rest },
+        }
+    }
+}
+
+impl<R, B> Body for ResponseBody<R, B>
+where
+    R: Body<Data = Bytes>,
+    B: Body,
+{
+    type Data = Bytes;
+    type Error = R::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
+        match self.project().kind.project() {
+            KindProjection::Handled { body } => body.poll_frame(cx),
+            KindProjection::Refused { problem, mut rest } => {
+                if let Some(pump) = rest.as_mut().as_pin_mut() {
+                    // It can only end in the rejection that this body belongs to.
+                    let _ = ready!(pump.poll(cx));
+                    rest.set(None);
+                }
+                let problem = mem::take(problem);
+                Poll::Ready((!problem.is_empty()).then(|| Ok(Frame::data(problem))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Handled { body } => body.is_end_stream(),
+            Kind::Refused { problem, rest } => problem.is_empty() && rest.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Handled { body } => body.size_hint(),
+            // A length of 0 would end the response before the rest of the request is read.
+            Kind::Refused { problem, rest } if problem.is_empty() && rest.is_some() => {
+                SizeHint::default()
+            }
+            Kind::Refused { problem, .. } => SizeHint::with_exact(problem.len() as u64),
+        }
+    }
+}
+
+impl<R, B> fmt::Debug for ResponseBody<R, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").finish_non_exhaustive()
+    }
+}
