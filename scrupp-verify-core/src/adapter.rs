@@ -1,16 +1,18 @@
 //! What every adapter for a server framework is built on, so that none of them decides anything.
 //!
-//! An adapter shows the [`Gate`] the head, pushes the body into the [`Intake`] it gets, and runs
-//! the handler if that ends with a [`Verified`](crate::Verified). The setters that all adapters
-//! have are written once, in [`setters!`].
+//! An adapter shows its [`Gate`] a request's head and body, gets a [`Reception`], and polls it:
+//! what comes out is a verified delivery for the handler, or a refusal to answer. The setters that
+//! all adapters have are written once, in [`setters!`].
 
 mod body_buffer;
 mod gate;
 mod intake;
 mod log;
+mod pump;
+mod reception;
 mod setters;
 
 pub use crate::adapter_setters as setters;
-pub use gate::{Gate, Opening};
-pub use intake::Intake;
-pub use log::log_rejected;
+pub use gate::Gate;
+pub use pump::{BodyStream, Broken};
+pub use reception::{Admitted, Reception, Refused, Rest};

@@ -6,13 +6,16 @@ use core::{
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response, header::EXPECT, request};
+use http::{Request, Response, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use scrupp_verify_core::{Rejection, adapter::Opening};
+use scrupp_verify_core::adapter::Reception;
 use tower_service::Service;
 
-use crate::{ResponseBody, ScruppVerify, VerifiedBody, head::Head, pump::Pump};
+use crate::{
+    ResponseBody, ScruppVerify, VerifiedBody,
+    request::{Frames, Head},
+};
 
 pin_project! {
     /// The future of a [`ScruppVerifyService`](crate::ScruppVerifyService).
@@ -26,19 +29,16 @@ pin_project! {
         S: Service<Request<VerifiedBody>>,
     {
         settings: Arc<ScruppVerify>,
-        handler: Option<(S, request::Parts)>,
         #[pin]
-        state: State<S::Future, B>,
+        state: State<S, B, S::Future>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F, B> {
-        Opening { opening: Opening, body: Option<B> },
-        Reading { #[pin] pump: Pump<B> },
+    enum State<S, B, F> {
+        Receiving { #[pin] reception: Reception<Frames<B>>, handler: Option<(S, request::Parts)> },
         Handling { #[pin] response: F },
-        Refused { rejection: Rejection, unread: Option<B> },
     }
 }
 
@@ -48,21 +48,14 @@ where
     B: Body,
 {
     pub(crate) fn new(service: S, settings: Arc<ScruppVerify>, request: Request<B>) -> Self {
-        let (parts, body) = request.into_parts();
-        let state = match settings.gate.open(&Head(&parts.headers), &parts) {
-            Ok(opening) => State::Opening {
-                opening,
-                body: Some(body),
-            },
-            Err(rejection) => State::Refused {
-                rejection,
-                unread: Some(body),
-            },
-        };
+        let (head, body) = request.into_parts();
+        let reception = settings
+            .gate
+            .receive(&Head(&head.headers), &head, Frames { body });
+        let handler = Some((service, head));
         Self {
             settings,
-            handler: Some((service, parts)),
-            state,
+            state: State::Receiving { reception, handler },
         }
     }
 }
@@ -78,54 +71,26 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let next = match this.state.as_mut().project() {
-                StateProjection::Opening { opening, body } => {
-                    match (ready!(Pin::new(opening).poll(cx)), body.take()) {
-                        (Ok(intake), Some(body)) => State::Reading {
-                            pump: Pump::new(body, Ok(intake), &this.settings.gate),
-                        },
-                        (Err(rejection), unread) => State::Refused { rejection, unread },
-                        (Ok(_), None) => return Poll::Pending,
-                    }
+            match this.state.as_mut().project() {
+                StateProjection::Receiving { reception, handler } => {
+                    let admitted = match ready!(reception.poll(cx)) {
+                        Ok(admitted) => admitted,
+                        Err(refused) => return Poll::Ready(Ok(this.settings.refuse(refused))),
+                    };
+                    let Some((mut service, mut head)) = handler.take() else {
+                        return Poll::Pending;
+                    };
+                    head.extensions.insert(admitted.verified);
+                    let body = VerifiedBody::new(admitted.body);
+                    let response = service.call(Request::from_parts(head, body));
+                    this.state.set(State::Handling { response });
                 }
-                StateProjection::Reading { pump } => match ready!(pump.poll(cx)) {
-                    Ok((verified, body)) => {
-                        let Some((mut service, mut head)) = this.handler.take() else {
-                            return Poll::Pending;
-                        };
-                        head.extensions.insert(verified);
-                        let request = Request::from_parts(head, VerifiedBody::new(body));
-                        State::Handling {
-                            response: service.call(request),
-                        }
-                    }
-                    Err(rejection) => State::Refused {
-                        rejection,
-                        unread: None,
-                    },
-                },
                 StateProjection::Handling { response } => {
                     return response
                         .poll(cx)
                         .map_ok(|response| response.map(ResponseBody::handled));
                 }
-                StateProjection::Refused { rejection, unread } => {
-                    let rejection = *rejection;
-                    let head = this.handler.take().map(|(_, head)| head);
-                    let rest = unread.take().filter(|body| {
-                        // A client that waits to be asked for its body is not asked any more.
-                        let waits = head.is_none_or(|head| head.headers.contains_key(EXPECT));
-                        !waits && !body.is_end_stream()
-                    });
-                    let rest =
-                        rest.map(|body| Pump::new(body, Err(rejection), &this.settings.gate));
-                    let response = this.settings.refuse(rejection);
-                    return Poll::Ready(Ok(
-                        response.map(|problem| ResponseBody::refused(problem, rest))
-                    ));
-                }
-            };
-            this.state.set(next);
+            }
         }
     }
 }

@@ -5,11 +5,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, request};
 use scrupp_verify_core::{
     Account, Keyring, Rejection,
-    adapter::{self, Gate},
+    adapter::{self, Gate, Refused},
 };
 use tower_layer::Layer;
 
-use crate::ScruppVerifyService;
+use crate::{ResponseBody, ScruppVerifyService, request::Frames};
 
 /// A layer that runs the service inside only on deliveries that Scrupp signed.
 ///
@@ -163,15 +163,17 @@ impl ScruppVerify {
         self
     }
 
-    /// The response to a rejection, with the rejection in its extensions.
-    pub(crate) fn refuse(&self, rejection: Rejection) -> Response<Bytes> {
-        adapter::log_rejected(&rejection);
+    /// The response to a refused delivery, with the rejection in its extensions.
+    pub(crate) fn refuse<R, B>(&self, refused: Refused<Frames<B>>) -> Response<ResponseBody<R, B>> {
+        let Refused {
+            rejection, rest, ..
+        } = refused;
         let mut response = match &self.on_rejection {
             Some(on_rejection) => on_rejection(&rejection),
             None => problem(&rejection),
         };
         response.extensions_mut().insert(rejection);
-        response
+        response.map(|body| ResponseBody::refused(body, rest))
     }
 }
 

@@ -43,18 +43,17 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod future;
-mod head;
 mod layer;
-mod pump;
-mod request_body;
+mod request;
 mod response_body;
 mod service;
+mod verified_body;
 
 pub use future::ResponseFuture;
 pub use layer::ScruppVerify;
-pub use request_body::VerifiedBody;
 pub use response_body::ResponseBody;
 pub use service::ScruppVerifyService;
+pub use verified_body::VerifiedBody;
 
 #[doc(no_inline)]
 pub use scrupp_verify_core::{

@@ -7,8 +7,9 @@ use core::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use scrupp_verify_core::adapter::Rest;
 
-use crate::pump::Pump;
+use crate::request::Frames;
 
 pin_project! {
     /// The body of a response: the one that the service inside made, or that of a refusal.
@@ -25,7 +26,7 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<R, B> {
         Handled { #[pin] body: R },
-        Refused { problem: Bytes, #[pin] rest: Option<Pump<B>> },
+        Refused { problem: Bytes, #[pin] rest: Option<Rest<Frames<B>>> },
     }
 }
 
@@ -36,7 +37,7 @@ impl<R, B> ResponseBody<R, B> {
         }
     }
 
-    pub(crate) fn refused(problem: Bytes, rest: Option<Pump<B>>) -> Self {
+    pub(crate) fn refused(problem: Bytes, rest: Option<Rest<Frames<B>>>) -> Self {
         Self {
             kind: Kind::Refused { problem, rest },
         }
@@ -58,9 +59,8 @@ where
         match self.project().kind.project() {
             KindProjection::Handled { body } => body.poll_frame(cx),
             KindProjection::Refused { problem, mut rest } => {
-                if let Some(pump) = rest.as_mut().as_pin_mut() {
-                    // It can only end in the rejection that this body belongs to.
-                    let _ = ready!(pump.poll(cx));
+                if let Some(unread) = rest.as_mut().as_pin_mut() {
+                    ready!(unread.poll(cx));
                     rest.set(None);
                 }
                 let problem = mem::take(problem);

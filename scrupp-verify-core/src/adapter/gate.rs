@@ -1,13 +1,14 @@
 use alloc::{boxed::Box, sync::Arc};
 use core::{
     fmt::{self, Display},
-    mem,
-    pin::Pin,
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use super::{Intake, log::log_lookup_failed};
+use super::{
+    BodyStream, Reception,
+    log::log_lookup_failed,
+    reception::{LookupFuture, Terms},
+};
 use crate::{
     Account, Candidate, Clock, Keyring, Policy, Rejection, RejectionKind, RequestHead, UnixTime,
 };
@@ -30,8 +31,6 @@ enum Secrets<R> {
     Fixed(Keyring),
     LookedUp(Arc<dyn Fn(&R) -> LookupFuture + Send + Sync>),
 }
-
-type LookupFuture = Pin<Box<dyn Future<Output = Result<Option<Account>, RejectionKind>> + Send>>;
 
 impl<R> Gate<R> {
     /// Verifies with these secrets.
@@ -68,21 +67,38 @@ impl<R> Gate<R> {
         }
     }
 
-    /// Decides all that the head can decide; only then a secret is looked up, if it has to be.
-    ///
-    /// # Errors
-    ///
-    /// What [`Policy::admit`] refuses, and [`RejectionKind::ClockUnavailable`].
-    pub fn open<H>(&self, head: &H, request: &R) -> Result<Opening, Rejection>
+    /// Receives a delivery: decides all that the head can decide at once, and the rest as the
+    /// future is polled. Not a byte of the body is read before the head is found to be good.
+    pub fn receive<H, B>(&self, head: &H, request: &R, body: B) -> Reception<B>
+    where
+        H: RequestHead + ?Sized,
+        B: BodyStream,
+    {
+        let terms = Terms {
+            timeout: self.body_timeout,
+            drainable_bytes: self.policy.max_body_bytes(),
+        };
+        match (self.admit(head), &self.secrets) {
+            (Ok(candidate), Secrets::Fixed(keyring)) => {
+                Reception::read(terms, candidate.begin(keyring.clone()), body)
+            }
+            (Ok(candidate), Secrets::LookedUp(lookup)) => {
+                Reception::look_up(terms, candidate, lookup(request), body)
+            }
+            (Err(rejection), _) => {
+                // A client that waits to be asked for its body is not asked any more.
+                let waits = head.values("expect").next().is_some();
+                Reception::refuse(terms, rejection, (!waits).then_some(body))
+            }
+        }
+    }
+
+    fn admit<H>(&self, head: &H) -> Result<Candidate, Rejection>
     where
         H: RequestHead + ?Sized,
     {
         let now = self.clock.now().ok_or(RejectionKind::ClockUnavailable)?;
-        let candidate = self.policy.admit(head, now)?;
-        Ok(Opening(match &self.secrets {
-            Secrets::Fixed(keyring) => Stage::Ready(Intake::new(candidate.begin(keyring.clone()))),
-            Secrets::LookedUp(lookup) => Stage::Lookup(lookup(request), candidate),
-        }))
+        self.policy.admit(head, now)
     }
 }
 
@@ -106,43 +122,5 @@ impl<R> fmt::Debug for Gate<R> {
             .field("policy", &self.policy)
             .field("body_timeout", &self.body_timeout)
             .finish_non_exhaustive()
-    }
-}
-
-/// A head that was let in, and a future of the [`Intake`] for its body.
-///
-/// Waits only where secrets are looked up. Polled after completion, it stays pending.
-#[must_use = "futures do nothing unless polled"]
-pub struct Opening(Stage);
-
-#[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
-enum Stage {
-    Ready(Intake),
-    Lookup(LookupFuture, Candidate),
-    Done,
-}
-
-impl Future for Opening {
-    type Output = Result<Intake, Rejection>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let account = match &mut self.0 {
-            Stage::Lookup(lookup, _) => ready!(lookup.as_mut().poll(cx))?,
-            Stage::Ready(_) | Stage::Done => None,
-        };
-        match mem::replace(&mut self.0, Stage::Done) {
-            Stage::Ready(intake) => Poll::Ready(Ok(intake)),
-            Stage::Lookup(_, candidate) => Poll::Ready(Ok(Intake::new(match account {
-                Some(account) => candidate.begin_for(account),
-                None => candidate.begin_unknown(),
-            }))),
-            Stage::Done => Poll::Pending,
-        }
-    }
-}
-
-impl fmt::Debug for Opening {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opening").finish_non_exhaustive()
     }
 }

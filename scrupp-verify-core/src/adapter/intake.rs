@@ -5,8 +5,7 @@ use crate::{Delivery, Rejection, Verified};
 
 /// A delivery whose body is on its way, and what has come of it.
 #[derive(Debug)]
-#[must_use = "a body is verified only by `finish`"]
-pub struct Intake {
+pub(super) struct Intake {
     delivery: Delivery,
     body: BodyBuffer,
 }
@@ -20,11 +19,8 @@ impl Intake {
     }
 
     /// Takes in the next piece of the body, which may be in several pieces itself.
-    ///
-    /// # Errors
-    ///
-    /// What [`Delivery::update`] refuses; the piece that goes over the limit is not kept.
-    pub fn push(&mut self, mut piece: impl Buf) -> Result<(), Rejection> {
+    /// The piece that goes over the limit is not kept.
+    pub(super) fn push(&mut self, mut piece: impl Buf) -> Result<(), Rejection> {
         while piece.has_remaining() {
             let contiguous = piece.copy_to_bytes(piece.chunk().len());
             self.delivery.update(&contiguous)?;
@@ -35,11 +31,7 @@ impl Intake {
 
     /// Gives the verdict, once the stream has said that the body is complete, and the body that
     /// was verified: not a copy, if it came in one piece.
-    ///
-    /// # Errors
-    ///
-    /// What [`Delivery::finish`] refuses.
-    pub fn finish(self) -> Result<(Verified, Bytes), Rejection> {
+    pub(super) fn finish(self) -> Result<(Verified, Bytes), Rejection> {
         let verified = self.delivery.finish()?;
         log_verified(&verified);
         Ok((verified, self.body.into_bytes()))

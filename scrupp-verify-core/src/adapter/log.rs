@@ -19,7 +19,7 @@ pub(super) fn log_verified(verified: &Verified) {
 
 /// A delivery was refused: at level `info` for what strangers do, `error` for what is out of
 /// order here.
-pub fn log_rejected(rejection: &Rejection) {
+pub(super) fn log_rejected(rejection: &Rejection) {
     #[cfg(feature = "tracing")]
     if rejection.status() == 503 {
         tracing::error!(target: "scrupp_verify", kind = rejection.kind().as_str(), "{rejection}");

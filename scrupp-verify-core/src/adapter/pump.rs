@@ -1,0 +1,114 @@
+use core::{
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+
+use super::{intake::Intake, reception::Terms};
+use crate::{Rejection, RejectionKind, Verified};
+
+/// A request's body, as a framework delivers it.
+pub trait BodyStream {
+    /// A piece of the body, on its own or in several parts.
+    type Data: Buf;
+
+    /// The next piece, `None` after the last, or [`Broken`] where the body broke off.
+    ///
+    /// Trailers are not part of the body: they end it.
+    fn poll_piece(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Self::Data, Broken>>>;
+
+    /// Whether it is known without polling that nothing comes any more.
+    fn is_end(&self) -> bool;
+}
+
+/// A body that broke off, or was framed wrongly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "adapters make it, and it says all there is"
+)]
+pub struct Broken;
+
+/// After how many pieces the other tasks of the runtime get a turn.
+const PIECES_PER_POLL: usize = 32;
+
+pin_project! {
+    /// Moves a body to where it is verified or, once the delivery is refused, away.
+    ///
+    /// The rest of a refused body is read on, for as many bytes as the limit allows a good one: a
+    /// connection that is closed with bytes unread is reset, and its client might never get to
+    /// see the response.
+    pub(super) struct Pump<B> {
+        terms: Terms,
+        intake: Result<Intake, Rejection>,
+        #[pin]
+        body: B,
+        #[pin]
+        deadline: Option<Sleep>,
+    }
+}
+
+impl<B: BodyStream> Pump<B> {
+    /// Reads `body` for the intake, or for nothing where the delivery is refused already.
+    pub(super) fn new(terms: Terms, intake: Result<Intake, Rejection>, body: B) -> Self {
+        Self {
+            terms,
+            intake,
+            body,
+            deadline: None,
+        }
+    }
+}
+
+impl<B: BodyStream> Future for Pump<B> {
+    type Output = Result<(Verified, Bytes), Rejection>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let mut pieces = 0..PIECES_PER_POLL;
+        let cut_off = loop {
+            match this.body.as_mut().poll_piece(cx) {
+                Poll::Ready(None) => break None,
+                Poll::Ready(Some(Err(Broken))) => break Some(RejectionKind::BodyBroken),
+                Poll::Ready(Some(Ok(piece))) => {
+                    match this.intake {
+                        Ok(intake) => {
+                            if let Err(rejection) = intake.push(piece) {
+                                *this.intake = Err(rejection);
+                            }
+                        }
+                        Err(_) => match this.terms.drainable_bytes.checked_sub(piece.remaining()) {
+                            Some(left) => this.terms.drainable_bytes = left,
+                            None => break Some(RejectionKind::BodyTooLarge),
+                        },
+                    }
+                    if pieces.next().is_some() {
+                        continue;
+                    }
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending => {}
+            }
+            if this.deadline.is_none() {
+                this.deadline.set(Some(sleep(this.terms.timeout)));
+            }
+            if let Some(deadline) = this.deadline.as_mut().as_pin_mut() {
+                ready!(deadline.poll(cx));
+            }
+            break Some(RejectionKind::BodyTimeout);
+        };
+        let completed = Err(RejectionKind::BodyBroken.into());
+        let intake = mem::replace(this.intake, completed)?;
+        Poll::Ready(match cut_off {
+            None => intake.finish(),
+            Some(reason) => Err(reason.into()),
+        })
+    }
+}
