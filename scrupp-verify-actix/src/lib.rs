@@ -1,0 +1,67 @@
+//! An [actix-web](https://docs.rs/actix-web) middleware that lets through only what
+//! [Scrupp](https://scrupp.com) signed.
+//!
+//! ```no_run
+//! use actix_web::{App, HttpServer, web};
+//! use scrupp_verify_actix::{Secret, ScruppVerify};
+//!
+//! async fn delivered(body: web::Bytes) -> &'static str {
+//!     "" // only what Scrupp sent gets here
+//! }
+//!
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let secret = Secret::new(std::env::var("SCRUPP_WEBHOOK_SECRET")?)?;
+//! let verify = ScruppVerify::new(secret);
+//! HttpServer::new(move || {
+//!     App::new().service(
+//!         web::resource("/webhooks/scrupp")
+//!             .wrap(verify.clone())
+//!             .route(web::post().to(delivered)),
+//!     )
+//! })
+//! .bind("127.0.0.1:3000")?
+//! .run()
+//! .await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What is checked, and how, is decided in [`scrupp_verify_core`]; this crate moves the bytes.
+//!
+//! # What becomes of a request
+//!
+//! | outcome | answer |
+//! |---|---|
+//! | verified | the service is called, with [`Verified`] in the request's extensions |
+//! | header missing, repeated or malformed; too old; in the future; no secret matches; no such account | 401 |
+//! | body over the limit, declared or streamed | 413 |
+//! | body not complete in time | 408 |
+//! | body broken off | 400 |
+//! | clock or secret lookup out of order | 503 |
+//!
+//! The [`Rejection`] is in the extensions of the response, and in `tracing`; the sender sees the
+//! status only. A refusal is a response, not an error, so that middleware around this one (a
+//! logger, CORS) treats it like any other.
+//!
+//! # Features
+//!
+//! - `tracing` (default): an event for each delivery, with the target `scrupp_verify`: the kind of
+//!   a rejection, the age in seconds, the index of the secret; no byte of a header or a body.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod middleware;
+mod request;
+mod response_body;
+mod service;
+
+pub use middleware::ScruppVerify;
+pub use response_body::RefusalBody;
+pub use service::ScruppVerifyService;
+
+#[doc(no_inline)]
+pub use scrupp_verify_core::{
+    Account, AccountId, Clock, ConfigError, Keyring, Rejection, RejectionKind, Secret,
+    SignedHeaders, Signer, Tolerance, UnixTime, Verified,
+};
