@@ -73,6 +73,16 @@ impl Keyring {
 
     const EMPTY: Self = Self::placeholders(0);
 
+    /// Any keys at all, also such as are no secret that [`Secret`] takes.
+    #[cfg(test)]
+    pub(crate) fn of_keys(keys: &[&[u8]]) -> Self {
+        let mut keyring = Self::placeholders(keys.len());
+        for (slot, key) in keyring.keys.iter_mut().zip(keys) {
+            *slot = MacKey::new(key);
+        }
+        keyring
+    }
+
     const fn placeholders(len: usize) -> Self {
         Self {
             keys: [const { MacKey::EMPTY }; Self::MAX_SECRETS],

@@ -223,3 +223,6 @@ fn to_bytes(state: State) -> Tag {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests;

