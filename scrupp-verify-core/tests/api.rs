@@ -1,0 +1,326 @@
+//! What users and operators get to see: texts, statuses, types.
+
+use core::{fmt::Debug, panic::UnwindSafe};
+
+use scrupp_verify_core::*;
+
+const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
+    (
+        RejectionKind::MissingSignature,
+        401,
+        "missing_signature",
+        "the signature header is missing",
+    ),
+    (
+        RejectionKind::RepeatedSignature,
+        401,
+        "repeated_signature",
+        "the signature header came more than once",
+    ),
+    (
+        RejectionKind::MalformedSignature,
+        401,
+        "malformed_signature",
+        "the signature is not sha256= and 64 hex digits",
+    ),
+    (
+        RejectionKind::MissingTimestamp,
+        401,
+        "missing_timestamp",
+        "the timestamp header is missing",
+    ),
+    (
+        RejectionKind::RepeatedTimestamp,
+        401,
+        "repeated_timestamp",
+        "the timestamp header came more than once",
+    ),
+    (
+        RejectionKind::MalformedTimestamp,
+        401,
+        "malformed_timestamp",
+        "the timestamp is not a decimal number of seconds",
+    ),
+    (
+        RejectionKind::TimestampInMilliseconds,
+        401,
+        "timestamp_in_milliseconds",
+        "the timestamp seems to count milliseconds instead of seconds",
+    ),
+    (
+        RejectionKind::TooOld,
+        401,
+        "too_old",
+        "the timestamp is too old",
+    ),
+    (
+        RejectionKind::InFuture,
+        401,
+        "in_future",
+        "the timestamp is in the future",
+    ),
+    (
+        RejectionKind::SignatureMismatch,
+        401,
+        "signature_mismatch",
+        "the signature matches none of the secrets",
+    ),
+    (
+        RejectionKind::UnknownAccount,
+        401,
+        "unknown_account",
+        "there is no such account",
+    ),
+    (
+        RejectionKind::BodyTooLarge,
+        413,
+        "body_too_large",
+        "the body is over the limit",
+    ),
+    (
+        RejectionKind::BodyTimeout,
+        408,
+        "body_timeout",
+        "the body was not complete in time",
+    ),
+    (
+        RejectionKind::BodyBroken,
+        400,
+        "body_broken",
+        "the body broke off",
+    ),
+    (
+        RejectionKind::ClockUnavailable,
+        503,
+        "clock_unavailable",
+        "the clock gives no time",
+    ),
+    (
+        RejectionKind::SecretsUnavailable,
+        503,
+        "secrets_unavailable",
+        "the secret lookup failed",
+    ),
+];
+
+#[test]
+fn says_each_reason_in_these_words() {
+    for &(kind, status, name, message) in KINDS {
+        let rejection = Rejection::new(kind);
+        assert_eq!(rejection.kind(), kind);
+        assert_eq!(rejection.status(), status, "{name}");
+        assert_eq!(kind.as_str(), name);
+        assert_eq!(kind.to_string(), message);
+        assert_eq!(rejection.to_string(), message);
+        assert_eq!(rejection.age_secs(), None);
+    }
+}
+
+#[test]
+fn shows_the_sender_one_answer_for_each_status() {
+    const PROBLEM_JSON: (&str, &str) = ("content-type", "application/problem+json");
+    type Answer = (u16, &'static [(&'static str, &'static str)], &'static str);
+    let answers: &[Answer] = &[
+        (
+            401,
+            &[
+                PROBLEM_JSON,
+                ("www-authenticate", "ScruppSignature realm=\"webhook\""),
+            ],
+            r#"{"title":"Unauthorized","status":401}"#,
+        ),
+        (
+            413,
+            &[PROBLEM_JSON],
+            r#"{"title":"Content Too Large","status":413}"#,
+        ),
+        (
+            408,
+            &[PROBLEM_JSON],
+            r#"{"title":"Request Timeout","status":408}"#,
+        ),
+        (
+            400,
+            &[PROBLEM_JSON],
+            r#"{"title":"Bad Request","status":400}"#,
+        ),
+        (
+            503,
+            &[PROBLEM_JSON, ("retry-after", "5")],
+            r#"{"title":"Service Unavailable","status":503}"#,
+        ),
+    ];
+    for &(kind, status, ..) in KINDS {
+        let rejection = Rejection::from(kind);
+        let (_, headers, problem) = answers.iter().find(|answer| answer.0 == status).unwrap();
+        assert_eq!(rejection.headers(), *headers, "{kind:?}");
+        assert_eq!(rejection.problem(), *problem, "{kind:?}");
+    }
+}
+
+#[test]
+fn says_what_is_wrong_with_the_settings_in_these_words() {
+    let rows = [
+        (ConfigError::EmptySecret, "the secret is empty"),
+        (
+            ConfigError::SpaceAroundSecret,
+            "the secret starts or ends with white space (a line feed from a file?)",
+        ),
+        (ConfigError::NoSecret, "there is no secret"),
+        (ConfigError::TooManySecrets, "there are more than 4 secrets"),
+    ];
+    for (error, message) in rows {
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[test]
+fn refuses_secrets_that_nobody_can_mean() {
+    let rows: &[(&[u8], Option<ConfigError>)] = &[
+        (b"", Some(ConfigError::EmptySecret)),
+        (b" ", Some(ConfigError::SpaceAroundSecret)),
+        (b" key", Some(ConfigError::SpaceAroundSecret)),
+        (b"key ", Some(ConfigError::SpaceAroundSecret)),
+        (b"key\n", Some(ConfigError::SpaceAroundSecret)),
+        (b"key\r\n", Some(ConfigError::SpaceAroundSecret)),
+        (b"\tkey", Some(ConfigError::SpaceAroundSecret)),
+        (b"k", None),
+        (b"two words", None),
+        (b"\xff\x00", None),
+    ];
+    for (secret, error) in rows {
+        assert_eq!(Secret::new(secret).err(), *error, "{secret:?}");
+    }
+}
+
+#[test]
+fn holds_one_to_four_secrets() {
+    let secrets = |count: usize| (0..count).map(|n| Secret::new(format!("secret {n}")).unwrap());
+    assert_eq!(Keyring::new(secrets(0)).unwrap_err(), ConfigError::NoSecret);
+    for count in 1..=4 {
+        assert!(Keyring::new(secrets(count)).is_ok(), "{count}");
+    }
+    assert_eq!(
+        Keyring::new(secrets(5)).unwrap_err(),
+        ConfigError::TooManySecrets
+    );
+}
+
+#[test]
+fn never_shows_a_secret() {
+    const SECRET: &str = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
+    let secret = Secret::new(SECRET).unwrap();
+    let keyring = Keyring::from(secret.clone());
+    let verifier = Verifier::new(keyring.clone());
+    let signer = Signer::new(&secret);
+    let now = UnixTime::from_secs(1_735_471_800);
+    let head = signer.sign(now, b"payload");
+    let account = Account::new("17", keyring.clone());
+    let candidate = Policy::default().admit(&head, now).unwrap();
+    let mut delivery = verifier.begin(&head, now).unwrap();
+    delivery.update(b"payload").unwrap();
+    let verified = verifier.verify(&head, b"payload", now).unwrap();
+
+    let shown: &[(&dyn Debug, &str)] = &[
+        (&secret, "Secret(..)"),
+        (&keyring, "Keyring { secrets: 1, .. }"),
+        (
+            &verifier,
+            "Verifier { keyring: Keyring { secrets: 1, .. }, policy: Policy { tolerance: \
+             Tolerance { past_secs: 300, future_secs: 60 }, body_limit: 262144 } }",
+        ),
+        (&signer, "Signer { keyring: Keyring { secrets: 1, .. } }"),
+        (
+            &account,
+            "Account { id: AccountId(4523540f..), keyring: Keyring { secrets: 1, .. } }",
+        ),
+        (
+            &candidate,
+            "Candidate { sent: UnixTime(1735471800), received: UnixTime(1735471800), .. }",
+        ),
+        (
+            &delivery,
+            "Delivery { sent: UnixTime(1735471800), body_bytes: 7, .. }",
+        ),
+        (
+            &verified,
+            "Verified { sent: UnixTime(1735471800), received: UnixTime(1735471800), \
+             secret_index: 0, account: None }",
+        ),
+    ];
+    for (value, expected) in shown {
+        assert_eq!(format!("{value:?}"), *expected);
+        assert!(!format!("{value:#?}").contains("4eC39"));
+    }
+}
+
+#[test]
+fn compares_times_at_the_ends_of_their_range() {
+    let time = UnixTime::from_secs;
+    let rows = [
+        (5, 3, 2),
+        (3, 5, -2),
+        (7, 7, 0),
+        (u64::MAX, 0, i64::MAX),
+        (0, u64::MAX, i64::MIN),
+        (i64::MAX as u64, 0, i64::MAX),
+        (0, i64::MAX as u64, -i64::MAX),
+        (0, i64::MAX as u64 + 1, i64::MIN),
+    ];
+    for (later, earlier, secs) in rows {
+        assert_eq!(
+            time(later).secs_since(time(earlier)),
+            secs,
+            "{later} since {earlier}"
+        );
+    }
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn takes_the_time_of_the_system_clock() {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    let before = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let now = UnixTime::now().unwrap().as_secs();
+    let after = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    assert!((before..=after).contains(&now));
+
+    let half_past = UNIX_EPOCH + Duration::from_millis(1500);
+    assert_eq!(
+        UnixTime::try_from(half_past).unwrap(),
+        UnixTime::from_secs(1)
+    );
+    assert!(UnixTime::try_from(UNIX_EPOCH - Duration::from_secs(1)).is_err());
+}
+
+#[test]
+fn can_be_shared_and_sent() {
+    fn everywhere<T: Send + Sync + Unpin + UnwindSafe + Clone + 'static>() {}
+    everywhere::<Secret>();
+    everywhere::<Keyring>();
+    everywhere::<Account>();
+    everywhere::<Verifier>();
+    everywhere::<Policy>();
+    everywhere::<Candidate>();
+    everywhere::<Delivery>();
+    everywhere::<Verified>();
+    everywhere::<Signer>();
+    everywhere::<SignedHeaders>();
+    everywhere::<Rejection>();
+    everywhere::<ConfigError>();
+}
+
+#[test]
+fn is_small_enough_to_be_kept_for_each_connection() {
+    assert!(size_of::<Secret>() <= 64);
+    assert!(size_of::<Keyring>() <= 4 * 64 + 8);
+    assert!(size_of::<Delivery>() <= 480);
+    assert!(size_of::<Rejection>() <= 24);
+}
