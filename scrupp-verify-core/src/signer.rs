@@ -137,10 +137,10 @@ impl<const CAPACITY: usize> Text<CAPACITY> {
 
 impl<const CAPACITY: usize> Write for Text<CAPACITY> {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        let end = self.len.saturating_add(part.len());
-        let room = self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?;
+        let free = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let room = free.get_mut(..part.len()).ok_or(fmt::Error)?;
         room.copy_from_slice(part.as_bytes());
-        self.len = end;
+        self.len = self.len.saturating_add(part.len());
         Ok(())
     }
 }
