@@ -1,0 +1,139 @@
+//! A sender and a receiver without the standard library and without an allocator.
+//!
+//! Ends with 0 if what is signed is verified and what is tampered with is refused, else with the
+//! number of the check that failed. `scripts/check-no-std` builds it, runs it and looks at what
+//! was linked.
+
+#![no_std]
+#![no_main]
+
+use core::{ffi::c_int, hint::black_box, panic::PanicInfo};
+
+#[cfg(feature = "pull-in-alloc")]
+use pulls_in_alloc as _;
+#[cfg(feature = "pull-in-std")]
+use pulls_in_std as _;
+use scrupp_verify_core::{
+    Account, Candidate, ConfigError, Delivery, Keyring, Policy, Rejection, RejectionKind,
+    RequestHead, Secret, Signer, UnixTime, Verified, Verifier,
+};
+
+const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
+
+const BODY: &[u8] = br#"{"event":"task.completed","process_id":6666,"status":"completed",
+ "result_url":"https://api.scrupp.com/api/v1/task/6666/data",
+ "meta":{"endpoint":"/company/linkedin","external_id":"row_9481","source":"zapier"}}"#;
+
+const TAMPERED: &[u8] = br#"{"event":"task.completed","process_id":6667,"status":"completed",
+ "result_url":"https://api.scrupp.com/api/v1/task/6667/data",
+ "meta":{"endpoint":"/company/linkedin","external_id":"row_9481","source":"zapier"}}"#;
+
+// The C library brings the start of a process, and memcpy and its like, which compiled code calls
+// by itself.
+#[expect(unsafe_code, reason = "declares a function of the C library")]
+#[link(name = "c")]
+unsafe extern "C" {
+    safe fn abort() -> !;
+    #[cfg(feature = "call-malloc")]
+    safe fn malloc(bytes: usize) -> *mut u8;
+}
+
+#[expect(unsafe_code, reason = "the start of a C process calls it by this name")]
+#[unsafe(no_mangle)]
+extern "C" fn main() -> c_int {
+    #[cfg(feature = "call-malloc")]
+    black_box(malloc(black_box(1)));
+    #[cfg(feature = "reach-a-panic")]
+    assert!(black_box(true), "reached");
+
+    let (Ok(current), Ok(previous), Ok(other)) =
+        (secret("sk_new"), secret("sk_old"), secret("sk_other"))
+    else {
+        return 1;
+    };
+    let signer = Signer::new(&previous);
+    let headers = signer.sign(black_box(NOW), black_box(BODY));
+    let head = headers.pairs();
+    let Ok(keyring) = Keyring::new([current, previous]) else {
+        return 2;
+    };
+    let verifier = Verifier::new(keyring.clone());
+    let of_other = Verifier::new(other);
+
+    let checks = [
+        secret("").err() == Some(ConfigError::EmptySecret),
+        // All at once, and in pieces of every size up to a block and one more.
+        matched_previous(verifier.verify(&head, BODY, NOW)),
+        (1..=65).all(|size| matched_previous(stream(verifier.begin(&head, NOW), BODY, size))),
+        // With a look-up between the head and the body.
+        matched_previous(stream(looked_up(&head, keyring), BODY, 7)),
+        // Nothing else.
+        refused(verifier.verify(&head, TAMPERED, NOW)),
+        refused(stream(verifier.begin(&head, NOW), TAMPERED, 7)),
+        refused(of_other.verify(&head, BODY, NOW)),
+        kind(unknown(&head)) == Some(RejectionKind::UnknownAccount),
+        kind(verifier.verify(&head, BODY, later(301))) == Some(RejectionKind::TooOld),
+        kind(verifier.begin(&signature_only(head), NOW)) == Some(RejectionKind::MissingTimestamp),
+    ];
+    (3..)
+        .zip(checks)
+        .find_map(|(number, holds)| (!holds).then_some(number))
+        .unwrap_or(0)
+}
+
+/// As a secret that only comes at run time, so that nothing is decided while compiling.
+fn secret(text: &str) -> Result<Secret, ConfigError> {
+    Secret::new(black_box(text))
+}
+
+fn later(secs: u64) -> UnixTime {
+    UnixTime::from_secs(NOW.as_secs().wrapping_add(secs))
+}
+
+fn stream(
+    delivery: Result<Delivery, Rejection>,
+    body: &[u8],
+    chunk_bytes: usize,
+) -> Result<Verified, Rejection> {
+    let mut delivery = delivery?;
+    let mut body = black_box(body);
+    while let Some((chunk, rest)) = body.split_at_checked(chunk_bytes) {
+        delivery.update(chunk)?;
+        body = rest;
+    }
+    delivery.update(body)?;
+    delivery.finish()
+}
+
+fn looked_up(head: &impl RequestHead, keyring: Keyring) -> Result<Delivery, Rejection> {
+    let candidate = Policy::default().admit(head, NOW)?;
+    Ok(candidate.begin_for(Account::new("customer-17", keyring)))
+}
+
+fn unknown(head: &impl RequestHead) -> Result<Verified, Rejection> {
+    let delivery = Policy::default()
+        .admit(head, NOW)
+        .map(Candidate::begin_unknown);
+    stream(delivery, BODY, BODY.len())
+}
+
+fn signature_only<'a>([signature, _]: [(&'a str, &'a str); 2]) -> [(&'a str, &'a str); 1] {
+    [signature]
+}
+
+fn matched_previous(verdict: Result<Verified, Rejection>) -> bool {
+    verdict.is_ok_and(|verified| verified.time() == NOW && verified.secret_index() == 1)
+}
+
+fn kind<T>(verdict: Result<T, Rejection>) -> Option<RejectionKind> {
+    verdict.err().map(|rejection| rejection.kind())
+}
+
+fn refused(verdict: Result<Verified, Rejection>) -> bool {
+    kind(verdict) == Some(RejectionKind::SignatureMismatch)
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    abort()
+}
