@@ -37,7 +37,8 @@
 //! | body over the limit, declared or streamed | 413 |
 //! | body not complete in time | 408 |
 //! | body broken off | 400 |
-//! | clock or secret lookup out of order | 503 |
+//! | clock, secret lookup or store out of order; same delivery in flight | 503 |
+//! | delivery already acknowledged ([`ScruppVerify::dedup`]) | 200, empty |
 //!
 //! The [`Rejection`] is in the extensions of the response, and in `tracing`; the sender sees the
 //! status only. A refusal is a response, not an error, so that middleware around this one (a
@@ -51,17 +52,23 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod extract;
 mod middleware;
 mod request;
 mod response_body;
 mod service;
+mod verified;
 
+pub use extract::{ExtractError, ScruppEvent};
 pub use middleware::ScruppVerify;
 pub use response_body::RefusalBody;
 pub use service::ScruppVerifyService;
+pub use verified::Verified;
 
 #[doc(no_inline)]
 pub use scrupp_verify_core::{
     Account, AccountId, Clock, ConfigError, Keyring, Rejection, RejectionKind, Secret,
-    SignedHeaders, Signer, Tolerance, UnixTime, Verified,
+    SignedHeaders, Signer, Tolerance, UnixTime,
 };
+#[doc(no_inline)]
+pub use scrupp_verify_core::{adapter::Dedup, dedup, events};

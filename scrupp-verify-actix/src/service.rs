@@ -2,13 +2,14 @@ use core::pin::Pin;
 use std::rc::Rc;
 
 use actix_web::{
-    Error, HttpMessage,
+    Error, HttpMessage, HttpResponse,
     body::{EitherBody, MessageBody},
     dev::{Payload, Service, ServiceRequest, ServiceResponse, forward_ready},
 };
+use scrupp_verify_core::adapter::Outcome;
 
 use crate::{
-    RefusalBody, ScruppVerify,
+    RefusalBody, ScruppVerify, Verified,
     request::{Chunks, Head},
 };
 
@@ -47,16 +48,31 @@ where
         let reception = settings.gate.receive(&head, request.request(), body);
         Box::pin(async move {
             let admitted = match reception.await {
-                Ok(admitted) => admitted,
-                Err(refused) => {
+                Outcome::Handle(admitted) => admitted,
+                Outcome::Acknowledged => {
+                    let response = HttpResponse::Ok()
+                        .finish()
+                        .map_body(|_, body| RefusalBody::new(body, None));
+                    return Ok(request.into_response(response).map_into_right_body());
+                }
+                Outcome::Refuse(refused) => {
                     let response = settings.refuse(refused);
                     return Ok(request.into_response(response).map_into_right_body());
                 }
             };
-            request.extensions_mut().insert(admitted.verified);
+            request
+                .extensions_mut()
+                .insert(Verified::new(admitted.verified));
             request.set_payload(Payload::from(admitted.body));
-            let response = inner.call(request).await?;
-            Ok(response.map_into_left_body())
+            let answer = inner.call(request).await;
+            if let Some(claim) = admitted.claim {
+                let status = match &answer {
+                    Ok(response) => response.status(),
+                    Err(error) => error.as_response_error().status_code(),
+                };
+                claim.settle(status.as_u16()).await;
+            }
+            answer.map(ServiceResponse::map_into_left_body)
         })
     }
 }

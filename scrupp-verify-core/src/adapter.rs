@@ -5,6 +5,8 @@
 //! all adapters have are written once, in [`setters!`].
 
 mod body_buffer;
+mod claims;
+mod extract;
 mod gate;
 mod intake;
 mod log;
@@ -13,6 +15,8 @@ mod reception;
 mod setters;
 
 pub use crate::adapter_setters as setters;
+pub use claims::{Dedup, HeldClaim, Settling};
+pub use extract::ExtractError;
 pub use gate::Gate;
 pub use pump::{BodyStream, Broken};
-pub use reception::{Admitted, Reception, Refused, Rest};
+pub use reception::{Admitted, Outcome, Reception, Refused, Rest};

@@ -14,6 +14,12 @@ pub enum ConfigError {
     NoSecret,
     /// There are more secrets than [`Keyring::MAX_SECRETS`](crate::Keyring::MAX_SECRETS).
     TooManySecrets,
+    /// The API origin is not `https://host` or `https://host:port` in canonical form.
+    MalformedApiOrigin,
+    /// The API origin is `http` and not on this machine.
+    InsecureApiOrigin,
+    /// Deliveries would be forgotten while their timestamps are still inside the window.
+    RetentionTooShort,
 }
 
 impl fmt::Display for ConfigError {
@@ -25,6 +31,14 @@ impl fmt::Display for ConfigError {
             }
             Self::NoSecret => "there is no secret",
             Self::TooManySecrets => "there are more than 4 secrets",
+            Self::MalformedApiOrigin => {
+                "the API origin is not of the form https://host or https://host:port \
+                 (lower case, no default port, nothing after it)"
+            }
+            Self::InsecureApiOrigin => {
+                "the API origin is http and not on this machine: the API key would be readable"
+            }
+            Self::RetentionTooShort => "the retention is shorter than the tolerance",
         })
     }
 }

@@ -53,6 +53,8 @@
 //! # Features
 //!
 //! - `std`: the system clock (`UnixTime::now`) and conversions from `std::time`.
+//! - `events`: what a delivery says, and the URLs of its result; needs an allocator.
+//! - `dedup`: handling a delivery once: the rules of claiming it and, with `std`, a store in memory.
 //! - `adapter`: what the adapters share, for those who write one.
 //! - `tracing`: the adapters' events.
 
@@ -62,13 +64,17 @@
 #![warn(clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-#[cfg(feature = "adapter")]
+#[cfg(feature = "events")]
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
 #[cfg(feature = "adapter")]
 pub mod adapter;
+#[cfg(feature = "dedup")]
+pub mod dedup;
+#[cfg(feature = "events")]
+pub mod events;
 
 mod account;
 mod config_error;

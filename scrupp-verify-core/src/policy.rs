@@ -34,8 +34,8 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    tolerance: Tolerance,
-    body_limit: usize,
+    pub(crate) tolerance: Tolerance,
+    pub(crate) body_limit: usize,
 }
 
 impl Policy {
@@ -53,12 +53,6 @@ impl Policy {
     pub const fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
-    }
-
-    /// The length in bytes up to which a body is accepted.
-    #[must_use]
-    pub const fn max_body_bytes(&self) -> usize {
-        self.body_limit
     }
 
     /// Decides all that can be decided without a secret and without the body: the two headers,

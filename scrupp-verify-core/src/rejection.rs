@@ -61,6 +61,10 @@ pub enum RejectionKind {
     ClockUnavailable,
     /// The secret lookup failed.
     SecretsUnavailable,
+    /// The delivery store failed, was too slow, or is full.
+    StoreUnavailable,
+    /// Another attempt at the same delivery is being handled.
+    InFlight,
 }
 
 impl Rejection {
@@ -130,7 +134,10 @@ impl Rejection {
             Kind::BodyTooLarge => &CONTENT_TOO_LARGE,
             Kind::BodyTimeout => &REQUEST_TIMEOUT,
             Kind::BodyBroken => &BAD_REQUEST,
-            Kind::ClockUnavailable | Kind::SecretsUnavailable => &SERVICE_UNAVAILABLE,
+            Kind::ClockUnavailable
+            | Kind::SecretsUnavailable
+            | Kind::StoreUnavailable
+            | Kind::InFlight => &SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -178,6 +185,8 @@ impl RejectionKind {
             Self::BodyBroken => ("body_broken", "the body broke off"),
             Self::ClockUnavailable => ("clock_unavailable", "the clock gives no time"),
             Self::SecretsUnavailable => ("secrets_unavailable", "the secret lookup failed"),
+            Self::StoreUnavailable => ("store_unavailable", "the delivery store failed"),
+            Self::InFlight => ("in_flight", "another attempt is being handled"),
         }
     }
 }

@@ -41,6 +41,12 @@ impl UnixTime {
         }
     }
 
+    /// The time this much later, in whole seconds, or the last there is.
+    #[cfg(feature = "dedup")]
+    pub(crate) const fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration.as_secs()))
+    }
+
     /// The time of the system clock, or `None` where that stands before 1970.
     #[cfg(feature = "std")]
     #[must_use]
@@ -118,6 +124,12 @@ impl Tolerance {
     #[must_use]
     pub const fn future(&self) -> Duration {
         Duration::from_secs(self.future_secs)
+    }
+
+    /// How long one timestamp can be inside the window: past and future together.
+    #[must_use]
+    pub const fn window(&self) -> Duration {
+        Duration::from_secs(self.past_secs.saturating_add(self.future_secs))
     }
 
     pub(crate) fn is_too_old(&self, sent: UnixTime, now: UnixTime) -> bool {

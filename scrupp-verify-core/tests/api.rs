@@ -101,6 +101,18 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         "secrets_unavailable",
         "the secret lookup failed",
     ),
+    (
+        RejectionKind::StoreUnavailable,
+        503,
+        "store_unavailable",
+        "the delivery store failed",
+    ),
+    (
+        RejectionKind::InFlight,
+        503,
+        "in_flight",
+        "another attempt is being handled",
+    ),
 ];
 
 #[test]
@@ -168,6 +180,10 @@ fn says_what_is_wrong_with_the_settings_in_these_words() {
         ),
         (ConfigError::NoSecret, "there is no secret"),
         (ConfigError::TooManySecrets, "there are more than 4 secrets"),
+        (
+            ConfigError::RetentionTooShort,
+            "the retention is shorter than the tolerance",
+        ),
     ];
     for (error, message) in rows {
         assert_eq!(error.to_string(), message);
@@ -279,7 +295,8 @@ fn compares_times_at_the_ends_of_their_range() {
 #[cfg(feature = "std")]
 #[test]
 fn takes_the_time_of_the_system_clock() {
-    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+    use core::time::Duration;
+    use std::time::{SystemTime, UNIX_EPOCH};
 
     let before = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,4 +1,5 @@
 //! What holds for every delivery.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use scrupp_verify_core::{RejectionKind, Secret, Signer, Tolerance, UnixTime, Verified, Verifier};
@@ -27,7 +28,7 @@ fn verify_streaming(
         .map_err(|rejection| rejection.kind())?;
     let mut from = 0;
     for to in cuts {
-        let piece = &body[std::mem::replace(&mut from, to)..to];
+        let piece = &body[core::mem::replace(&mut from, to)..to];
         delivery
             .update(piece)
             .map_err(|rejection| rejection.kind())?;
@@ -87,7 +88,7 @@ proptest! {
         let Ok(changed_secret) = Secret::new(changed_secret) else {
             return Ok(());
         };
-        let everything = Tolerance::new(std::time::Duration::MAX, std::time::Duration::MAX);
+        let everything = Tolerance::new(core::time::Duration::MAX, core::time::Duration::MAX);
         let verifier = Verifier::new(changed_secret).tolerance(everything);
         let head = [
             ("x-scrupp-signature", &signature[..]),

@@ -1,6 +1,7 @@
 //! The rules of verification, each at its edges: what is exactly allowed, and one past it.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::time::Duration;
+use core::time::Duration;
 
 use scrupp_verify_core::{
     Account, Keyring, Policy, Rejection, RejectionKind as Kind, Secret, SignedHeaders, Signer,
@@ -497,7 +498,7 @@ fn takes_only_sha256_and_64_hex_digits() {
         ];
         assert_eq!(verdict(&head).err(), refused, "{label}");
     }
-    let obs_text = [genuine.signature()[..70].as_bytes(), b"\xe9"].concat();
+    let obs_text = [&genuine.signature().as_bytes()[..70], b"\xe9"].concat();
     let head: [(&str, &[u8]); 2] = [
         ("x-scrupp-signature", &obs_text),
         ("x-scrupp-timestamp", genuine.timestamp().as_bytes()),

@@ -6,14 +6,14 @@ use core::{
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response, request};
+use http::{Request, Response, StatusCode, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use scrupp_verify_core::adapter::Reception;
+use scrupp_verify_core::adapter::{HeldClaim, Outcome, Reception, Settling};
 use tower_service::Service;
 
 use crate::{
-    ResponseBody, ScruppVerify, VerifiedBody,
+    ResponseBody, ScruppVerify, Verified, VerifiedBody,
     request::{Frames, Head},
 };
 
@@ -23,22 +23,23 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Dropped before the service inside was called, it leaves nothing behind; dropped later, it
-    /// drops the service's future.
+    /// drops the service's future, and the delivery can be handled when it comes again.
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<VerifiedBody>>,
     {
         settings: Arc<ScruppVerify>,
         #[pin]
-        state: State<S, B, S::Future>,
+        state: State<S, B, S::Future, Result<S::Response, S::Error>>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<S, B, F> {
+    enum State<S, B, F, A> {
         Receiving { #[pin] reception: Reception<Frames<B>>, handler: Option<(S, request::Parts)> },
-        Handling { #[pin] response: F },
+        Handling { #[pin] handling: F, claim: Option<HeldClaim> },
+        Settling { settling: Settling, answer: Option<A> },
     }
 }
 
@@ -71,28 +72,55 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            match this.state.as_mut().project() {
+            let next = match this.state.as_mut().project() {
                 StateProjection::Receiving { reception, handler } => {
                     let admitted = match ready!(reception.poll(cx)) {
-                        Ok(admitted) => admitted,
-                        Err(refused) => return Poll::Ready(Ok(this.settings.refuse(refused))),
+                        Outcome::Handle(admitted) => admitted,
+                        Outcome::Acknowledged => {
+                            return Poll::Ready(Ok(Response::new(ResponseBody::empty())));
+                        }
+                        Outcome::Refuse(refused) => {
+                            return Poll::Ready(Ok(this.settings.refuse(refused)));
+                        }
                     };
                     let Some((mut service, mut head)) = handler.take() else {
                         return Poll::Pending;
                     };
-                    head.extensions.insert(admitted.verified);
+                    head.extensions.insert(Verified::new(admitted.verified));
                     let body = VerifiedBody::new(admitted.body);
-                    let response = service.call(Request::from_parts(head, body));
-                    this.state.set(State::Handling { response });
+                    State::Handling {
+                        handling: service.call(Request::from_parts(head, body)),
+                        claim: admitted.claim,
+                    }
                 }
-                StateProjection::Handling { response } => {
-                    return response
-                        .poll(cx)
-                        .map_ok(|response| response.map(ResponseBody::handled));
+                StateProjection::Handling { handling, claim } => {
+                    let answer = ready!(handling.poll(cx));
+                    let Some(claim) = claim.take() else {
+                        return Poll::Ready(handled(answer));
+                    };
+                    let status = match &answer {
+                        Ok(response) => response.status(),
+                        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                    };
+                    State::Settling {
+                        settling: claim.settle(status.as_u16()),
+                        answer: Some(answer),
+                    }
                 }
-            }
+                StateProjection::Settling { settling, answer } => {
+                    ready!(Pin::new(settling).poll(cx));
+                    return answer
+                        .take()
+                        .map_or(Poll::Pending, |answer| Poll::Ready(handled(answer)));
+                }
+            };
+            this.state.set(next);
         }
     }
+}
+
+fn handled<R, B, E>(answer: Result<Response<R>, E>) -> Result<Response<ResponseBody<R, B>>, E> {
+    answer.map(|response| response.map(ResponseBody::handled))
 }
 
 impl<S, B> fmt::Debug for ResponseFuture<S, B>

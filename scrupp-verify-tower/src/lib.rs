@@ -28,7 +28,8 @@
 //! | body over the limit, declared or streamed | 413 |
 //! | body not complete in time | 408 |
 //! | body broken off | 400 |
-//! | clock or secret lookup out of order | 503 |
+//! | clock, secret lookup or store out of order; same delivery in flight | 503 |
+//! | delivery already acknowledged ([`ScruppVerify::dedup`]) | 200, empty |
 //!
 //! The [`Rejection`] is in the extensions of the response, and in `tracing`; the sender sees the
 //! status only.
@@ -37,26 +38,34 @@
 //!
 //! - `tracing` (default): an event for each delivery, with the target `scrupp_verify`: the kind of
 //!   a rejection, the age in seconds, the index of the secret; no byte of a header or a body.
-//! - `axum`: extractors.
+//! - `axum`: the extractors `ScruppEvent` and [`Verified`].
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "axum")]
+mod extract;
 mod future;
 mod layer;
 mod request;
 mod response_body;
 mod service;
+mod verified;
 mod verified_body;
 
+#[cfg(feature = "axum")]
+pub use extract::ScruppEvent;
 pub use future::ResponseFuture;
 pub use layer::ScruppVerify;
 pub use response_body::ResponseBody;
 pub use service::ScruppVerifyService;
+pub use verified::Verified;
 pub use verified_body::VerifiedBody;
 
 #[doc(no_inline)]
 pub use scrupp_verify_core::{
     Account, AccountId, Clock, ConfigError, Keyring, Rejection, RejectionKind, Secret,
-    SignedHeaders, Signer, Tolerance, UnixTime, Verified,
+    SignedHeaders, Signer, Tolerance, UnixTime,
 };
+#[doc(no_inline)]
+pub use scrupp_verify_core::{adapter::Dedup, dedup, events};

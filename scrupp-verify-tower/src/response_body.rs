@@ -26,7 +26,7 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<R, B> {
         Handled { #[pin] body: R },
-        Refused { problem: Bytes, #[pin] rest: Option<Rest<Frames<B>>> },
+        Answered { problem: Bytes, #[pin] rest: Option<Rest<Frames<B>>> },
     }
 }
 
@@ -37,9 +37,13 @@ impl<R, B> ResponseBody<R, B> {
         }
     }
 
+    pub(crate) fn empty() -> Self {
+        Self::refused(Bytes::new(), None)
+    }
+
     pub(crate) fn refused(problem: Bytes, rest: Option<Rest<Frames<B>>>) -> Self {
         Self {
-            kind: Kind::Refused { problem, rest },
+            kind: Kind::Answered { problem, rest },
         }
     }
 }
@@ -58,7 +62,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
         match self.project().kind.project() {
             KindProjection::Handled { body } => body.poll_frame(cx),
-            KindProjection::Refused { problem, mut rest } => {
+            KindProjection::Answered { problem, mut rest } => {
                 if let Some(unread) = rest.as_mut().as_pin_mut() {
                     ready!(unread.poll(cx));
                     rest.set(None);
@@ -72,7 +76,7 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Handled { body } => body.is_end_stream(),
-            Kind::Refused { problem, rest } => problem.is_empty() && rest.is_none(),
+            Kind::Answered { problem, rest } => problem.is_empty() && rest.is_none(),
         }
     }
 
@@ -80,10 +84,10 @@ where
         match &self.kind {
             Kind::Handled { body } => body.size_hint(),
             // A length of 0 would end the response before the rest of the request is read.
-            Kind::Refused { problem, rest } if problem.is_empty() && rest.is_some() => {
+            Kind::Answered { problem, rest } if problem.is_empty() && rest.is_some() => {
                 SizeHint::default()
             }
-            Kind::Refused { problem, .. } => SizeHint::with_exact(problem.len() as u64),
+            Kind::Answered { problem, .. } => SizeHint::with_exact(problem.len() as u64),
         }
     }
 }

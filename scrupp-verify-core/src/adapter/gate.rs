@@ -5,8 +5,8 @@ use core::{
 };
 
 use super::{
-    BodyStream, Reception,
-    log::log_lookup_failed,
+    BodyStream, Dedup, Reception, log,
+    pump::ReadingTerms,
     reception::{LookupFuture, Terms},
 };
 use crate::{
@@ -24,6 +24,8 @@ pub struct Gate<R> {
     pub body_timeout: Duration,
     /// Where the time comes from, by default [`UnixTime::now`].
     pub clock: Arc<dyn Clock + Send + Sync>,
+    /// How each delivery is handled once; by default it is handled as often as it comes.
+    pub dedup: Option<Dedup>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
@@ -51,7 +53,7 @@ impl<R> Gate<R> {
             let lookup = lookup(request);
             Box::pin(async move {
                 lookup.await.map_err(|error| {
-                    log_lookup_failed(&error);
+                    log::lookup_failed(&error);
                     RejectionKind::SecretsUnavailable
                 })
             })
@@ -64,6 +66,7 @@ impl<R> Gate<R> {
             policy: Policy::default(),
             body_timeout: Duration::from_secs(10),
             clock: Arc::new(UnixTime::now),
+            dedup: None,
         }
     }
 
@@ -75,8 +78,14 @@ impl<R> Gate<R> {
         B: BodyStream,
     {
         let terms = Terms {
-            timeout: self.body_timeout,
-            drainable_bytes: self.policy.max_body_bytes(),
+            reading: ReadingTerms {
+                timeout: self.body_timeout,
+                drainable_bytes: self.policy.body_limit,
+            },
+            dedup: self
+                .dedup
+                .as_ref()
+                .map(|dedup| dedup.covering(self.policy.tolerance)),
         };
         match (self.admit(head), &self.secrets) {
             (Ok(candidate), Secrets::Fixed(keyring)) => {
@@ -112,6 +121,7 @@ impl<R> Clone for Gate<R> {
             policy: self.policy,
             body_timeout: self.body_timeout,
             clock: Arc::clone(&self.clock),
+            dedup: self.dedup.clone(),
         }
     }
 }

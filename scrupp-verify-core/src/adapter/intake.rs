@@ -1,6 +1,6 @@
 use bytes::{Buf, Bytes};
 
-use super::{body_buffer::BodyBuffer, log::log_verified};
+use super::{body_buffer::BodyBuffer, log};
 use crate::{Delivery, Rejection, Verified};
 
 /// A delivery whose body is on its way, and what has come of it.
@@ -33,7 +33,7 @@ impl Intake {
     /// was verified: not a copy, if it came in one piece.
     pub(super) fn finish(self) -> Result<(Verified, Bytes), Rejection> {
         let verified = self.delivery.finish()?;
-        log_verified(&verified);
+        log::verified(&verified);
         Ok((verified, self.body.into_bytes()))
     }
 }

@@ -2,13 +2,14 @@ use core::{
     mem,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
-use super::{intake::Intake, reception::Terms};
+use super::intake::Intake;
 use crate::{Rejection, RejectionKind, Verified};
 
 /// A request's body, as a framework delivers it.
@@ -36,6 +37,13 @@ pub trait BodyStream {
 )]
 pub struct Broken;
 
+/// How long and how far a body is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadingTerms {
+    pub(super) timeout: Duration,
+    pub(super) drainable_bytes: usize,
+}
+
 /// After how many pieces the other tasks of the runtime get a turn.
 const PIECES_PER_POLL: usize = 32;
 
@@ -46,7 +54,7 @@ pin_project! {
     /// connection that is closed with bytes unread is reset, and its client might never get to
     /// see the response.
     pub(super) struct Pump<B> {
-        terms: Terms,
+        terms: ReadingTerms,
         intake: Result<Intake, Rejection>,
         #[pin]
         body: B,
@@ -57,7 +65,7 @@ pin_project! {
 
 impl<B: BodyStream> Pump<B> {
     /// Reads `body` for the intake, or for nothing where the delivery is refused already.
-    pub(super) fn new(terms: Terms, intake: Result<Intake, Rejection>, body: B) -> Self {
+    pub(super) fn new(terms: ReadingTerms, intake: Result<Intake, Rejection>, body: B) -> Self {
         Self {
             terms,
             intake,

@@ -1,22 +1,26 @@
 use alloc::boxed::Box;
 use core::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use pin_project_lite::pin_project;
 
-use super::{BodyStream, intake::Intake, log::log_rejected, pump::Pump};
+use super::{
+    BodyStream, Dedup, HeldClaim,
+    claims::{Claimed, Claiming},
+    intake::Intake,
+    log,
+    pump::{Pump, ReadingTerms},
+};
 use crate::{Account, Candidate, Delivery, Rejection, RejectionKind, Verified};
 
-/// How long and how far a body is read.
-#[derive(Clone, Copy, Debug)]
+/// What a reception goes by.
 pub(super) struct Terms {
-    pub(super) timeout: Duration,
-    pub(super) drainable_bytes: usize,
+    pub(super) reading: ReadingTerms,
+    pub(super) dedup: Option<Dedup>,
 }
 
 pub(super) type LookupFuture =
@@ -27,7 +31,7 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is ready, it leaves nothing behind.
+    /// Dropped before it is ready, it leaves nothing behind: what it has claimed is released.
     #[must_use = "futures do nothing unless polled"]
     pub struct Reception<B> {
         terms: Terms,
@@ -41,8 +45,28 @@ pin_project! {
     enum Stage<B> {
         LookingUp { lookup: LookupFuture, head: Option<(Candidate, B)> },
         Reading { #[pin] pump: Pump<B> },
+        Claiming { claiming: Claiming, verified: Verified, body: Bytes },
         Refusing { rejection: Rejection, unread: Option<B> },
     }
+}
+
+/// What becomes of a delivery.
+#[derive(Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "an adapter has to act on each of them"
+)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart as soon as it is made"
+)]
+pub enum Outcome<B> {
+    /// The handler is to run.
+    Handle(Admitted),
+    /// The handler has run already: 200, with an empty body.
+    Acknowledged,
+    /// The handler is not to run.
+    Refuse(Refused<B>),
 }
 
 /// A verified delivery for the handler.
@@ -53,6 +77,8 @@ pub struct Admitted {
     pub verified: Verified,
     /// The body that was verified, not copied if it came in one piece.
     pub body: Bytes,
+    /// The claim to settle by the handler's answer, where deliveries are handled once.
+    pub claim: Option<HeldClaim>,
 }
 
 /// A refused delivery.
@@ -80,10 +106,8 @@ impl<B: BodyStream> Reception<B> {
     }
 
     pub(super) fn read(terms: Terms, delivery: Delivery, body: B) -> Self {
-        Self {
-            terms,
-            stage: Stage::reading(terms, delivery, body),
-        }
+        let stage = Stage::reading(&terms, delivery, body);
+        Self { terms, stage }
     }
 
     pub(super) fn refuse(terms: Terms, rejection: Rejection, unread: Option<B>) -> Self {
@@ -95,16 +119,23 @@ impl<B: BodyStream> Reception<B> {
 }
 
 impl<B: BodyStream> Stage<B> {
-    fn reading(terms: Terms, delivery: Delivery, body: B) -> Self {
-        let pump = Pump::new(terms, Ok(Intake::new(delivery)), body);
+    fn reading(terms: &Terms, delivery: Delivery, body: B) -> Self {
+        let pump = Pump::new(terms.reading, Ok(Intake::new(delivery)), body);
         Self::Reading { pump }
+    }
+
+    fn refusing(reason: impl Into<Rejection>, unread: Option<B>) -> Self {
+        Self::Refusing {
+            rejection: reason.into(),
+            unread,
+        }
     }
 }
 
 impl<B: BodyStream> Future for Reception<B> {
-    type Output = Result<Admitted, Refused<B>>;
+    type Output = Outcome<B>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<B>> {
         let mut this = self.project();
         loop {
             let next = match this.stage.as_mut().project() {
@@ -113,32 +144,44 @@ impl<B: BodyStream> Future for Reception<B> {
                     let Some((candidate, body)) = head.take() else {
                         return Poll::Pending;
                     };
-                    let terms = *this.terms;
                     match found {
                         Ok(Some(account)) => {
-                            Stage::reading(terms, candidate.begin_for(account), body)
+                            Stage::reading(this.terms, candidate.begin_for(account), body)
                         }
-                        Ok(None) => Stage::reading(terms, candidate.begin_unknown(), body),
-                        Err(kind) => Stage::Refusing {
-                            rejection: kind.into(),
-                            unread: Some(body),
-                        },
+                        Ok(None) => Stage::reading(this.terms, candidate.begin_unknown(), body),
+                        Err(kind) => Stage::refusing(kind, Some(body)),
                     }
                 }
                 StageProjection::Reading { pump } => match ready!(pump.poll(cx)) {
-                    Ok((verified, body)) => return Poll::Ready(Ok(Admitted { verified, body })),
-                    Err(rejection) => Stage::Refusing {
-                        rejection,
-                        unread: None,
+                    Ok((verified, body)) => match &this.terms.dedup {
+                        Some(dedup) => Stage::Claiming {
+                            claiming: dedup.claim(&verified, &body),
+                            verified,
+                            body,
+                        },
+                        None => return handle(verified, body, None),
                     },
+                    Err(rejection) => Stage::refusing(rejection, None),
+                },
+                StageProjection::Claiming {
+                    claiming,
+                    verified,
+                    body,
+                } => match ready!(Pin::new(claiming).poll(cx)) {
+                    Claimed::Granted(claim) => {
+                        return handle(*verified, mem::take(body), Some(claim));
+                    }
+                    Claimed::Acknowledged => return Poll::Ready(Outcome::Acknowledged),
+                    Claimed::InFlight => Stage::refusing(RejectionKind::InFlight, None),
+                    Claimed::Unknown => Stage::refusing(RejectionKind::StoreUnavailable, None),
                 },
                 StageProjection::Refusing { rejection, unread } => {
-                    log_rejected(rejection);
+                    log::rejected(rejection);
                     let unread = unread.take().filter(|body| !body.is_end());
-                    return Poll::Ready(Err(Refused {
+                    return Poll::Ready(Outcome::Refuse(Refused {
                         rejection: *rejection,
                         rest: unread.map(|body| Rest {
-                            pump: Pump::new(*this.terms, Err(*rejection), body),
+                            pump: Pump::new(this.terms.reading, Err(*rejection), body),
                         }),
                     }));
                 }
@@ -146,6 +189,14 @@ impl<B: BodyStream> Future for Reception<B> {
             this.stage.set(next);
         }
     }
+}
+
+fn handle<B>(verified: Verified, body: Bytes, claim: Option<HeldClaim>) -> Poll<Outcome<B>> {
+    Poll::Ready(Outcome::Handle(Admitted {
+        verified,
+        body,
+        claim,
+    }))
 }
 
 impl<B> fmt::Debug for Reception<B> {

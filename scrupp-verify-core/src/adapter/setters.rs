@@ -44,5 +44,18 @@ macro_rules! adapter_setters {
             self.gate.clock = ::std::sync::Arc::new(clock);
             self
         }
+
+        /// Handles each delivery once, however often it comes: with a store, or a
+        /// [`Dedup`]($crate::adapter::Dedup) where its terms are not to be the default.
+        ///
+        /// A delivery that was answered 2xx is answered 200 from then on, and the service is not
+        /// called. While one attempt is being handled, others get 503; where the store fails, all
+        /// of them do. Should the store fail once the service has succeeded, the answer stands,
+        /// and the delivery may be handled again if it comes again.
+        #[must_use]
+        pub fn dedup(mut self, dedup: impl Into<$crate::adapter::Dedup>) -> Self {
+            self.gate.dedup = Some(dedup.into());
+            self
+        }
     };
 }

@@ -1,4 +1,6 @@
-use std::vec::Vec;
+extern crate alloc;
+
+use alloc::vec::Vec;
 
 use hmac::{Hmac, KeyInit, Mac as _};
 use proptest::prelude::*;

@@ -1,0 +1,91 @@
+use core::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::{Verified, events::Event};
+
+/// What two attempts at the same delivery have in common.
+///
+/// Made of verified bytes only: the account, the event's name, the process id and the status; or
+/// the whole body, where it is no event with these. Neither the signature nor the timestamp
+/// enters: a retry may be signed anew.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::{Secret, Signer, UnixTime, Verifier, dedup::DeliveryId};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let secret = Secret::new("topsecret")?;
+/// let signer = Signer::new(&secret);
+/// let verifier = Verifier::new(secret);
+/// let id_at = |secs, body: &str| {
+///     let now = UnixTime::from_secs(secs);
+///     let verified = verifier.verify(&signer.sign(now, body.as_bytes()), body.as_bytes(), now)?;
+///     Ok::<_, scrupp_verify_core::Rejection>(DeliveryId::new(&verified, body.as_bytes()))
+/// };
+///
+/// let completed = r#"{"event":"task.completed","process_id":1,"status":"completed"}"#;
+/// let failed = r#"{"event":"task.completed","process_id":1,"status":"failed"}"#;
+/// assert_eq!(id_at(1_735_471_800, completed)?, id_at(1_735_471_860, completed)?);
+/// assert_ne!(id_at(1_735_471_800, completed)?, id_at(1_735_471_800, failed)?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId([u8; 16]);
+
+impl DeliveryId {
+    /// The id of a verified delivery.
+    #[must_use]
+    pub fn new(verified: &Verified, body: &[u8]) -> Self {
+        let account = verified.account().map(|account| *account.as_bytes());
+        let account = account.as_ref().map_or(&[][..], |account| account);
+        match Event::parse(body) {
+            Ok(Event::TaskCompleted(task)) => Self::of(&[
+                account,
+                b"task.completed",
+                &task.process_id.to_be_bytes(),
+                task.status.as_str().as_bytes(),
+            ]),
+            _ => Self::of(&[account, body]),
+        }
+    }
+
+    /// An id of one's own making, from parts that are kept apart: `["ab", "c"]` and `["a", "bc"]`
+    /// are two ids.
+    ///
+    /// # Security
+    ///
+    /// Take parts only of what was verified, and where there are many accounts let the account be
+    /// one of them.
+    #[must_use]
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        let digest: [u8; 32] = hasher.finalize().into();
+        Self(digest.first_chunk().copied().unwrap_or_default())
+    }
+
+    /// The 16 bytes: the first half of a SHA-256.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// 32 hex digits.
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DeliveryId({self})")
+    }
+}

@@ -1,0 +1,333 @@
+//! A delivery is handled once: the store in memory against a model of the rules, and its limits.
+#![cfg(all(feature = "dedup", feature = "std"))]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use core::{
+    future::Future,
+    pin::pin,
+    sync::atomic::{AtomicU64, Ordering},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+use std::sync::Arc;
+
+use proptest::{collection::vec, prelude::*};
+use scrupp_verify_core::{
+    UnixTime,
+    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, MemoryStoreError, Owner},
+};
+
+const LEASE: Duration = Duration::from_secs(60);
+const RETENTION: Duration = Duration::from_secs(86_400);
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a store in memory never waits"),
+    }
+}
+
+fn id(number: u64) -> DeliveryId {
+    DeliveryId::of(&[&number.to_be_bytes()])
+}
+
+fn owner(number: u8) -> Owner {
+    Owner::from_bytes([number; 16])
+}
+
+/// A store of this capacity, and its clock.
+fn store(capacity: usize) -> (MemoryStore, Arc<AtomicU64>) {
+    let secs = Arc::new(AtomicU64::new(1_735_471_800));
+    let clock = Arc::clone(&secs);
+    let store = MemoryStore::new(capacity)
+        .clock(move || Some(UnixTime::from_secs(clock.load(Ordering::Relaxed))));
+    (store, secs)
+}
+
+#[test]
+fn grants_a_delivery_to_one_until_it_is_acknowledged() {
+    let (store, _) = store(10);
+    assert_eq!(now(store.claim(id(1), owner(1), LEASE)), Ok(Claim::Granted));
+    assert_eq!(
+        now(store.claim(id(1), owner(2), LEASE)),
+        Ok(Claim::InFlight)
+    );
+    assert_eq!(now(store.commit(id(1), owner(1), RETENTION)), Ok(true));
+    for number in 1..=2 {
+        let claim = now(store.claim(id(1), owner(number), LEASE));
+        assert_eq!(claim, Ok(Claim::Acknowledged));
+    }
+    assert_eq!(now(store.claim(id(2), owner(2), LEASE)), Ok(Claim::Granted));
+}
+
+#[test]
+fn lets_the_next_attempt_through_after_a_release() {
+    for releases_now in [false, true] {
+        let (store, _) = store(10);
+        now(store.claim(id(1), owner(1), LEASE)).unwrap();
+        if releases_now {
+            assert!(store.release_now(id(1), owner(1)));
+        } else {
+            now(store.release(id(1), owner(1))).unwrap();
+        }
+        assert_eq!(now(store.claim(id(1), owner(2), LEASE)), Ok(Claim::Granted));
+    }
+}
+
+#[test]
+fn ends_a_claim_with_its_lease_and_not_a_second_earlier() {
+    let (store, secs) = store(10);
+    now(store.claim(id(1), owner(1), LEASE)).unwrap();
+    secs.fetch_add(59, Ordering::Relaxed);
+    assert_eq!(
+        now(store.claim(id(1), owner(2), LEASE)),
+        Ok(Claim::InFlight)
+    );
+    secs.fetch_add(1, Ordering::Relaxed);
+    assert_eq!(now(store.claim(id(1), owner(2), LEASE)), Ok(Claim::Granted));
+}
+
+#[test]
+fn leaves_anothers_claim_alone_when_one_comes_late() {
+    let (store, secs) = store(10);
+    now(store.claim(id(1), owner(1), LEASE)).unwrap();
+    secs.fetch_add(60, Ordering::Relaxed);
+    now(store.claim(id(1), owner(2), LEASE)).unwrap();
+
+    now(store.release(id(1), owner(1))).unwrap();
+    assert_eq!(
+        now(store.claim(id(1), owner(3), LEASE)),
+        Ok(Claim::InFlight)
+    );
+    assert_eq!(now(store.commit(id(1), owner(1), RETENTION)), Ok(false));
+    assert_eq!(
+        now(store.claim(id(1), owner(3), LEASE)),
+        Ok(Claim::InFlight)
+    );
+    assert_eq!(now(store.commit(id(1), owner(2), RETENTION)), Ok(true));
+}
+
+#[test]
+fn remembers_a_success_that_comes_after_its_lease() {
+    let (store, secs) = store(10);
+    now(store.claim(id(1), owner(1), LEASE)).unwrap();
+    secs.fetch_add(600, Ordering::Relaxed);
+    assert_eq!(now(store.commit(id(1), owner(1), RETENTION)), Ok(true));
+    assert_eq!(
+        now(store.claim(id(1), owner(2), LEASE)),
+        Ok(Claim::Acknowledged)
+    );
+}
+
+#[test]
+fn forgets_after_the_retention_and_not_a_second_earlier() {
+    let (store, secs) = store(10);
+    now(store.claim(id(1), owner(1), LEASE)).unwrap();
+    now(store.commit(id(1), owner(1), RETENTION)).unwrap();
+    secs.fetch_add(RETENTION.as_secs() - 1, Ordering::Relaxed);
+    assert_eq!(
+        now(store.claim(id(1), owner(2), LEASE)),
+        Ok(Claim::Acknowledged)
+    );
+    secs.fetch_add(1, Ordering::Relaxed);
+    assert_eq!(now(store.claim(id(1), owner(2), LEASE)), Ok(Claim::Granted));
+}
+
+#[test]
+fn refuses_rather_than_forgets_when_it_is_full() {
+    let (store, secs) = store(3);
+    for number in 1..=3 {
+        now(store.claim(id(number), owner(1), LEASE)).unwrap();
+        now(store.commit(id(number), owner(1), RETENTION)).unwrap();
+    }
+    let full = Err(MemoryStoreError::Full);
+    assert_eq!(now(store.claim(id(4), owner(1), LEASE)), full);
+    for number in 1..=3 {
+        let claim = now(store.claim(id(number), owner(1), LEASE));
+        assert_eq!(claim, Ok(Claim::Acknowledged), "{number}");
+    }
+    secs.fetch_add(RETENTION.as_secs(), Ordering::Relaxed);
+    assert_eq!(now(store.claim(id(4), owner(1), LEASE)), Ok(Claim::Granted));
+}
+
+#[test]
+fn makes_room_as_claims_are_released() {
+    let (store, _) = store(2);
+    for number in 0..1000 {
+        assert_eq!(
+            now(store.claim(id(number), owner(1), LEASE)),
+            Ok(Claim::Granted)
+        );
+        now(store.release(id(number), owner(1))).unwrap();
+    }
+}
+
+#[test]
+fn makes_room_for_each_new_claim_as_old_ones_are_over() {
+    let (store, secs) = store(100);
+    for number in 0..10_000 {
+        assert_eq!(
+            now(store.claim(id(number), owner(1), LEASE)),
+            Ok(Claim::Granted)
+        );
+        secs.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn claims_nothing_without_a_clock() {
+    let store = MemoryStore::default().clock(|| None);
+    let no_time = Err(MemoryStoreError::NoTime);
+    assert_eq!(now(store.claim(id(1), owner(1), LEASE)), no_time);
+}
+
+#[test]
+fn says_why_it_cannot_in_these_words() {
+    assert_eq!(
+        MemoryStoreError::Full.to_string(),
+        "the memory store is full"
+    );
+    assert_eq!(
+        MemoryStoreError::NoTime.to_string(),
+        "the clock gives no time"
+    );
+}
+
+#[test]
+fn shares_what_it_holds_with_its_clones() {
+    let (store, _) = store(10);
+    now(store.clone().claim(id(1), owner(1), LEASE)).unwrap();
+    assert_eq!(
+        now(store.claim(id(1), owner(2), LEASE)),
+        Ok(Claim::InFlight)
+    );
+}
+
+#[test]
+fn grants_each_delivery_once_among_threads() {
+    let (store, _) = store(1000);
+    let granted = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for number in 1..=4 {
+            let (store, granted) = (&store, &granted);
+            scope.spawn(move || {
+                for delivery in 0..1000 {
+                    if now(store.claim(id(delivery), owner(number), LEASE)) == Ok(Claim::Granted) {
+                        granted.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(granted.into_inner(), 1000);
+}
+
+#[test]
+fn makes_owners_that_differ() {
+    let owners: std::collections::HashSet<_> = (0..10_000).map(|_| Owner::random()).collect();
+    assert_eq!(owners.len(), 10_000);
+}
+
+#[test]
+fn keeps_the_parts_of_an_id_apart() {
+    assert_ne!(
+        DeliveryId::of(&[b"ab", b"c"]),
+        DeliveryId::of(&[b"a", b"bc"])
+    );
+    assert_ne!(DeliveryId::of(&[b"", b"a"]), DeliveryId::of(&[b"a"]));
+    assert_eq!(DeliveryId::of(&[b"a", b"b"]), DeliveryId::of(&[b"a", b"b"]));
+}
+
+/// What an operator would expect, written down as plainly as can be: no chains, no slots.
+#[derive(Default)]
+struct Model {
+    claimed: Vec<(u64, u8, u64)>,
+    acknowledged: Vec<(u64, u64)>,
+}
+
+impl Model {
+    fn claim(&mut self, id: u64, owner: u8, now: u64) -> Claim {
+        if self
+            .acknowledged
+            .iter()
+            .any(|&(known, until)| known == id && now < until)
+        {
+            return Claim::Acknowledged;
+        }
+        let holder = self
+            .claimed
+            .iter()
+            .find(|&&(known, _, until)| known == id && now < until);
+        if holder.is_some_and(|&(_, holder, _)| holder != owner) {
+            return Claim::InFlight;
+        }
+        self.claimed.retain(|&(known, ..)| known != id);
+        self.claimed.push((id, owner, now + LEASE.as_secs()));
+        Claim::Granted
+    }
+
+    fn commit(&mut self, id: u64, owner: u8, now: u64) -> bool {
+        let held_by_another = self
+            .claimed
+            .iter()
+            .any(|&(known, holder, until)| known == id && now < until && holder != owner);
+        if !held_by_another {
+            self.claimed.retain(|&(known, ..)| known != id);
+            self.acknowledged.retain(|&(known, _)| known != id);
+            self.acknowledged.push((id, now + RETENTION.as_secs()));
+        }
+        !held_by_another
+    }
+
+    fn release(&mut self, id: u64, owner: u8) {
+        self.claimed
+            .retain(|&(known, holder, _)| known != id || holder != owner);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Claim(u64, u8),
+    Commit(u64, u8),
+    Release(u64, u8),
+    Wait(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let place = (0..4_u64, 1..4_u8);
+    let step = prop_oneof![
+        4 => place.clone().prop_map(|(id, owner)| Step::Claim(id, owner)),
+        2 => place.clone().prop_map(|(id, owner)| Step::Commit(id, owner)),
+        2 => place.prop_map(|(id, owner)| Step::Release(id, owner)),
+        2 => prop_oneof![1..90_u64, 80_000..90_000_u64].prop_map(Step::Wait),
+    ];
+    vec(step, 1..60)
+}
+
+proptest! {
+    #[test]
+    fn does_as_the_model_does_whoever_comes_when(steps in steps()) {
+        let (store, secs) = store(4);
+        let mut model = Model::default();
+        for step in steps {
+            let at = secs.load(Ordering::Relaxed);
+            match step {
+                Step::Claim(number, by) => prop_assert_eq!(
+                    now(store.claim(id(number), owner(by), LEASE)).unwrap(),
+                    model.claim(number, by, at)
+                ),
+                Step::Commit(number, by) => prop_assert_eq!(
+                    now(store.commit(id(number), owner(by), RETENTION)).unwrap(),
+                    model.commit(number, by, at)
+                ),
+                Step::Release(number, by) => {
+                    now(store.release(id(number), owner(by))).unwrap();
+                    model.release(number, by);
+                }
+                Step::Wait(secs_later) => {
+                    secs.fetch_add(secs_later, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
