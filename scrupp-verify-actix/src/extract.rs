@@ -66,7 +66,10 @@ impl FromRequest for Verified {
 }
 
 fn verified(request: &HttpRequest) -> Result<Verified, ExtractError> {
-    adapter::ExtractError::verified(request.extensions().get()).map_err(ExtractError)
+    let extensions = request.extensions();
+    let proof = extensions.get().map(|verified: &Verified| &**verified);
+    let verified = adapter::ExtractError::verified(proof).map_err(ExtractError)?;
+    Ok(Verified::new(verified))
 }
 
 /// Why a handler cannot have what it asks for, as a response: see

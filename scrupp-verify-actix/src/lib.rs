@@ -50,6 +50,7 @@
 //!   a rejection, the age in seconds, the index of the secret; no byte of a header or a body.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::std_instead_of_core)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod extract;

@@ -4,7 +4,7 @@ use axum_core::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http::{Extensions, HeaderValue, Request, StatusCode, header::CONTENT_TYPE, request::Parts};
 use scrupp_verify_core::{adapter::ExtractError, events::Event};
 
 use crate::Verified;
@@ -40,7 +40,7 @@ impl<S: Send + Sync> FromRequest<S> for ScruppEvent {
     type Rejection = Response;
 
     async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Response> {
-        ExtractError::verified(request.extensions().get()).map_err(answer)?;
+        verified(request.extensions()).map_err(answer)?;
         let body = Bytes::from_request(request, state).await;
         let body = body.map_err(IntoResponse::into_response)?;
         ExtractError::event(&body).map(Self).map_err(answer)
@@ -51,8 +51,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Verified {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
-        ExtractError::verified(parts.extensions.get()).map_err(answer)
+        verified(&parts.extensions).map_err(answer)
     }
+}
+
+fn verified(extensions: &Extensions) -> Result<Verified, ExtractError> {
+    let proof = extensions.get().map(|verified: &Verified| &**verified);
+    ExtractError::verified(proof).map(Verified::new)
 }
 
 fn answer(error: ExtractError) -> Response {

@@ -41,6 +41,7 @@
 //! - `axum`: the extractors `ScruppEvent` and [`Verified`].
 
 #![forbid(unsafe_code)]
+#![warn(clippy::std_instead_of_core)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]

@@ -1,7 +1,7 @@
 use core::fmt;
 
 use super::log;
-use crate::events::Event;
+use crate::{Verified, events::Event};
 
 /// Why a handler cannot have what it asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl ExtractError {
     /// # Errors
     ///
     /// [`ExtractError::NotVerified`] for `None`.
-    pub fn verified<T: Copy>(proof: Option<&T>) -> Result<T, Self> {
+    pub fn verified(proof: Option<&Verified>) -> Result<Verified, Self> {
         proof.copied().ok_or_else(|| {
             log::not_verified();
             Self::NotVerified
