@@ -1,0 +1,600 @@
+//! What is read from a body, and what is said about one that cannot be.
+
+#![cfg(feature = "events")]
+
+use scrupp_verify_core::events::{
+    ApiOrigin, ApiUrl, Event, EventError, EventErrorKind as Kind, Fields, Meta, OtherEvent,
+    ResultUrlError, Status, TaskCompleted,
+};
+use serde_core::{Deserialize, de::value};
+
+const COMPLETED: &str = r#"{"event":"task.completed","process_id":6666,"status":"completed",
+ "result_url":"https://api.scrupp.com/api/v1/task/6666/data",
+ "meta":{"endpoint":"/company/linkedin","external_id":"row_9481","source":"zapier"}}"#;
+
+const FAILED: &str = r#"{"event":"task.completed","process_id":6666,"status":"failed","error":"Message (optional)"}"#;
+
+fn task(body: &str) -> TaskCompleted {
+    match Event::parse(body.as_bytes()) {
+        Ok(Event::TaskCompleted(task)) => task,
+        other => panic!("{body}: {other:?}"),
+    }
+}
+
+fn with(field: &str) -> String {
+    format!(r#"{{"event":"task.completed","process_id":1,"status":"completed",{field}}}"#)
+}
+
+#[test]
+fn reads_the_documented_body_of_a_completed_task() {
+    let event = Event::parse(COMPLETED.as_bytes()).unwrap();
+    assert_eq!(event.name(), "task.completed");
+    assert_eq!(event.process_id(), Some(6666));
+    assert_eq!(event.status(), Some(&Status::Completed));
+    assert_eq!(
+        event.result_url(&ApiOrigin::default()).unwrap().as_str(),
+        "https://api.scrupp.com/api/v1/task/6666/data",
+    );
+
+    let task = task(COMPLETED);
+    assert_eq!(task.process_id, 6666);
+    assert_eq!(task.status, Status::Completed);
+    assert_eq!(
+        task.unchecked_result_url(),
+        Some("https://api.scrupp.com/api/v1/task/6666/data"),
+    );
+    assert_eq!(task.error, None);
+    assert!(task.other.is_empty());
+    let meta = task.meta.unwrap();
+    assert_eq!(meta.endpoint.as_deref(), Some("/company/linkedin"));
+    assert_eq!(meta.external_id.as_deref(), Some("row_9481"));
+    assert_eq!(meta.source.as_deref(), Some("zapier"));
+    assert!(meta.other.is_empty());
+}
+
+#[test]
+fn reads_the_documented_body_of_a_failed_task() {
+    let event = Event::parse(FAILED.as_bytes()).unwrap();
+    assert_eq!(event.name(), "task.completed");
+    assert_eq!(event.status(), Some(&Status::Failed));
+    assert_eq!(
+        event.result_url(&ApiOrigin::default()).unwrap().as_str(),
+        "https://api.scrupp.com/task/6666/data",
+    );
+
+    let task = task(FAILED);
+    assert_eq!(task.process_id, 6666);
+    assert_eq!(task.error.as_deref(), Some("Message (optional)"));
+    assert_eq!(task.unchecked_result_url(), None);
+    assert_eq!(task.meta, None);
+    assert!(task.other.is_empty());
+}
+
+#[test]
+fn writes_the_documented_bodies_as_they_came() {
+    for body in [COMPLETED, FAILED] {
+        let event = Event::parse(body.as_bytes()).unwrap();
+        let written = serde_json::to_string(&event).unwrap();
+        assert_eq!(written, body.replace("\n ", ""));
+    }
+}
+
+#[test]
+fn knows_four_statuses_and_keeps_the_text_of_others() {
+    for (text, status) in [
+        ("queued", Status::Queued),
+        ("running", Status::Running),
+        ("completed", Status::Completed),
+        ("failed", Status::Failed),
+        ("Completed", Status::Other("Completed".into())),
+        ("completed ", Status::Other("completed ".into())),
+        ("", Status::Other("".into())),
+        ("päused", Status::Other("päused".into())),
+    ] {
+        let body = format!(r#"{{"event":"task.completed","process_id":1,"status":"{text}"}}"#);
+        assert_eq!(task(&body).status, status, "{text:?}");
+        assert_eq!(Status::from(text), status, "{text:?}");
+        assert_eq!(Status::from(String::from(text)), status, "{text:?}");
+        assert_eq!(status.as_str(), text);
+        assert_eq!(status.to_string(), text);
+        let json = serde_json::to_string(&status).unwrap();
+        assert_eq!(json, format!("\"{text}\""));
+        assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status);
+    }
+}
+
+#[test]
+fn reads_every_process_id_of_64_bits() {
+    for id in [0, 1, 6666, 1 << 53, (1 << 53) + 1, u64::MAX] {
+        let body = format!(r#"{{"event":"task.completed","process_id":{id},"status":"failed"}}"#);
+        let event = Event::parse(body.as_bytes()).unwrap();
+        assert_eq!(event.process_id(), Some(id));
+        assert_eq!(serde_json::to_string(&event).unwrap(), body);
+    }
+}
+
+#[test]
+fn an_unknown_event_is_a_value_with_all_its_fields() {
+    let body = r#"{"event":"credits.low","process_id":"six","status":[],"meta":7,"left":1e400}"#;
+    let Ok(Event::Other(event)) = Event::parse(body.as_bytes()) else {
+        panic!("is no other event");
+    };
+    assert_eq!(event.name, "credits.low");
+    let kept: Vec<_> = event.fields.iter().collect();
+    assert_eq!(
+        kept,
+        [
+            ("process_id", "\"six\""),
+            ("status", "[]"),
+            ("meta", "7"),
+            ("left", "1e400"),
+        ],
+    );
+
+    let event = Event::Other(event);
+    assert_eq!(event.name(), "credits.low");
+    assert_eq!(event.process_id(), None);
+    assert_eq!(event.status(), None);
+    let url = event.result_url(&ApiOrigin::default());
+    assert_eq!(url, Err(ResultUrlError::NoTask));
+    assert_eq!(serde_json::to_string(&event).unwrap(), body);
+}
+
+#[test]
+fn the_name_of_an_event_is_compared_byte_for_byte() {
+    for name in [
+        "",
+        "Task.Completed",
+        "task.completed ",
+        "task.complete",
+        "task.failed",
+    ] {
+        let event = Event::parse(format!(r#"{{"event":"{name}"}}"#).as_bytes()).unwrap();
+        assert!(matches!(event, Event::Other(_)), "{name:?}");
+        assert_eq!(event.name(), name);
+    }
+}
+
+#[test]
+fn escaped_names_and_words_are_known_too() {
+    let body = r#"{"\u0065vent":"task\u002ecompleted","proc\u0065ss_id":1,"status":"f\u0061iled"}"#;
+    assert_eq!(task(body).status, Status::Failed);
+}
+
+#[test]
+fn optional_fields_that_are_null_read_as_absent_and_are_kept() {
+    let body = with(r#""result_url":null,"error":null,"meta":null,"x":null"#);
+    let event = task(&body);
+    assert_eq!(event.unchecked_result_url(), None);
+    assert_eq!(event.error, None);
+    assert_eq!(event.meta, None);
+    assert_eq!(event.other.len(), 4);
+    assert_eq!(event.other.get("error"), Some("null"));
+    assert_eq!(serde_json::to_string(&event).unwrap(), body);
+
+    let body = with(r#""meta":{"endpoint":null,"external_id":null,"source":null}"#);
+    let event = task(&body);
+    let meta = event.meta.as_ref().unwrap();
+    assert_eq!(meta.endpoint, None);
+    assert_eq!(meta.external_id, None);
+    assert_eq!(meta.source, None);
+    assert_eq!(meta.other.len(), 3);
+    assert_eq!(serde_json::to_string(&event).unwrap(), body);
+}
+
+#[test]
+fn a_field_set_where_null_was_kept_is_written_once() {
+    let mut late = task(&with(r#""error":null,"meta":{"source":null}"#));
+    late.error = Some("late".into());
+    late.meta.as_mut().unwrap().source = Some("make".into());
+    assert_eq!(
+        serde_json::to_string(&late).unwrap(),
+        with(r#""error":"late","meta":{"source":"make"}"#),
+    );
+
+    let mut other = task(&with(r#""meta":null"#));
+    other.meta = late.meta;
+    assert_eq!(
+        serde_json::to_string(&other).unwrap(),
+        with(r#""meta":{"source":"make"}"#),
+    );
+}
+
+#[test]
+fn unknown_fields_are_kept_in_order_and_as_text() {
+    let fields = task(&with(
+        r#""b":1.50,"a":{"x": [1 , 2]},"c":-0,"long":123456789012345678901234567890,"e":"\u00e9\/""#,
+    ))
+    .other;
+    let kept: Vec<_> = fields.iter().collect();
+    assert_eq!(
+        kept,
+        [
+            ("b", "1.50"),
+            ("a", r#"{"x": [1 , 2]}"#),
+            ("c", "-0"),
+            ("long", "123456789012345678901234567890"),
+            ("e", r#""\u00e9\/""#),
+        ],
+    );
+}
+
+#[test]
+fn of_a_repeated_unknown_field_the_last_is_found_and_all_are_kept() {
+    let body = with(r#""x":1,"x":2"#);
+    let event = task(&body);
+    assert_eq!(event.other.get("x"), Some("2"));
+    assert_eq!(event.other.get_as::<u8>("x"), Some(2));
+    assert_eq!(event.other.len(), 2);
+    assert_eq!(serde_json::to_string(&event).unwrap(), body);
+}
+
+#[test]
+fn a_kept_field_is_read_as_what_is_asked_for() {
+    let fields = task(&with(r#""n":7,"s":"a\u0062","list":[1,2],"null":null"#)).other;
+    assert_eq!(fields.get_as::<u8>("n"), Some(7));
+    assert_eq!(fields.get_as::<String>("n"), None);
+    assert_eq!(fields.get_as::<String>("s").as_deref(), Some("ab"));
+    assert_eq!(fields.get_as::<Vec<u8>>("list"), Some(vec![1, 2]));
+    assert_eq!(fields.get_as::<Option<u8>>("null"), Some(None));
+    assert_eq!(fields.get_as::<Option<u8>>("absent"), None);
+    assert_eq!(
+        serde_json::to_string(&fields).unwrap(),
+        r#"{"n":7,"s":"a\u0062","list":[1,2],"null":null}"#
+    );
+    assert_eq!(Fields::default().get("n"), None);
+}
+
+#[test]
+fn fields_are_equal_with_the_same_names_and_texts_in_order() {
+    let fields = |json: &str| task(&with(json)).other;
+    assert_eq!(fields(r#""a":1,"b":2"#), fields(r#""a" : 1, "b" : 2"#));
+    assert_ne!(fields(r#""a":1,"b":2"#), fields(r#""b":2,"a":1"#));
+    assert_ne!(fields(r#""a":1"#), fields(r#""a":1.0"#));
+    assert_ne!(fields(r#""a":1"#), fields(r#""a":1,"b":2"#));
+}
+
+#[test]
+fn says_what_is_wrong_with_a_body() {
+    for (label, body, kind, message) in [
+        ("empty", "", Kind::NotJson, "not JSON"),
+        ("text", "hello", Kind::NotJson, "not JSON"),
+        ("cut short", r#"{"event":"x""#, Kind::NotJson, "not JSON"),
+        (
+            "two values",
+            r#"{"event":"x"}{}"#,
+            Kind::NotJson,
+            "not JSON",
+        ),
+        ("last comma", r#"{"event":"x",}"#, Kind::NotJson, "not JSON"),
+        (
+            "byte order mark",
+            "\u{feff}{\"event\":\"x\"}",
+            Kind::NotJson,
+            "not JSON",
+        ),
+        (
+            "line feed in text",
+            "{\"event\":\"\n\"}",
+            Kind::NotJson,
+            "not JSON",
+        ),
+        (
+            "not a number",
+            r#"{"event":NaN}"#,
+            Kind::NotJson,
+            "not JSON",
+        ),
+        (
+            "broken deep inside",
+            r#"{"event":"x","y":[{"z":01}]}"#,
+            Kind::NotJson,
+            "not JSON",
+        ),
+        (
+            "array",
+            r#"["event"]"#,
+            Kind::NotAnObject,
+            "expected an object",
+        ),
+        (
+            "string",
+            r#""event""#,
+            Kind::NotAnObject,
+            "expected an object",
+        ),
+        ("number", "1e400", Kind::NotAnObject, "expected an object"),
+        ("null", " null ", Kind::NotAnObject, "expected an object"),
+        (
+            "half a character",
+            r#"{"event":"x","\ud800":1}"#,
+            Kind::NotUnicode,
+            "not Unicode",
+        ),
+    ] {
+        let error = Event::parse(body.as_bytes()).expect_err(label);
+        assert_eq!(error.path(), None, "{label}");
+        assert_eq!(error.kind(), kind, "{label}");
+        assert_eq!(error.to_string(), message, "{label}");
+    }
+}
+
+#[test]
+fn says_which_field_is_wrong_and_how() {
+    let (text, object) = ("expected a string", "expected an object");
+    for (body, path, kind, message) in [
+        ("{}", "event", Kind::Missing, "missing"),
+        (
+            r#"{"process_id":1,"status":"failed"}"#,
+            "event",
+            Kind::Missing,
+            "missing",
+        ),
+        (r#"{"event":null}"#, "event", Kind::NotAString, text),
+        (
+            r#"{"event":"\ud800"}"#,
+            "event",
+            Kind::NotUnicode,
+            "not Unicode",
+        ),
+        (
+            r#"{"event":"x","event":"x"}"#,
+            "event",
+            Kind::Repeated,
+            "given more than once",
+        ),
+        (
+            r#"{"event":"task.completed","status":"failed"}"#,
+            "process_id",
+            Kind::Missing,
+            "missing",
+        ),
+        (
+            r#"{"event":"task.completed","process_id":-1,"status":"failed"}"#,
+            "process_id",
+            Kind::NotAnUnsignedInteger,
+            "expected an unsigned 64-bit integer",
+        ),
+        (
+            r#"{"event":"task.completed","process_id":1,"status":"failed","process_id":1}"#,
+            "process_id",
+            Kind::Repeated,
+            "given more than once",
+        ),
+        (
+            r#"{"event":"task.completed","process_id":1}"#,
+            "status",
+            Kind::Missing,
+            "missing",
+        ),
+        (
+            r#"{"event":"task.completed","process_id":1,"status":null}"#,
+            "status",
+            Kind::NotAString,
+            text,
+        ),
+        (
+            r#"{"event":"task.completed","process_id":1,"status":["failed"]}"#,
+            "status",
+            Kind::NotAString,
+            text,
+        ),
+        (
+            &with(r#""st\u0061tus":"x""#),
+            "status",
+            Kind::Repeated,
+            "given more than once",
+        ),
+        (
+            &with(r#""result_url":1"#),
+            "result_url",
+            Kind::NotAString,
+            text,
+        ),
+        (
+            &with(r#""result_url":null,"result_url":"x""#),
+            "result_url",
+            Kind::Repeated,
+            "given more than once",
+        ),
+        (&with(r#""error":{}"#), "error", Kind::NotAString, text),
+        (
+            &with(r#""error":"\udfff\ud800""#),
+            "error",
+            Kind::NotUnicode,
+            "not Unicode",
+        ),
+        (
+            &with(r#""error":"","error":"""#),
+            "error",
+            Kind::Repeated,
+            "given more than once",
+        ),
+        (&with(r#""meta":[]"#), "meta", Kind::NotAnObject, object),
+        (&with(r#""meta":"""#), "meta", Kind::NotAnObject, object),
+        (
+            &with(r#""meta":{"\udfff":1}"#),
+            "meta",
+            Kind::NotUnicode,
+            "not Unicode",
+        ),
+        (
+            &with(r#""meta":{},"meta":{}"#),
+            "meta",
+            Kind::Repeated,
+            "given more than once",
+        ),
+        (
+            &with(r#""meta":{"endpoint":false}"#),
+            "meta.endpoint",
+            Kind::NotAString,
+            text,
+        ),
+        (
+            &with(r#""meta":{"external_id":9481}"#),
+            "meta.external_id",
+            Kind::NotAString,
+            text,
+        ),
+        (
+            &with(r#""meta":{"source":{"name":"x"}}"#),
+            "meta.source",
+            Kind::NotAString,
+            text,
+        ),
+        (
+            &with(r#""meta":{"source":"a","source":"b"}"#),
+            "meta.source",
+            Kind::Repeated,
+            "given more than once",
+        ),
+    ] {
+        let error = Event::parse(body.as_bytes()).expect_err(body);
+        assert_eq!(error.path(), Some(path), "{body}");
+        assert_eq!(error.kind(), kind, "{body}");
+        assert_eq!(error.to_string(), format!("{path}: {message}"), "{body}");
+    }
+}
+
+#[test]
+fn a_process_id_is_an_unsigned_integer_written_as_one() {
+    for value in [
+        "null",
+        "true",
+        "\"6666\"",
+        "-1",
+        "-0",
+        "6666.0",
+        "6666.5",
+        "1e3",
+        "1E400",
+        "18446744073709551616",
+        "[6666]",
+        "{}",
+    ] {
+        let body =
+            format!(r#"{{"event":"task.completed","process_id":{value},"status":"failed"}}"#);
+        let error = Event::parse(body.as_bytes()).expect_err(value);
+        assert_eq!(error.kind(), Kind::NotAnUnsignedInteger, "{value}");
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_are_not_json() {
+    for body in [
+        &b"{\"event\":\"\xff\"}"[..],
+        b"{\"event\":\"x\",\"\xc0\xaf\":1}",
+        b"{\"event\":\"x\",\"y\":\"\xed\xa0\x80\"}",
+        b"{\"event\":\"x\",\"y\":[{\"\xff\":1}]}",
+        b"\0",
+        b"{\0}",
+    ] {
+        let error = Event::parse(body).unwrap_err();
+        assert_eq!(error.kind(), Kind::NotJson, "{body:?}");
+    }
+}
+
+#[test]
+fn no_error_quotes_the_payload() {
+    for body in [
+        r#""leak""#.into(),
+        r#"["leak"]"#.into(),
+        "leak".into(),
+        r#"{"leak":1"#.into(),
+        r#"{"event":["leak"]}"#.into(),
+        r#"{"event":{"leak":"leak"}}"#.into(),
+        r#"{"leak":"leak"}"#.into(),
+        r#"{"event":"task.completed","process_id":"leak"}"#.into(),
+        r#"{"event":"task.completed","process_id":1,"status":{"leak":1}}"#.into(),
+        with(r#""result_url":["leak"]"#),
+        with(r#""error":["leak"]"#),
+        with(r#""meta":"leak""#),
+        with(r#""meta":{"source":["leak"]}"#),
+        with(r#""meta":{"source":"leak","source":"leak"}"#),
+        with(r#""meta":{"leak":1,"\ud800":2}"#),
+    ] {
+        let error = Event::parse(body.as_bytes()).unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains("leak"), "{body}: {said}");
+
+        let error = serde_json::from_str::<Event>(&body).unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains("leak"), "{body}: {said}");
+    }
+}
+
+#[test]
+fn serde_json_reads_what_parse_reads_and_fails_in_the_same_words() {
+    for body in [COMPLETED, FAILED, r#" {"event":"x","y":[1e400]} "#] {
+        let event = Event::parse(body.as_bytes()).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(body).unwrap(), event);
+        assert_eq!(
+            serde_json::from_reader::<_, Event>(body.as_bytes()).unwrap(),
+            event
+        );
+    }
+    let value: serde_json::Value = serde_json::from_str(COMPLETED).unwrap();
+    assert_eq!(serde_json::to_value(task(COMPLETED)).unwrap(), value);
+    let event: Event = serde_json::from_value(value).unwrap();
+    assert_eq!(event.process_id(), Some(6666));
+
+    let error = serde_json::from_str::<Event>(r#"{"event":7}"#).unwrap_err();
+    assert_eq!(error.to_string(), "event: expected a string");
+}
+
+#[test]
+fn another_format_is_refused_and_not_misread() {
+    let map = value::MapDeserializer::<_, value::Error>::new(
+        [("event", "task.started"), ("status", "queued")].into_iter(),
+    );
+    assert!(Event::deserialize(map).is_err());
+}
+
+#[test]
+fn nesting_is_not_limited_by_the_stack() {
+    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    for body in [
+        format!(r#"{{"event":"x","y":{deep}}}"#),
+        with(&format!(r#""y":{deep}"#)),
+        with(&format!(r#""meta":{{"y":{deep}}}"#)),
+    ] {
+        let event = Event::parse(body.as_bytes()).unwrap();
+        assert!(serde_json::to_string(&event).unwrap() == body);
+    }
+    let wrong = Event::parse(with(&format!(r#""error":{deep}"#)).as_bytes());
+    assert_eq!(wrong.unwrap_err().path(), Some("error"));
+    let fields = task(&with(&format!(r#""y":{deep}"#))).other;
+    assert_eq!(fields.get_as::<serde_json::Value>("y"), None);
+}
+
+#[test]
+fn names_that_serde_json_uses_itself_are_names_like_others() {
+    for name in [
+        "$serde_json::private::RawValue",
+        "$serde_json::private::Number",
+    ] {
+        for body in [
+            format!(r#"{{"event":"x","{name}":"1","z":2}}"#),
+            with(&format!(r#""{name}":"{{}}""#)),
+            with(&format!(r#""meta":{{"{name}":"{{}}"}}"#)),
+        ] {
+            let event = Event::parse(body.as_bytes()).unwrap();
+            assert_eq!(serde_json::to_string(&event).unwrap(), body);
+        }
+    }
+}
+
+#[test]
+fn all_types_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync + Unpin + 'static>() {}
+    shared::<ApiOrigin>();
+    shared::<ApiUrl>();
+    shared::<Event>();
+    shared::<EventError>();
+    shared::<Fields>();
+    shared::<Meta>();
+    shared::<OtherEvent>();
+    shared::<ResultUrlError>();
+    shared::<Status>();
+    shared::<TaskCompleted>();
+}

@@ -1,0 +1,283 @@
+//! `serialize(parse(x))` is `x`, as JSON and to the last digit, for arbitrary objects.
+
+#![cfg(feature = "events")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+use std::fmt;
+
+use proptest::{
+    collection::vec,
+    option,
+    prelude::*,
+    sample::{Index, select},
+};
+use scrupp_verify_core::events::Event;
+use serde_core::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+const KNOWN: [&str; 9] = [
+    "event",
+    "process_id",
+    "status",
+    "result_url",
+    "error",
+    "meta",
+    "endpoint",
+    "external_id",
+    "source",
+];
+
+proptest! {
+    #[test]
+    fn an_unknown_event_loses_nothing(
+        name in text(),
+        mut fields in vec(field(), 0..6),
+        at in any::<Index>(),
+    ) {
+        fields.insert(at.index(fields.len() + 1), ("\"event\"".into(), name));
+        let body = object(&fields);
+        let event = Event::parse(body.as_bytes()).unwrap();
+        prop_assert_eq!(meaning(&written(&event)), meaning(&body));
+        prop_assert_eq!(Event::parse(written(&event).as_bytes()).unwrap(), event);
+    }
+
+    #[test]
+    fn a_completed_task_loses_nothing(fields in task()) {
+        let body = object(&fields);
+        let event = Event::parse(body.as_bytes()).unwrap();
+        prop_assert!(matches!(event, Event::TaskCompleted(_)));
+        prop_assert_eq!(meaning(&written(&event)), meaning(&body));
+        prop_assert_eq!(Event::parse(written(&event).as_bytes()).unwrap(), event);
+    }
+
+    #[test]
+    fn a_known_field_of_another_type_is_the_one_that_is_named(
+        mut fields in task(),
+        name in select(&KNOWN[1..6]),
+        value in json(),
+    ) {
+        let quoted = format!("\"{name}\"");
+        let fits = match name {
+            "process_id" => value.parse::<u64>().is_ok(),
+            "status" => value.starts_with('"'),
+            "meta" => value == "null" || value.starts_with('{'),
+            _ => value == "null" || value.starts_with('"'),
+        };
+        fields.retain(|(candidate, _)| *candidate != quoted);
+        fields.push((quoted, value));
+        match Event::parse(object(&fields).as_bytes()) {
+            Ok(_) => prop_assert!(fits),
+            Err(error) if name == "meta" && fits => {
+                prop_assert!(error.path().unwrap().starts_with("meta."));
+            }
+            Err(error) => {
+                prop_assert!(!fits, "{}", error);
+                prop_assert_eq!(error.path(), Some(name));
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_cause_a_panic(body in vec(any::<u8>(), 0..64)) {
+        prop_assert!(Event::parse(&body).is_err());
+    }
+
+    #[test]
+    fn no_damaged_event_causes_a_panic_or_is_read_in_two_ways(
+        fields in task(),
+        at in any::<Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut body = object(&fields).into_bytes();
+        let at = at.index(body.len());
+        body[at] = byte;
+        prop_assert_eq!(Event::parse(&body).ok(), serde_json::from_slice(&body).ok());
+    }
+}
+
+#[test]
+fn the_comparison_in_these_tests_tells_values_apart() {
+    for (one, other) in [
+        ("1", "1.0"),
+        ("1e400", "1e401"),
+        (
+            "123456789012345678901234567890",
+            "123456789012345678901234567891",
+        ),
+        (r#"{"a":1}"#, r#"{"b":1}"#),
+        (r#"{"a":null}"#, "{}"),
+        (r#"{"a":1,"a":2}"#, r#"{"a":2,"a":1}"#),
+        (r#"{"a":1,"a":1}"#, r#"{"a":1}"#),
+        (r#""a""#, r#"["a"]"#),
+        (r#""null""#, "null"),
+    ] {
+        assert_ne!(meaning(one), meaning(other), "{one} {other}");
+    }
+    assert_eq!(
+        meaning(r#"{"a":1,"b":["\u0061"]}"#),
+        meaning(r#" {"b":[ "a"],"\u0061":1 }"#),
+    );
+}
+
+/// A JSON value, exactly: numbers by their text, the fields of an object by name.
+#[derive(Debug, PartialEq)]
+enum Meaning {
+    Literal(String),
+    Text(String),
+    List(Vec<Meaning>),
+    Object(Vec<(String, Meaning)>),
+}
+
+fn meaning(json: &str) -> Meaning {
+    let json = json.trim_matches([' ', '\n', '\r', '\t']);
+    match json.as_bytes()[0] {
+        b'"' => Meaning::Text(serde_json::from_str(json).unwrap()),
+        b'[' => {
+            let items: Vec<Box<RawValue>> = serde_json::from_str(json).unwrap();
+            Meaning::List(items.iter().map(|item| meaning(item.get())).collect())
+        }
+        b'{' => {
+            let Pairs(pairs) = serde_json::from_str(json).unwrap();
+            let mut fields: Vec<_> = pairs
+                .into_iter()
+                .map(|(name, value)| (name, meaning(value.get())))
+                .collect();
+            fields.sort_by(|(one, _), (other, _)| one.cmp(other)); // keeps repeated ones in order
+            Meaning::Object(fields)
+        }
+        _ => Meaning::Literal(json.into()),
+    }
+}
+
+struct Pairs(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor;
+
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+fn written(event: &Event) -> String {
+    serde_json::to_string(event).unwrap()
+}
+
+/// A field's name and value, both as JSON.
+type Field = (String, String);
+
+/// The fields of a `task.completed`, in any order, with some that nobody knows.
+fn task() -> impl Strategy<Value = Vec<Field>> {
+    let id = any::<u64>().prop_map(|id| id.to_string());
+    let required = (
+        named("event", Just("\"task.completed\"".to_owned())),
+        named("process_id", id),
+        named("status", text()),
+    );
+    let optional = (
+        option::of(named("result_url", text_or_null())),
+        option::of(named("error", text_or_null())),
+        option::of(named(
+            "meta",
+            prop_oneof![1 => Just("null".to_owned()), 4 => meta()],
+        )),
+    );
+    (required, optional, vec(field(), 0..4))
+        .prop_map(|((event, process_id, status), (url, error, meta), other)| {
+            let optional = [url, error, meta].into_iter().flatten();
+            let known = [event, process_id, status].into_iter().chain(optional);
+            known.chain(other).collect::<Vec<_>>()
+        })
+        .prop_shuffle()
+}
+
+fn meta() -> impl Strategy<Value = String> {
+    let known = (
+        option::of(named("endpoint", text_or_null())),
+        option::of(named("external_id", text_or_null())),
+        option::of(named("source", text_or_null())),
+    );
+    (known, vec(field(), 0..3))
+        .prop_map(|((endpoint, external_id, source), other)| {
+            let known = [endpoint, external_id, source].into_iter().flatten();
+            known.chain(other).collect::<Vec<_>>()
+        })
+        .prop_shuffle()
+        .prop_map(|fields| object(&fields))
+}
+
+fn named(name: &'static str, value: impl Strategy<Value = String>) -> impl Strategy<Value = Field> {
+    value.prop_map(move |value| (format!("\"{name}\""), value))
+}
+
+/// A field that is known neither in an event nor in its `meta`.
+fn field() -> impl Strategy<Value = Field> {
+    let frequent = select(vec!["\"a\"", "\"A\"", "\"\"", "\"event \"", "\"Event\""]);
+    let name = prop_oneof![frequent.prop_map(String::from), text()];
+    let unknown = name.prop_filter("is known", |name| {
+        let name: String = serde_json::from_str(name).unwrap();
+        !KNOWN.contains(&name.as_str())
+    });
+    (unknown, json())
+}
+
+fn json() -> impl Strategy<Value = String> {
+    let literal = select(vec![
+        "null", "true", "false", "0", "-0", "1e400", "-1E-400", "6666",
+    ]);
+    let number = "-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,4})?";
+    let leaf = prop_oneof![literal.prop_map(String::from), number, text()];
+    leaf.prop_recursive(6, 32, 4, |inner| {
+        let known = select(&KNOWN[..]).prop_map(|name| format!("\"{name}\""));
+        let name = prop_oneof![known, text()];
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(" , "))),
+            vec((name, inner), 0..4).prop_map(|fields| object(&fields)),
+        ]
+    })
+}
+
+fn text_or_null() -> impl Strategy<Value = String> {
+    prop_oneof![1 => Just("null".to_owned()), 3 => text()]
+}
+
+/// A JSON string, its characters as they are or escaped.
+fn text() -> impl Strategy<Value = String> {
+    (any::<String>(), any::<bool>()).prop_map(|(text, escaped)| {
+        if !escaped {
+            return serde_json::to_string(&text).unwrap();
+        }
+        let units = text.encode_utf16().map(|unit| format!("\\u{unit:04X}"));
+        format!("\"{}\"", units.collect::<String>())
+    })
+}
+
+fn object(fields: &[Field]) -> String {
+    let fields = fields
+        .iter()
+        .map(|(name, value)| format!("{name} :\t{value}"));
+    format!("{{\r\n{}}}", fields.collect::<Vec<_>>().join(", "))
+}
