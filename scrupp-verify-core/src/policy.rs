@@ -237,3 +237,6 @@ fn nibble(digit: u8) -> u8 {
         _ => 0xff,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -252,3 +252,6 @@ static SERVICE_UNAVAILABLE: Answer = Answer {
     headers: &[PROBLEM_JSON, ("retry-after", "5")],
     problem: r#"{"title":"Service Unavailable","status":503}"#,
 };
+
+#[cfg(test)]
+mod tests;

