@@ -44,6 +44,3 @@ impl fmt::Display for ConfigError {
 }
 
 impl core::error::Error for ConfigError {}
-
-#[cfg(test)]
-mod tests;

@@ -252,6 +252,3 @@ static SERVICE_UNAVAILABLE: Answer = Answer {
     headers: &[PROBLEM_JSON, ("retry-after", "5")],
     problem: r#"{"title":"Service Unavailable","status":503}"#,
 };
-
-#[cfg(test)]
-mod tests;

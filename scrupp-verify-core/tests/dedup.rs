@@ -1,6 +1,5 @@
 //! A delivery is handled once: the store in memory against a model of the rules, and its limits.
 #![cfg(all(feature = "dedup", feature = "std"))]
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::{
     future::Future,

@@ -4,11 +4,33 @@
 //! printf '%s.%s' "$TIMESTAMP" "$BODY" | openssl dgst -sha256 -hmac "$SECRET"
 //! ```
 
-pub(crate) struct Vector {
-    pub(crate) secret: &'static str,
-    pub(crate) timestamp: u64,
-    pub(crate) body: &'static str,
-    pub(crate) signature: &'static str,
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use scrupp_verify_core::{Secret, Signer, UnixTime, Verifier};
+
+#[test]
+fn signs_and_verifies_as_openssl_does() {
+    for vector in VECTORS {
+        let secret = Secret::new(vector.secret).unwrap();
+        let body = vector.body.as_bytes();
+        let now = UnixTime::from_secs(vector.timestamp);
+        let signed = Signer::new(&secret).sign(now, body);
+        assert_eq!(signed.signature(), vector.signature);
+
+        let timestamp = vector.timestamp.to_string();
+        let head = [
+            ("X-Scrupp-Signature", vector.signature),
+            ("X-Scrupp-Timestamp", &timestamp),
+        ];
+        assert!(Verifier::new(secret).verify(&head, body, now).is_ok());
+    }
+}
+
+struct Vector {
+    secret: &'static str,
+    timestamp: u64,
+    body: &'static str,
+    signature: &'static str,
 }
 
 const COMPLETED: &str = concat!(
@@ -19,7 +41,7 @@ const COMPLETED: &str = concat!(
 
 const FAILED: &str = r#"{"event":"task.completed","process_id":6666,"status":"failed","error":"Message (optional)"}"#;
 
-pub(crate) const VECTORS: &[Vector] = &[
+const VECTORS: &[Vector] = &[
     Vector {
         secret: "topsecret",
         timestamp: 1,
