@@ -1,8 +1,4 @@
-use alloc::{
-    borrow::ToOwned,
-    format,
-    string::{String, ToString},
-};
+use alloc::{borrow::ToOwned, format, string::String};
 use core::{
     fmt,
     net::{Ipv4Addr, Ipv6Addr},
@@ -147,7 +143,7 @@ impl<'a> Host<'a> {
             return is_canonical.then_some(Self::V6(address));
         }
         if let Ok(address) = text.parse::<Ipv4Addr>() {
-            return (address.to_string() == text).then_some(Self::V4(address));
+            return Some(Self::V4(address));
         }
         let is_name = text.len() <= 253 && text.split('.').all(is_label);
         // What ends in a number is read as an IPv4 address by HTTP clients: `127.1`, `0x7f000001`.
