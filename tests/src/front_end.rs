@@ -1,0 +1,154 @@
+mod actix;
+mod axum;
+mod binary;
+mod hyper;
+mod warp;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use scrupp_verify_core::{ConfigError, Keyring, Secret};
+
+use crate::{Connection, PREVIOUS_SECRET, SECRET, Step};
+
+/// A server with `ScruppVerify` in front of a handler that keeps what it gets, with the defaults
+/// of the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FrontEnd {
+    /// axum, with the tower layer.
+    Axum,
+    /// actix-web, with its middleware.
+    Actix,
+    /// warp, with the tower layer.
+    Warp,
+    /// hyper, with the tower layer.
+    Hyper,
+    /// The program of an example, as a process of its own.
+    Example(&'static str),
+}
+
+/// A front end that runs.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    handled: Handled,
+}
+
+#[derive(Debug)]
+enum Handled {
+    Kept(Bodies),
+    Listed(binary::Program),
+}
+
+/// The bodies that a handler ran on.
+type Bodies = Arc<Mutex<Vec<Vec<u8>>>>;
+
+impl FrontEnd {
+    /// All front ends in this process.
+    pub const IN_PROCESS: [Self; 4] = [Self::Axum, Self::Actix, Self::Warp, Self::Hyper];
+
+    /// All front ends as processes of their own.
+    pub const EXAMPLES: [Self; 5] = [
+        Self::Example("example-axum"),
+        Self::Example("example-actix"),
+        Self::Example("example-warp"),
+        Self::Example("example-hyper"),
+        Self::Example("example-custom"),
+    ];
+
+    /// Starts it on a free port of 127.0.0.1.
+    pub async fn start(self) -> Server {
+        let bodies = Bodies::default();
+        let kept = Arc::clone(&bodies);
+        let keep = move |body: &[u8]| lock(&kept).push(body.to_vec());
+        let address = match self {
+            Self::Axum => axum::start(keep).await,
+            Self::Actix => actix::start(keep).await,
+            Self::Warp => warp::start(keep).await,
+            Self::Hyper => hyper::start(keep).await,
+            Self::Example(package) => {
+                let (address, program) = binary::start(package).await;
+                return Server {
+                    address,
+                    handled: Handled::Listed(program),
+                };
+            }
+        };
+        Server {
+            address,
+            handled: Handled::Kept(bodies),
+        }
+    }
+
+    /// Whether it keeps the bodies themselves, and not only the events in them.
+    #[must_use]
+    pub fn keeps_bodies(self) -> bool {
+        !matches!(self, Self::Example(_))
+    }
+
+    /// Whether it speaks HTTP/2.
+    #[must_use]
+    pub fn speaks_http2(self) -> bool {
+        // Its parser is httparse, which is for HTTP/1.
+        self != Self::Example("example-custom")
+    }
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The process id, where it is a process of its own.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        match &self.handled {
+            Handled::Kept(_) => None,
+            Handled::Listed(program) => program.pid(),
+        }
+    }
+
+    /// What the handler got as the body of this task's delivery, once for each time that it ran:
+    /// the bytes, or `None` where only the event is known.
+    pub async fn handled(&self, process_id: u64) -> Vec<Option<Vec<u8>>> {
+        match &self.handled {
+            Handled::Kept(bodies) => {
+                let mark = format!("\"process_id\":{process_id},");
+                let bodies = lock(bodies);
+                let marked = bodies.iter().filter(|body| contains(body, mark.as_bytes()));
+                marked.cloned().map(Some).collect()
+            }
+            Handled::Listed(_) => {
+                let mut connection = Connection::open(self.address).await.expect("a connection");
+                let request = b"GET /deliveries HTTP/1.1\r\nHost: localhost\r\n\r\n";
+                connection
+                    .send(&[Step::Send(request.to_vec())])
+                    .await
+                    .expect("sent");
+                let response = connection.response().await.expect("the deliveries");
+                let deliveries: serde_json::Value =
+                    serde_json::from_slice(&response.body).expect("JSON");
+                let deliveries = deliveries.as_array().expect("an array");
+                let same = |event: &&serde_json::Value| event["process_id"] == process_id;
+                deliveries.iter().filter(same).map(|_| None).collect()
+            }
+        }
+    }
+}
+
+fn contains(body: &[u8], part: &[u8]) -> bool {
+    body.windows(part.len()).any(|window| window == part)
+}
+
+fn lock(bodies: &Bodies) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+    bodies.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn keyring() -> Result<Keyring, ConfigError> {
+    Ok([Secret::new(SECRET)?, Secret::new(PREVIOUS_SECRET)?].into())
+}

@@ -1,0 +1,58 @@
+use std::{net::SocketAddr, path::PathBuf, process::Stdio};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::{PREVIOUS_SECRET, SECRET};
+
+/// A program that ends with its test.
+#[derive(Debug)]
+pub(super) struct Program(Child);
+
+impl Program {
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.0.id()
+    }
+}
+
+/// Starts the program of a package of this workspace, built with it.
+pub(super) async fn start(package: &str) -> (SocketAddr, Program) {
+    let mut child = Command::new(path(package))
+        .env("SCRUPP_WEBHOOK_SECRET", SECRET)
+        .env("SCRUPP_WEBHOOK_SECRET_PREVIOUS", PREVIOUS_SECRET)
+        .env("BIND", "127.0.0.1:0")
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{package} does not start: {error}"));
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let address = loop {
+        let line = lines.next_line().await.expect("output");
+        let line = line.unwrap_or_else(|| panic!("{package} ended before it listened"));
+        if let Some(address) = line.strip_prefix("listening on http://") {
+            break address.parse().expect("an address");
+        }
+    };
+    // Read on, so that the program can write on.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (address, Program(child))
+}
+
+/// Where cargo has put the program: beside the directory of the test that runs.
+fn path(package: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a path");
+    let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
+    let program = profile.join(package);
+    if !program.exists() {
+        let built = std::process::Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", package])
+            .status();
+        assert!(
+            built.is_ok_and(|status| status.success()),
+            "{package} does not build"
+        );
+    }
+    program
+}

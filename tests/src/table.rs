@@ -1,0 +1,676 @@
+use core::time::Duration;
+
+use scrupp_verify_core::{Secret, SignedHeaders, Signer, UnixTime};
+
+use crate::{Connection, FrontEnd, PREVIOUS_SECRET, SECRET, Server, Step};
+
+/// One line of the conformance table.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Row {
+    /// What is special about the delivery.
+    pub name: &'static str,
+    /// What the client does.
+    pub steps: Vec<Step>,
+    /// The task that the delivery is about, in no other row.
+    pub process_id: u64,
+    /// What has to come of it.
+    pub expected: Expected,
+    /// Whether the connection has to be good for another delivery.
+    pub reusable: bool,
+    except: Option<Exception>,
+}
+
+/// Which front ends cannot do a row, and why.
+type Exception = (fn(FrontEnd) -> bool, &'static str);
+
+impl Row {
+    /// Why this front end cannot do it, if it cannot.
+    #[must_use]
+    pub fn left_out_of(&self, front_end: FrontEnd) -> Option<&'static str> {
+        let (applies, reason) = self.except?;
+        applies(front_end).then_some(reason)
+    }
+}
+
+/// What has to come of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expected {
+    /// The handler runs, once, on these bytes, and the client reads 200.
+    Handled(Vec<u8>),
+    /// The handler does not run, and the client reads this status.
+    Refused(u16),
+    /// The handler does not run, and the client reads this status, if any: the server itself may
+    /// close a connection on which it cannot find the end of the request.
+    RefusedOrClosed(u16),
+}
+
+/// The headers of a delivery, before anything is done to them.
+type Headers = Vec<(&'static str, String)>;
+
+const SIGNATURE: &str = "X-Scrupp-Signature";
+const TIMESTAMP: &str = "X-Scrupp-Timestamp";
+
+/// More than the default limit of 256 KiB.
+const TOO_LARGE_BYTES: usize = 300 * 1024;
+
+/// The whole table for HTTP/1.1.
+#[must_use]
+pub fn http1_rows() -> Vec<Row> {
+    let mut table = Table::default();
+    signatures(&mut table);
+    headers(&mut table);
+    times(&mut table);
+    bodies(&mut table);
+    framings(&mut table);
+    connections(&mut table);
+    table.rows
+}
+
+fn signatures(table: &mut Table) {
+    table.genuine("genuine, completed", |_| {});
+    table.genuine("genuine, failed", |d| {
+        d.body = format!(
+            r#"{{"event":"task.completed","process_id":{},"status":"failed","error":"No"}}"#,
+            d.process_id
+        )
+        .into();
+        d.sign();
+    });
+    table.genuine("signed with the previous secret", |d| {
+        d.sign_with(PREVIOUS_SECRET, d.now)
+    });
+    table.genuine("hex digits in upper case", |d| {
+        let digits = d
+            .value(SIGNATURE)
+            .trim_start_matches("sha256=")
+            .to_uppercase();
+        d.set(SIGNATURE, &format!("sha256={digits}"));
+    });
+    table.refused("signed with another secret", 401, |d| {
+        d.sign_with("another", d.now)
+    });
+    table.refused("body tampered with", 401, |d| d.body.push(b' '));
+    table.refused("body cut short", 401, |d| {
+        d.body.pop();
+    });
+    table.refused("timestamp tampered with", 401, |d| {
+        d.set(TIMESTAMP, &(d.now - 1).to_string());
+    });
+    for (name, change) in [
+        (
+            "one hex digit changed",
+            (|s| flip_last(s)) as fn(&str) -> String,
+        ),
+        ("63 hex digits", |s| s[..s.len() - 1].into()),
+        ("65 hex digits", |s| format!("{s}0")),
+        ("no prefix", |s| s.replace("sha256=", "")),
+        ("prefix in upper case", |s| s.replace("sha256", "SHA256")),
+        ("another prefix", |s| s.replace("sha256", "sha1")),
+        ("empty signature", |_| String::new()),
+        ("signatures joined by a comma", |s| format!("{s}, {s}")),
+    ] {
+        table.refused(name, 401, |d| {
+            let changed = change(&d.value(SIGNATURE));
+            d.set(SIGNATURE, &changed);
+        });
+    }
+}
+
+fn headers(table: &mut Table) {
+    table.genuine("header names in lower case", |d| {
+        for (name, _) in &mut d.headers {
+            *name = if *name == SIGNATURE {
+                "x-scrupp-signature"
+            } else {
+                "x-scrupp-timestamp"
+            };
+        }
+    });
+    table.genuine("space and tab around the values", |d| {
+        for (_, value) in &mut d.headers {
+            *value = format!(" \t{value}\t ");
+        }
+    });
+    for name in [SIGNATURE, TIMESTAMP] {
+        let [missing, twice, differing] = match name {
+            SIGNATURE => ["signature missing", "signature twice", "two signatures"],
+            _ => ["timestamp missing", "timestamp twice", "two timestamps"],
+        };
+        table.refused(missing, 401, |d| {
+            d.headers.retain(|header| header.0 != name)
+        });
+        table.refused(twice, 401, |d| d.headers.push((name, d.value(name))));
+        table.refused(differing, 401, |d| d.headers.insert(0, (name, "1".into())));
+    }
+    table.refused("no headers at all", 401, |d| d.headers.clear());
+    table.refused("underscores for dashes", 401, |d| {
+        d.headers[0].0 = "X_Scrupp_Signature";
+    });
+    table.refused("8 KiB of signature", 401, |d| {
+        d.set(SIGNATURE, &"sha256=".repeat(1170))
+    });
+    table.refused("40 signatures", 401, |d| {
+        d.headers
+            .extend((0..39).map(|_| (SIGNATURE, "x".to_owned())));
+    });
+}
+
+fn times(table: &mut Table) {
+    table.genuine("290 s old", |d| d.sign_with(SECRET, d.now - 290));
+    table.genuine("50 s ahead", |d| d.sign_with(SECRET, d.now + 50));
+    table.refused("301 s old", 401, |d| d.sign_with(SECRET, d.now - 301));
+    table.refused("70 s ahead", 401, |d| d.sign_with(SECRET, d.now + 70));
+    table.refused("in milliseconds", 401, |d| {
+        d.sign_with(SECRET, d.now * 1000)
+    });
+    table.refused("at the end of time", 401, |d| d.sign_with(SECRET, u64::MAX));
+    table.refused("at its beginning", 401, |d| d.sign_with(SECRET, 1));
+    for (name, change) in [
+        (
+            "a plus before the time",
+            (|t| format!("+{t}")) as fn(&str) -> String,
+        ),
+        ("a zero before the time", |t| format!("0{t}")),
+        ("a minus before the time", |t| format!("-{t}")),
+        ("a fraction", |t| format!("{t}.0")),
+        ("times joined by a comma", |t| format!("{t},{t}")),
+        ("2^64 seconds", |_| "18446744073709551616".into()),
+        ("empty time", |_| String::new()),
+    ] {
+        table.refused(name, 401, |d| {
+            // Signed as it stands there: only the form is wrong.
+            let changed = change(&d.value(TIMESTAMP));
+            d.set(TIMESTAMP, &changed);
+        });
+    }
+}
+
+fn bodies(table: &mut Table) {
+    let no_event = "an example answers 422 to what is no event";
+    table.genuine("256 KiB, the limit", |d| d.pad_to(256 * 1024));
+    table.genuine("200 KiB", |d| d.pad_to(200 * 1024));
+    table.genuine("invalid UTF-8", |d| {
+        d.body.extend(b"\xff\xfe\x00");
+        d.sign();
+    });
+    table.except(|front_end| !front_end.keeps_bodies(), no_event);
+    table.genuine("compressed, as it is on the wire", |d| {
+        d.headers.push(("Content-Encoding", "gzip".into()));
+    });
+    table.genuine("a content type of its own", |d| {
+        d.headers.push(("Content-Type", "text/plain".into()));
+    });
+    table.refused("256 KiB and a byte, declared", 413, |d| {
+        d.pad_to(256 * 1024 + 1)
+    });
+    table.refused("far too large, declared, and sent", 413, |d| {
+        d.pad_to(TOO_LARGE_BYTES)
+    });
+    table.refused("empty body, signed otherwise", 401, |d| d.body.clear());
+}
+
+fn framings(table: &mut Table) {
+    table.chunked_genuine("one chunk", 100_000, |_| {});
+    table.chunked_genuine("a byte a chunk", 1, |_| {});
+    table.chunked_genuine("200 KiB in chunks", 5000, |d| d.pad_to(200 * 1024));
+    table.chunked_refused("256 KiB and a byte, in chunks", 413, 5000, |d| {
+        d.pad_to(256 * 1024 + 1)
+    });
+    table.chunked_refused("chunked and forged", 401, 7, |d| {
+        d.sign_with("another", d.now)
+    });
+
+    table.add("chunk extensions", |d| {
+        let mut request = d.head("Transfer-Encoding: chunked");
+        request.extend(format!("{:x};name=value\r\n", d.body.len()).bytes());
+        request.extend_from_slice(&d.body);
+        request.extend_from_slice(b"\r\n0\r\n\r\n");
+        (
+            vec![Step::Send(request)],
+            Expected::Handled(d.body.clone()),
+            true,
+        )
+    });
+    table.add("the signature in a trailer", |d| {
+        let headers = core::mem::take(&mut d.headers);
+        let mut request = d.head("Transfer-Encoding: chunked\r\nTrailer: X-Scrupp-Signature");
+        request.extend(format!("{:x}\r\n", d.body.len()).bytes());
+        request.extend_from_slice(&d.body);
+        request.extend_from_slice(b"\r\n0\r\n");
+        for (name, value) in headers {
+            request.extend(format!("{name}: {value}\r\n").bytes());
+        }
+        request.extend_from_slice(b"\r\n");
+        (
+            vec![Step::Send(request)],
+            Expected::RefusedOrClosed(401),
+            false,
+        )
+    });
+    table.add(
+        "another signature in a trailer, which does not count",
+        |d| {
+            let mut request = d.head("Transfer-Encoding: chunked");
+            request.extend(format!("{:x}\r\n", d.body.len()).bytes());
+            request.extend_from_slice(&d.body);
+            request.extend_from_slice(b"\r\n0\r\nX-Scrupp-Signature: sha256=00\r\n\r\n");
+            (
+                vec![Step::Send(request)],
+                Expected::Handled(d.body.clone()),
+                false,
+            )
+        },
+    );
+    table.except(
+        |front_end| {
+            matches!(
+                front_end,
+                FrontEnd::Actix | FrontEnd::Example("example-actix" | "example-custom")
+            )
+        },
+        "the server's parser takes no trailers",
+    );
+    table.add("a malformed chunk", |d| {
+        let mut request = d.head("Transfer-Encoding: chunked");
+        request.extend_from_slice(b"5\r\nhello\r\nxyz\r\nmore");
+        (
+            vec![Step::Send(request)],
+            Expected::RefusedOrClosed(400),
+            false,
+        )
+    });
+    table.add("a chunk that ends early", |d| {
+        let mut request = d.head("Transfer-Encoding: chunked");
+        request.extend_from_slice(b"ff\r\nhello");
+        (
+            vec![Step::Send(request), Step::Finish],
+            Expected::RefusedOrClosed(400),
+            false,
+        )
+    });
+    table.add("a body that ends early", |d| {
+        let mut request = d.request();
+        request.truncate(request.len() - 5);
+        (
+            vec![Step::Send(request), Step::Finish],
+            Expected::RefusedOrClosed(400),
+            false,
+        )
+    });
+    table.add("Content-Length and Transfer-Encoding", |d| {
+        let length = d.body.len();
+        let mut request = d.head(&format!(
+            "Content-Length: {length}\r\nTransfer-Encoding: chunked"
+        ));
+        request.extend_from_slice(b"0\r\n\r\n");
+        (
+            vec![Step::Send(request)],
+            Expected::RefusedOrClosed(401),
+            false,
+        )
+    });
+    table.add("two lengths", |d| {
+        let length = d.body.len();
+        let mut request = d.head(&format!(
+            "Content-Length: {length}\r\nContent-Length: {}",
+            length - 1
+        ));
+        request.extend_from_slice(&d.body);
+        (
+            vec![Step::Send(request)],
+            Expected::RefusedOrClosed(400),
+            false,
+        )
+    });
+    table.add("a length that would reserve exabytes", |d| {
+        let request = d.head("Content-Length: 4611686018427387904");
+        (vec![Step::Send(request)], Expected::Refused(413), false)
+    });
+    table.add("a folded header", |d| {
+        let (time, signature) = (d.value(TIMESTAMP), d.value(SIGNATURE));
+        d.headers = vec![
+            (TIMESTAMP, time),
+            (SIGNATURE, format!("sha256=\r\n {}", &signature[7..])),
+        ];
+        (
+            vec![Step::Send(d.request())],
+            Expected::RefusedOrClosed(400),
+            false,
+        )
+    });
+    table.add("NUL in the signature", |d| {
+        let signature = d.value(SIGNATURE);
+        d.set(SIGNATURE, &format!("{signature}\0"));
+        (
+            vec![Step::Send(d.request())],
+            Expected::RefusedOrClosed(400),
+            false,
+        )
+    });
+    table.add("a GET", |d| {
+        d.headers.clear();
+        let request = b"GET /webhooks/scrupp HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec();
+        (vec![Step::Send(request)], Expected::Refused(401), true)
+    });
+    table.except(
+        |front_end| !front_end.keeps_bodies(),
+        "the examples route only POST to the layer",
+    );
+}
+
+fn connections(table: &mut Table) {
+    const MOMENT: Duration = Duration::from_millis(100);
+
+    table.add("a stale delivery whose body comes later", |d| {
+        d.sign_with(SECRET, d.now - 1000);
+        let (head, body) = (d.head_with_length(), d.body.clone());
+        let steps = vec![Step::Send(head), Step::Wait(MOMENT), Step::Send(body)];
+        (steps, Expected::Refused(401), true)
+    });
+    table.add("a genuine delivery whose body comes later", |d| {
+        let (head, body) = (d.head_with_length(), d.body.clone());
+        let steps = vec![
+            Step::Send(head),
+            Step::Wait(MOMENT),
+            Step::Send(body.clone()),
+        ];
+        (steps, Expected::Handled(body), true)
+    });
+    table.add(
+        "a stale delivery that waits to be asked for its body",
+        |d| {
+            d.sign_with(SECRET, d.now - 1000);
+            d.headers.push(("Expect", "100-continue".into()));
+            (
+                vec![Step::Send(d.head_with_length())],
+                Expected::Refused(401),
+                false,
+            )
+        },
+    );
+    table.add(
+        "a genuine delivery that waits to be asked for its body",
+        |d| {
+            d.headers.push(("Expect", "100-continue".into()));
+            let (head, body) = (d.head_with_length(), d.body.clone());
+            let steps = vec![
+                Step::Send(head),
+                Step::AwaitContinue,
+                Step::Send(body.clone()),
+            ];
+            (steps, Expected::Handled(body), true)
+        },
+    );
+    table.add("a genuine head, and a body that stalls", |d| {
+        let mut request = d.request();
+        request.truncate(request.len() - 5);
+        (vec![Step::Send(request)], Expected::Refused(408), false)
+    });
+    table.add("a body that trickles", |d| {
+        let head = d.head_with_length();
+        let bytes = d.body.iter().take(14);
+        let trickle =
+            bytes.flat_map(|byte| [Step::Wait(Duration::from_secs(1)), Step::Send(vec![*byte])]);
+        let steps = core::iter::once(Step::Send(head)).chain(trickle).collect();
+        (steps, Expected::Refused(408), false)
+    });
+    table.add("a huge upload", |d| {
+        let mut steps = vec![Step::Send(d.head("Content-Length: 67108864"))];
+        steps.extend((0..64).map(|_| Step::Send(vec![b'x'; 1 << 20])));
+        (steps, Expected::RefusedOrClosed(413), false)
+    });
+    table.add("a huge upload in chunks", |d| {
+        let mut steps = vec![Step::Send(d.head("Transfer-Encoding: chunked"))];
+        let chunk = [b"100000\r\n", &[b'x'; 1 << 20][..], b"\r\n"].concat();
+        steps.extend((0..64).map(|_| Step::Send(chunk.clone())));
+        (steps, Expected::RefusedOrClosed(413), false)
+    });
+}
+
+fn flip_last(signature: &str) -> String {
+    let (rest, last) = signature.split_at(signature.len() - 1);
+    format!("{rest}{}", if last == "0" { "1" } else { "0" })
+}
+
+#[derive(Default)]
+struct Table {
+    rows: Vec<Row>,
+}
+
+impl Table {
+    fn add(
+        &mut self,
+        name: &'static str,
+        row: impl FnOnce(&mut Delivery) -> (Vec<Step>, Expected, bool),
+    ) {
+        let mut delivery = Delivery::new(1000 + self.rows.len() as u64);
+        let (steps, expected, reusable) = row(&mut delivery);
+        self.rows.push(Row {
+            name,
+            steps,
+            process_id: delivery.process_id,
+            expected,
+            reusable,
+            except: None,
+        });
+    }
+
+    /// Makes an exception of the row that was added last.
+    fn except(&mut self, front_ends: fn(FrontEnd) -> bool, reason: &'static str) {
+        if let Some(row) = self.rows.last_mut() {
+            row.except = Some((front_ends, reason));
+        }
+    }
+
+    fn genuine(&mut self, name: &'static str, change: impl FnOnce(&mut Delivery)) {
+        self.add(name, |d| {
+            change(d);
+            (
+                vec![Step::Send(d.request())],
+                Expected::Handled(d.body.clone()),
+                true,
+            )
+        });
+    }
+
+    fn refused(&mut self, name: &'static str, status: u16, change: impl FnOnce(&mut Delivery)) {
+        self.add(name, |d| {
+            change(d);
+            (
+                vec![Step::Send(d.request())],
+                Expected::Refused(status),
+                status == 401,
+            )
+        });
+    }
+
+    fn chunked_genuine(
+        &mut self,
+        name: &'static str,
+        chunk_bytes: usize,
+        change: impl FnOnce(&mut Delivery),
+    ) {
+        self.add(name, |d| {
+            change(d);
+            (
+                vec![Step::Send(d.chunked(chunk_bytes))],
+                Expected::Handled(d.body.clone()),
+                true,
+            )
+        });
+    }
+
+    fn chunked_refused(
+        &mut self,
+        name: &'static str,
+        status: u16,
+        chunk_bytes: usize,
+        change: impl FnOnce(&mut Delivery),
+    ) {
+        self.add(name, |d| {
+            change(d);
+            let steps = vec![Step::Send(d.chunked(chunk_bytes))];
+            (steps, Expected::Refused(status), status == 401)
+        });
+    }
+}
+
+/// A delivery that is genuine until something is done to it.
+pub(crate) struct Delivery {
+    pub(crate) now: u64,
+    pub(crate) process_id: u64,
+    pub(crate) body: Vec<u8>,
+    pub(crate) headers: Headers,
+}
+
+impl Delivery {
+    pub(crate) fn new(process_id: u64) -> Self {
+        let event = format!(
+            r#"{{"event":"task.completed","process_id":{process_id},"status":"completed"}}"#
+        );
+        let mut delivery = Self {
+            now: UnixTime::now().map_or(0, UnixTime::as_secs),
+            process_id,
+            body: event.into(),
+            headers: Vec::new(),
+        };
+        delivery.sign();
+        delivery
+    }
+
+    pub(crate) fn sign(&mut self) {
+        self.sign_with(SECRET, self.now);
+    }
+
+    fn sign_with(&mut self, secret: &str, secs: u64) {
+        let signed = signed(secret, secs, &self.body);
+        self.headers = vec![
+            (TIMESTAMP, signed.timestamp().to_owned()),
+            (SIGNATURE, signed.signature().to_owned()),
+        ];
+    }
+
+    /// Makes the body as long as this, with space after the event.
+    fn pad_to(&mut self, bytes: usize) {
+        self.body.resize(bytes, b' ');
+        self.sign();
+    }
+
+    fn value(&self, name: &str) -> String {
+        let header = self.headers.iter().find(|header| header.0 == name);
+        header.expect("a header that is there").1.clone()
+    }
+
+    fn set(&mut self, name: &'static str, value: &str) {
+        self.headers.retain(|header| header.0 != name);
+        self.headers.push((name, value.to_owned()));
+    }
+
+    fn head(&self, framing: &str) -> Vec<u8> {
+        let mut head =
+            format!("POST /webhooks/scrupp HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n");
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        head.into()
+    }
+
+    pub(crate) fn head_with_length(&self) -> Vec<u8> {
+        self.head(&format!("Content-Length: {}", self.body.len()))
+    }
+
+    pub(crate) fn request(&self) -> Vec<u8> {
+        [self.head_with_length(), self.body.clone()].concat()
+    }
+
+    fn chunked(&self, chunk_bytes: usize) -> Vec<u8> {
+        let mut request = self.head("Transfer-Encoding: chunked");
+        for chunk in self.body.chunks(chunk_bytes) {
+            request.extend(format!("{:x}\r\n", chunk.len()).bytes());
+            request.extend_from_slice(chunk);
+            request.extend_from_slice(b"\r\n");
+        }
+        request.extend_from_slice(b"0\r\n\r\n");
+        request
+    }
+}
+
+fn signed(secret: &str, secs: u64, body: &[u8]) -> SignedHeaders {
+    let secret = Secret::new(secret).expect("a secret");
+    Signer::new(&secret).sign(UnixTime::from_secs(secs), body)
+}
+
+/// Sends a row's delivery, and says what is not as it has to be.
+///
+/// # Errors
+///
+/// A text for the one who reads the failing test.
+pub async fn check(row: &Row, server: &Server) -> Result<(), String> {
+    let mut connection = Connection::open(server.address())
+        .await
+        .map_err(|e| e.to_string())?;
+    let sent = connection.send(&row.steps).await;
+    sent.map_err(|error| format!("sending: {error}"))?;
+    let answer = connection.response().await;
+    let status = answer.as_ref().map(|response| response.status);
+    let handled = server.handled(row.process_id).await;
+
+    match &row.expected {
+        Expected::Handled(body) => {
+            if !matches!(status, Ok(200)) {
+                return Err(format!("expected 200, got {status:?}"));
+            }
+            match handled.as_slice() {
+                [None] => {}
+                [Some(seen)] if seen == body => {}
+                [Some(seen)] => return Err(format!("the handler saw {} bytes", seen.len())),
+                runs => return Err(format!("the handler ran {} times", runs.len())),
+            }
+        }
+        Expected::Refused(expected) | Expected::RefusedOrClosed(expected) => {
+            if !handled.is_empty() {
+                return Err("the handler ran".into());
+            }
+            let may_close = matches!(row.expected, Expected::RefusedOrClosed(_));
+            match (status, may_close) {
+                (Ok(status), _) if status == *expected => {}
+                // Its server answers malformed framing itself, before the layer.
+                (Ok(400), true) => {}
+                (Err(_), true) => {}
+                (other, _) => return Err(format!("expected {expected}, got {other:?}")),
+            }
+            if !may_close {
+                check_refusal(answer.ok(), *expected)?;
+            }
+        }
+    }
+    if row.reusable {
+        let next = Delivery::new(row.process_id + 500_000);
+        let sent = connection.send(&[Step::Send(next.request())]).await;
+        sent.map_err(|error| format!("sending on the same connection: {error}"))?;
+        let status = connection.response().await.map(|response| response.status);
+        if !matches!(status, Ok(200)) {
+            return Err(format!("a delivery on the same connection got {status:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// A refusal of ours says its status, and nothing else.
+fn check_refusal(answer: Option<crate::Response>, expected: u16) -> Result<(), String> {
+    let Some(answer) = answer.filter(|answer| answer.status == expected) else {
+        return Ok(());
+    };
+    let has = |name| answer.headers.iter().any(|(known, _)| known == name);
+    if (expected == 401) != has("www-authenticate") {
+        return Err("the challenge is not where it belongs".into());
+    }
+    let problem = String::from_utf8_lossy(&answer.body);
+    if !problem.contains(&format!("\"status\":{expected}}}")) || problem.len() > 60 {
+        return Err(format!("the body of the refusal is {problem:?}"));
+    }
+    Ok(())
+}
