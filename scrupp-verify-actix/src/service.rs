@@ -1,4 +1,4 @@
-use core::pin::Pin;
+use core::{future::poll_fn, pin::Pin, task::Poll};
 use std::rc::Rc;
 
 use actix_web::{
@@ -12,6 +12,20 @@ use crate::{
     RefusalBody, ScruppVerify, Verified,
     request::{Chunks, Head},
 };
+
+/// Lets the task that polls this go on with something else, once.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
 
 /// The service that [`ScruppVerify`] puts around another.
 #[derive(Debug)]
@@ -56,6 +70,9 @@ where
                     return Ok(request.into_response(response).map_into_right_body());
                 }
                 Outcome::Refuse(refused) => {
+                    // The server closes a connection if it answers while a body is still to come.
+                    // Without being asked, it takes in what is there already.
+                    yield_now().await;
                     let response = settings.refuse(refused);
                     return Ok(request.into_response(response).map_into_right_body());
                 }

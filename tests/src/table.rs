@@ -369,6 +369,24 @@ fn connections(table: &mut Table) {
         let steps = vec![Step::Send(head), Step::Wait(MOMENT), Step::Send(body)];
         (steps, Expected::Refused(401), true)
     });
+    table.except(
+        |front_end| {
+            matches!(
+                front_end,
+                FrontEnd::Actix | FrontEnd::Example("example-actix")
+            )
+        },
+        "actix-web closes a connection if it answers while a body is still to come",
+    );
+    table.add(
+        "a stale delivery whose body comes later, on a connection that may close",
+        |d| {
+            d.sign_with(SECRET, d.now - 1000);
+            let (head, body) = (d.head_with_length(), d.body.clone());
+            let steps = vec![Step::Send(head), Step::Wait(MOMENT), Step::Send(body)];
+            (steps, Expected::Refused(401), false)
+        },
+    );
     table.add("a genuine delivery whose body comes later", |d| {
         let (head, body) = (d.head_with_length(), d.body.clone());
         let steps = vec![
@@ -389,6 +407,15 @@ fn connections(table: &mut Table) {
                 false,
             )
         },
+    );
+    table.except(
+        |front_end| {
+            matches!(
+                front_end,
+                FrontEnd::Actix | FrontEnd::Example("example-actix")
+            )
+        },
+        "actix-web asks for every body itself, before any middleware is called",
     );
     table.add(
         "a genuine delivery that waits to be asked for its body",
