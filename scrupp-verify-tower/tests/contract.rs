@@ -228,7 +228,8 @@ async fn reads_on_behind_a_refusal_no_further_than_the_limit_and_no_longer_than_
 
 #[tokio::test(start_paused = true)]
 async fn ends_a_body_that_stalls_trickles_or_never_says_anything() {
-    let scripts: [(&str, fn() -> Vec<Turn>); 3] = [
+    type Script = fn() -> Vec<Turn>;
+    let scripts: [(&str, Script); 3] = [
         ("stalls", || vec![Turn::Data(b"{"), Turn::Stall]),
         ("never comes", || vec![Turn::Stall]),
         ("is empty for ever", || vec![Turn::Endless(b"")]),

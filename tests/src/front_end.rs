@@ -1,6 +1,7 @@
 mod actix;
 mod axum;
 mod binary;
+mod custom;
 mod hyper;
 mod warp;
 
@@ -26,6 +27,8 @@ pub enum FrontEnd {
     Warp,
     /// hyper, with the tower layer.
     Hyper,
+    /// A server without any HTTP framework, with the core alone.
+    Custom,
     /// The program of an example, as a process of its own.
     Example(&'static str),
 }
@@ -33,6 +36,7 @@ pub enum FrontEnd {
 /// A front end that runs.
 #[derive(Debug)]
 pub struct Server {
+    front_end: FrontEnd,
     address: SocketAddr,
     handled: Handled,
 }
@@ -48,7 +52,13 @@ type Bodies = Arc<Mutex<Vec<Vec<u8>>>>;
 
 impl FrontEnd {
     /// All front ends in this process.
-    pub const IN_PROCESS: [Self; 4] = [Self::Axum, Self::Actix, Self::Warp, Self::Hyper];
+    pub const IN_PROCESS: [Self; 5] = [
+        Self::Axum,
+        Self::Actix,
+        Self::Warp,
+        Self::Hyper,
+        Self::Custom,
+    ];
 
     /// All front ends as processes of their own.
     pub const EXAMPLES: [Self; 5] = [
@@ -69,15 +79,18 @@ impl FrontEnd {
             Self::Actix => actix::start(keep).await,
             Self::Warp => warp::start(keep).await,
             Self::Hyper => hyper::start(keep).await,
+            Self::Custom => custom::start(keep),
             Self::Example(package) => {
                 let (address, program) = binary::start(package).await;
                 return Server {
+                    front_end: self,
                     address,
                     handled: Handled::Listed(program),
                 };
             }
         };
         Server {
+            front_end: self,
             address,
             handled: Handled::Kept(bodies),
         }
@@ -89,15 +102,27 @@ impl FrontEnd {
         !matches!(self, Self::Example(_))
     }
 
-    /// Whether it speaks HTTP/2.
+    /// Whether it has a server of its own, which knows HTTP/1.1 only, and one request a
+    /// connection.
     #[must_use]
-    pub fn speaks_http2(self) -> bool {
-        // Its parser is httparse, which is for HTTP/1.
-        self != Self::Example("example-custom")
+    pub fn is_custom(self) -> bool {
+        matches!(self, Self::Custom | Self::Example("example-custom"))
+    }
+
+    /// Whether its server is that of actix-web.
+    #[must_use]
+    pub fn is_actix(self) -> bool {
+        matches!(self, Self::Actix | Self::Example("example-actix"))
     }
 }
 
 impl Server {
+    /// What it is.
+    #[must_use]
+    pub fn front_end(&self) -> FrontEnd {
+        self.front_end
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

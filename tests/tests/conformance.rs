@@ -48,3 +48,15 @@ async fn warp_passes_the_table() {
 async fn hyper_passes_the_table() {
     passes_the_table(FrontEnd::Hyper).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn custom_passes_the_table() {
+    passes_the_table(FrontEnd::Custom).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_example_passes_the_table() {
+    for example in FrontEnd::EXAMPLES {
+        passes_the_table(example).await;
+    }
+}

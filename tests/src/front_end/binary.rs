@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, path::PathBuf, process::Stdio};
+use std::{net::SocketAddr, path::PathBuf, process::Stdio, sync::Once};
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -42,17 +42,25 @@ pub(super) async fn start(package: &str) -> (SocketAddr, Program) {
 
 /// Where cargo has put the program: beside the directory of the test that runs.
 fn path(package: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a path");
-    let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
-    let program = profile.join(package);
-    if !program.exists() {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        // With all features, as the tests are built: then cargo has next to nothing to do, and
+        // a program of an earlier state of the sources is never taken for today's.
         let built = std::process::Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", package])
+            .args([
+                "build",
+                "--quiet",
+                "--workspace",
+                "--bins",
+                "--all-features",
+            ])
             .status();
         assert!(
             built.is_ok_and(|status| status.success()),
-            "{package} does not build"
+            "the programs do not build"
         );
-    }
-    program
+    });
+    let test = std::env::current_exe().expect("a path");
+    let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
+    profile.join(package)
 }

@@ -1,0 +1,115 @@
+//! HTTP/1.1 and HTTP/2 on one port, with a bound on all that a client can make the server wait for.
+
+use std::{error::Error, io, time::Duration};
+
+use hyper::{Request, Response, body, body::Body, service::Service};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+/// How long the head of a request may take; the body has its own limit in `ScruppVerify`.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may bring requests, also one that says nothing.
+const CONNECTION_AGE: Duration = Duration::from_secs(60);
+
+/// How long, after that or after a signal, the requests may take that are under way.
+const LAST_REQUESTS: Duration = Duration::from_secs(20);
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Serves on this address until SIGINT or SIGTERM, then ends what is under way.
+///
+/// # Errors
+///
+/// Where it cannot listen on that address.
+pub async fn until_stopped<S, B>(bind: &str, service: S) -> Result<(), Box<dyn Error>>
+where
+    S: Service<Request<body::Incoming>, Response = Response<B>, Error: Into<BoxError>>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    let listener = TcpListener::bind(bind).await;
+    let listener = listener.map_err(|error| format!("BIND={bind}: {error}"))?;
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT);
+
+    let stopped = stopped()?;
+    tokio::pin!(stopped);
+    let (stop, stopping) = watch::channel(());
+    println!("listening on http://{}", listener.local_addr()?);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stopped => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let stopping = stopping.clone();
+                tokio::spawn(serve(server.clone(), stream, service.clone(), stopping));
+            }
+            // No file descriptor is free, most likely: let connections come to their end.
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+    drop((listener, stopping));
+    stop.send_replace(());
+    let _ = timeout(LAST_REQUESTS, stop.closed()).await;
+    Ok(())
+}
+
+async fn serve<S, B>(
+    server: auto::Builder<TokioExecutor>,
+    stream: TcpStream,
+    service: S,
+    mut stopping: watch::Receiver<()>,
+) where
+    S: Service<Request<body::Incoming>, Response = Response<B>, Error: Into<BoxError>>,
+    S::Future: Send + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    // A refusal's head and body are written apart: neither is to wait for the other's ACK.
+    let _ = stream.set_nodelay(true);
+    let connection = server.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stopping.changed() => {}
+        () = sleep(CONNECTION_AGE) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(LAST_REQUESTS, connection).await;
+}
+
+/// Ready at SIGINT or SIGTERM, which end the process no more by themselves.
+#[cfg(unix)]
+fn stopped() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stopped() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
+}
