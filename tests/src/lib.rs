@@ -6,12 +6,18 @@
 )]
 
 mod client;
+mod delivery;
+mod expected;
 mod front_end;
+mod http2;
 mod table;
 
 pub use client::{Connection, Response, Step};
+pub use delivery::{Delivery, Headers};
+pub use expected::Expected;
 pub use front_end::{FrontEnd, Server};
-pub use table::{Expected, Row, check, http1_rows};
+pub use http2::{Frame, Http2Row, check_http2, http2_rows};
+pub use table::{Row, check, http1_rows};
 
 /// What all deliveries here are signed with.
 pub const SECRET: &str = "topsecret";

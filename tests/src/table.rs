@@ -1,8 +1,9 @@
 use core::time::Duration;
 
-use scrupp_verify_core::{Secret, SignedHeaders, Signer, UnixTime};
-
-use crate::{Connection, FrontEnd, PREVIOUS_SECRET, SECRET, Server, Step};
+use crate::{
+    Connection, Delivery, Expected, FrontEnd, PREVIOUS_SECRET, SECRET, Server, Step,
+    delivery::{SIGNATURE, TIMESTAMP},
+};
 
 /// One line of the conformance table.
 #[derive(Clone, Debug)]
@@ -32,25 +33,6 @@ impl Row {
         applies(front_end).then_some(reason)
     }
 }
-
-/// What has to come of a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Expected {
-    /// The handler runs, once, on these bytes, and the client reads 200.
-    Handled(Vec<u8>),
-    /// The handler does not run, and the client reads this status.
-    Refused(u16),
-    /// The handler does not run, and the client reads this status, if any: the server itself may
-    /// close a connection on which it cannot find the end of the request.
-    RefusedOrClosed(u16),
-}
-
-/// The headers of a delivery, before anything is done to them.
-type Headers = Vec<(&'static str, String)>;
-
-const SIGNATURE: &str = "X-Scrupp-Signature";
-const TIMESTAMP: &str = "X-Scrupp-Timestamp";
 
 /// More than the default limit of 256 KiB.
 const TOO_LARGE_BYTES: usize = 300 * 1024;
@@ -101,7 +83,7 @@ fn signatures(table: &mut Table) {
     for (name, change) in [
         (
             "one hex digit changed",
-            (|s| flip_last(s)) as fn(&str) -> String,
+            flip_last_digit as fn(&str) -> String,
         ),
         ("63 hex digits", |s| s[..s.len() - 1].into()),
         ("65 hex digits", |s| format!("{s}0")),
@@ -116,6 +98,11 @@ fn signatures(table: &mut Table) {
             d.set(SIGNATURE, &changed);
         });
     }
+}
+
+fn flip_last_digit(signature: &str) -> String {
+    let (rest, last) = signature.split_at(signature.len() - 1);
+    format!("{rest}{}", if last == "0" { "1" } else { "0" })
 }
 
 fn headers(table: &mut Table) {
@@ -443,11 +430,6 @@ fn connections(table: &mut Table) {
     });
 }
 
-fn flip_last(signature: &str) -> String {
-    let (rest, last) = signature.split_at(signature.len() - 1);
-    format!("{rest}{}", if last == "0" { "1" } else { "0" })
-}
-
 #[derive(Default)]
 struct Table {
     rows: Vec<Row>,
@@ -531,136 +513,20 @@ impl Table {
     }
 }
 
-/// A delivery that is genuine until something is done to it.
-pub(crate) struct Delivery {
-    pub(crate) now: u64,
-    pub(crate) process_id: u64,
-    pub(crate) body: Vec<u8>,
-    pub(crate) headers: Headers,
-}
-
-impl Delivery {
-    pub(crate) fn new(process_id: u64) -> Self {
-        let event = format!(
-            r#"{{"event":"task.completed","process_id":{process_id},"status":"completed"}}"#
-        );
-        let mut delivery = Self {
-            now: UnixTime::now().map_or(0, UnixTime::as_secs),
-            process_id,
-            body: event.into(),
-            headers: Vec::new(),
-        };
-        delivery.sign();
-        delivery
-    }
-
-    pub(crate) fn sign(&mut self) {
-        self.sign_with(SECRET, self.now);
-    }
-
-    fn sign_with(&mut self, secret: &str, secs: u64) {
-        let signed = signed(secret, secs, &self.body);
-        self.headers = vec![
-            (TIMESTAMP, signed.timestamp().to_owned()),
-            (SIGNATURE, signed.signature().to_owned()),
-        ];
-    }
-
-    /// Makes the body as long as this, with space after the event.
-    fn pad_to(&mut self, bytes: usize) {
-        self.body.resize(bytes, b' ');
-        self.sign();
-    }
-
-    fn value(&self, name: &str) -> String {
-        let header = self.headers.iter().find(|header| header.0 == name);
-        header.expect("a header that is there").1.clone()
-    }
-
-    fn set(&mut self, name: &'static str, value: &str) {
-        self.headers.retain(|header| header.0 != name);
-        self.headers.push((name, value.to_owned()));
-    }
-
-    fn head(&self, framing: &str) -> Vec<u8> {
-        let mut head =
-            format!("POST /webhooks/scrupp HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n");
-        for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str("\r\n");
-        head.into()
-    }
-
-    pub(crate) fn head_with_length(&self) -> Vec<u8> {
-        self.head(&format!("Content-Length: {}", self.body.len()))
-    }
-
-    pub(crate) fn request(&self) -> Vec<u8> {
-        [self.head_with_length(), self.body.clone()].concat()
-    }
-
-    fn chunked(&self, chunk_bytes: usize) -> Vec<u8> {
-        let mut request = self.head("Transfer-Encoding: chunked");
-        for chunk in self.body.chunks(chunk_bytes) {
-            request.extend(format!("{:x}\r\n", chunk.len()).bytes());
-            request.extend_from_slice(chunk);
-            request.extend_from_slice(b"\r\n");
-        }
-        request.extend_from_slice(b"0\r\n\r\n");
-        request
-    }
-}
-
-fn signed(secret: &str, secs: u64, body: &[u8]) -> SignedHeaders {
-    let secret = Secret::new(secret).expect("a secret");
-    Signer::new(&secret).sign(UnixTime::from_secs(secs), body)
-}
-
 /// Sends a row's delivery, and says what is not as it has to be.
 ///
 /// # Errors
 ///
 /// A text for the one who reads the failing test.
 pub async fn check(row: &Row, server: &Server) -> Result<(), String> {
-    let mut connection = Connection::open(server.address())
-        .await
-        .map_err(|e| e.to_string())?;
+    let connection = Connection::open(server.address()).await;
+    let mut connection = connection.map_err(|error| format!("connecting: {error}"))?;
     let sent = connection.send(&row.steps).await;
     sent.map_err(|error| format!("sending: {error}"))?;
     let answer = connection.response().await;
-    let status = answer.as_ref().map(|response| response.status);
-    let handled = server.handled(row.process_id).await;
+    row.expected
+        .check(answer, &server.handled(row.process_id).await)?;
 
-    match &row.expected {
-        Expected::Handled(body) => {
-            if !matches!(status, Ok(200)) {
-                return Err(format!("expected 200, got {status:?}"));
-            }
-            match handled.as_slice() {
-                [None] => {}
-                [Some(seen)] if seen == body => {}
-                [Some(seen)] => return Err(format!("the handler saw {} bytes", seen.len())),
-                runs => return Err(format!("the handler ran {} times", runs.len())),
-            }
-        }
-        Expected::Refused(expected) | Expected::RefusedOrClosed(expected) => {
-            if !handled.is_empty() {
-                return Err("the handler ran".into());
-            }
-            let may_close = matches!(row.expected, Expected::RefusedOrClosed(_));
-            match (status, may_close) {
-                (Ok(status), _) if status == *expected => {}
-                // Its server answers malformed framing itself, before the layer.
-                (Ok(400), true) => {}
-                (Err(_), true) => {}
-                (other, _) => return Err(format!("expected {expected}, got {other:?}")),
-            }
-            if !may_close {
-                check_refusal(answer.ok(), *expected)?;
-            }
-        }
-    }
     // The custom server takes one request a connection.
     if row.reusable && !server.front_end().is_custom() {
         let next = Delivery::new(row.process_id + 500_000);
@@ -670,22 +536,6 @@ pub async fn check(row: &Row, server: &Server) -> Result<(), String> {
         if !matches!(status, Ok(200)) {
             return Err(format!("a delivery on the same connection got {status:?}"));
         }
-    }
-    Ok(())
-}
-
-/// A refusal of ours says its status, and nothing else.
-fn check_refusal(answer: Option<crate::Response>, expected: u16) -> Result<(), String> {
-    let Some(answer) = answer.filter(|answer| answer.status == expected) else {
-        return Ok(());
-    };
-    let has = |name| answer.headers.iter().any(|(known, _)| known == name);
-    if (expected == 401) != has("www-authenticate") {
-        return Err("the challenge is not where it belongs".into());
-    }
-    let problem = String::from_utf8_lossy(&answer.body);
-    if !problem.contains(&format!("\"status\":{expected}}}")) || problem.len() > 60 {
-        return Err(format!("the body of the refusal is {problem:?}"));
     }
     Ok(())
 }

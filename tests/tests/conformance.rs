@@ -1,11 +1,11 @@
-//! The conformance table, over real sockets, against every front end.
+//! The conformance tables, over real sockets, against every front end.
 
 use std::sync::Arc;
 
-use scrupp_verify_tests::{FrontEnd, check, http1_rows};
+use scrupp_verify_tests::{FrontEnd, check, check_http2, http1_rows, http2_rows};
 use tokio::task::JoinSet;
 
-async fn passes_the_table(front_end: FrontEnd) {
+async fn passes_the_tables(front_end: FrontEnd) {
     let server = Arc::new(front_end.start().await);
     let mut rows = JoinSet::new();
     for row in http1_rows() {
@@ -16,8 +16,19 @@ async fn passes_the_table(front_end: FrontEnd) {
         let server = Arc::clone(&server);
         rows.spawn(async move {
             let verdict = check(&row, &server).await;
-            verdict.map_err(|error| format!("{}: {error}", row.name))
+            verdict.map_err(|error| format!("HTTP/1.1, {}: {error}", row.name))
         });
+    }
+    if front_end.is_custom() {
+        println!("{front_end:?} leaves out HTTP/2 (its parser, httparse, is for HTTP/1)");
+    } else {
+        for row in http2_rows() {
+            let server = Arc::clone(&server);
+            rows.spawn(async move {
+                let verdict = check_http2(&row, &server).await;
+                verdict.map_err(|error| format!("HTTP/2, {}: {error}", row.name))
+            });
+        }
     }
     let verdicts = rows.join_all().await;
     assert!(verdicts.len() > 60, "there is a table");
@@ -29,34 +40,24 @@ async fn passes_the_table(front_end: FrontEnd) {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn axum_passes_the_table() {
-    passes_the_table(FrontEnd::Axum).await;
+macro_rules! conformance {
+    ($($test:ident: $front_end:expr,)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            passes_the_tables($front_end).await;
+        }
+    )*};
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn actix_passes_the_table() {
-    passes_the_table(FrontEnd::Actix).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn warp_passes_the_table() {
-    passes_the_table(FrontEnd::Warp).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hyper_passes_the_table() {
-    passes_the_table(FrontEnd::Hyper).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn custom_passes_the_table() {
-    passes_the_table(FrontEnd::Custom).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_example_passes_the_table() {
-    for example in FrontEnd::EXAMPLES {
-        passes_the_table(example).await;
-    }
+conformance! {
+    axum_passes_the_tables: FrontEnd::Axum,
+    actix_passes_the_tables: FrontEnd::Actix,
+    warp_passes_the_tables: FrontEnd::Warp,
+    hyper_passes_the_tables: FrontEnd::Hyper,
+    custom_passes_the_table: FrontEnd::Custom,
+    example_axum_passes_the_tables: FrontEnd::Example("example-axum"),
+    example_actix_passes_the_tables: FrontEnd::Example("example-actix"),
+    example_warp_passes_the_tables: FrontEnd::Example("example-warp"),
+    example_hyper_passes_the_tables: FrontEnd::Example("example-hyper"),
+    example_custom_passes_the_table: FrontEnd::Example("example-custom"),
 }

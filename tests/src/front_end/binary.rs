@@ -24,6 +24,7 @@ pub(super) async fn start(package: &str) -> (SocketAddr, Program) {
         .env("SCRUPP_WEBHOOK_SECRET_PREVIOUS", PREVIOUS_SECRET)
         .env("BIND", "127.0.0.1:0")
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .unwrap_or_else(|error| panic!("{package} does not start: {error}"));

@@ -1,0 +1,256 @@
+use core::time::Duration;
+use std::{io, net::SocketAddr};
+
+use bytes::Bytes;
+use h2::{Reason, client::SendRequest};
+use http::{HeaderMap, Request};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+
+use crate::{Delivery, Expected, PREVIOUS_SECRET, Response, Server, delivery::SIGNATURE};
+
+/// One line of the table for HTTP/2, which a client speaks without asking first.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Http2Row {
+    /// What is special about the delivery.
+    pub name: &'static str,
+    /// The delivery, whose body the frames carry.
+    pub delivery: Delivery,
+    /// What the client sends after the head.
+    pub frames: Vec<Frame>,
+    /// What has to come of it.
+    pub expected: Expected,
+}
+
+/// What a client sends of a stream.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Frame {
+    /// A DATA frame.
+    Data(Bytes),
+    /// The end of the stream, by an empty DATA frame.
+    End,
+    /// The end of the stream, by trailers.
+    Trailers(Vec<(&'static str, String)>),
+    /// RST_STREAM.
+    Reset,
+    /// Nothing, for a moment.
+    Pause,
+}
+
+/// Longer than any time-out of a front end.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// The whole table for HTTP/2.
+#[must_use]
+pub fn http2_rows() -> Vec<Http2Row> {
+    let mut table = Table::default();
+    table.genuine("genuine", |_| {});
+    table.genuine("signed with the previous secret", |d| {
+        d.sign_with(PREVIOUS_SECRET, d.now);
+    });
+    table.genuine("200 KiB", |d| d.pad_to(200 * 1024));
+    table.refused("body tampered with", 401, |d| d.body.push(b' '));
+    table.refused("stale", 401, |d| d.sign_with(crate::SECRET, d.now - 1000));
+    table.refused("signature twice", 401, |d| {
+        d.headers.push((SIGNATURE, d.value(SIGNATURE)));
+    });
+    table.refused("no headers", 401, |d| d.headers.clear());
+    table.refused("over the limit", 413, |d| d.pad_to(256 * 1024 + 1));
+    table.refused("over the limit, declared", 413, |d| {
+        d.pad_to(256 * 1024 + 1);
+        d.headers.push(("content-length", d.body.len().to_string()));
+    });
+
+    table.add("a byte a frame, and empty ones between", |d| {
+        let bytes = d.body.iter();
+        let pairs = bytes.flat_map(|byte| [data(&[*byte]), data(b"")]);
+        (pairs.chain([Frame::End]).collect(), handled(d))
+    });
+    table.add("trailers, which do not count", |d| {
+        let trailers = vec![(SIGNATURE, "sha256=00".to_owned())];
+        (vec![data(&d.body), Frame::Trailers(trailers)], handled(d))
+    });
+    table.add("the signature in a trailer", |d| {
+        let trailers = core::mem::take(&mut d.headers);
+        let frames = vec![data(&d.body), Frame::Trailers(trailers)];
+        (frames, Expected::Refused(401))
+    });
+    table.add("a stale head, and a body that never comes", |d| {
+        d.sign_with(crate::SECRET, d.now - 1000);
+        (Vec::new(), Expected::Refused(401))
+    });
+    table.add("reset in mid-body", |d| {
+        let half = d.body.len() / 2;
+        let frames = vec![data(&d.body[..half]), Frame::Pause, Frame::Reset];
+        (frames, Expected::RefusedOrClosed(400))
+    });
+    table.add("reset after the whole body, before its end", |d| {
+        let frames = vec![data(&d.body), Frame::Pause, Frame::Reset];
+        (frames, Expected::RefusedOrClosed(400))
+    });
+    table.add("shorter than it says", |d| {
+        let declared = (d.body.len() + 5).to_string();
+        d.headers.push(("content-length", declared));
+        (
+            vec![data(&d.body), Frame::End],
+            Expected::RefusedOrClosed(400),
+        )
+    });
+    table.add("longer than it says", |d| {
+        let declared = (d.body.len() - 5).to_string();
+        d.headers.push(("content-length", declared));
+        (
+            vec![data(&d.body), Frame::End],
+            Expected::RefusedOrClosed(400),
+        )
+    });
+    table.add("a body that stalls", |d| {
+        let half = d.body.len() / 2;
+        (vec![data(&d.body[..half])], Expected::Refused(408))
+    });
+    table.rows
+}
+
+fn data(bytes: &[u8]) -> Frame {
+    Frame::Data(Bytes::copy_from_slice(bytes))
+}
+
+fn handled(delivery: &Delivery) -> Expected {
+    Expected::Handled(delivery.body.clone())
+}
+
+#[derive(Default)]
+struct Table {
+    rows: Vec<Http2Row>,
+}
+
+impl Table {
+    fn add(
+        &mut self,
+        name: &'static str,
+        row: impl FnOnce(&mut Delivery) -> (Vec<Frame>, Expected),
+    ) {
+        let mut delivery = Delivery::new(2000 + self.rows.len() as u64);
+        let (frames, expected) = row(&mut delivery);
+        self.rows.push(Http2Row {
+            name,
+            delivery,
+            frames,
+            expected,
+        });
+    }
+
+    fn genuine(&mut self, name: &'static str, change: impl FnOnce(&mut Delivery)) {
+        self.add(name, |d| {
+            change(d);
+            (vec![data(&d.body), Frame::End], handled(d))
+        });
+    }
+
+    fn refused(&mut self, name: &'static str, status: u16, change: impl FnOnce(&mut Delivery)) {
+        self.add(name, |d| {
+            change(d);
+            (vec![data(&d.body), Frame::End], Expected::Refused(status))
+        });
+    }
+}
+
+/// Sends a row's delivery, and one more on the same connection, and says what is not as it has to
+/// be.
+///
+/// # Errors
+///
+/// A text for the one who reads the failing test.
+pub async fn check_http2(row: &Http2Row, server: &Server) -> Result<(), String> {
+    let connection = connect(server.address()).await;
+    let mut connection = connection.map_err(|error| format!("connecting: {error}"))?;
+    let answer = deliver(&mut connection, &row.delivery, &row.frames).await;
+    let handled = server.handled(row.delivery.process_id).await;
+    row.expected.check(answer, &handled)?;
+
+    let next = Delivery::new(row.delivery.process_id + 500_000);
+    let frames = [data(&next.body), Frame::End];
+    let status = deliver(&mut connection, &next, &frames)
+        .await
+        .map(|response| response.status);
+    match status {
+        Ok(200) => Ok(()),
+        other => Err(format!("a delivery on the same connection got {other:?}")),
+    }
+}
+
+async fn connect(address: SocketAddr) -> io::Result<SendRequest<Bytes>> {
+    let stream = TcpStream::connect(address).await?;
+    let (requests, connection) = h2::client::handshake(stream)
+        .await
+        .map_err(io::Error::other)?;
+    tokio::spawn(connection);
+    Ok(requests)
+}
+
+async fn deliver(
+    connection: &mut SendRequest<Bytes>,
+    delivery: &Delivery,
+    frames: &[Frame],
+) -> io::Result<Response> {
+    let mut request = Request::post("http://localhost/webhooks/scrupp");
+    for (name, value) in &delivery.headers {
+        request = request.header(*name, value);
+    }
+    let request = request.body(()).map_err(io::Error::other)?;
+    let mut ready = connection.clone().ready().await.map_err(io::Error::other)?;
+    let (response, mut stream) = ready
+        .send_request(request, false)
+        .map_err(io::Error::other)?;
+    for frame in frames {
+        let sent = match frame {
+            Frame::Data(bytes) => stream.send_data(bytes.clone(), false),
+            Frame::End => stream.send_data(Bytes::new(), true),
+            Frame::Trailers(trailers) => stream.send_trailers(header_map(trailers)?),
+            Frame::Reset => {
+                stream.send_reset(Reason::CANCEL);
+                Ok(())
+            }
+            Frame::Pause => {
+                sleep(Duration::from_millis(100)).await;
+                Ok(())
+            }
+        };
+        // The server may have refused by now, and want no more.
+        if sent.is_err() {
+            break;
+        }
+    }
+    let answer = timeout(PATIENCE, async {
+        let response = response.await?;
+        let status = response.status().as_u16();
+        let headers = response.headers().iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            (name.to_string(), value.into_owned())
+        });
+        let headers = headers.collect();
+        let (mut incoming, mut body) = (response.into_body(), Vec::new());
+        while let Some(piece) = incoming.data().await {
+            body.extend_from_slice(&piece?);
+        }
+        Ok::<_, h2::Error>(Response {
+            status,
+            headers,
+            body,
+        })
+    });
+    answer.await?.map_err(io::Error::other)
+}
+
+fn header_map(headers: &[(&'static str, String)]) -> io::Result<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(io::Error::other)?;
+        map.append(name, value.parse().map_err(io::Error::other)?);
+    }
+    Ok(map)
+}
