@@ -10,6 +10,8 @@ mod delivery;
 mod expected;
 mod front_end;
 mod http2;
+mod process;
+mod scrupp;
 mod table;
 
 pub use client::{Connection, Response, Step};
@@ -17,6 +19,8 @@ pub use delivery::{Delivery, Headers};
 pub use expected::Expected;
 pub use front_end::{FrontEnd, Server};
 pub use http2::{Frame, Http2Row, check_http2, http2_rows};
+pub use process::Process;
+pub use scrupp::{Attempt, Retries, Scrupp, is_acknowledged};
 pub use table::{Row, check, http1_rows};
 
 /// What all deliveries here are signed with.

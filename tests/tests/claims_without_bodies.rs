@@ -1,0 +1,105 @@
+//! Senders that claim much and send little, against the examples as programs: memory follows what
+//! was received, and waiting costs nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use core::time::Duration;
+use std::time::Instant;
+
+use scrupp_verify_tests::{Connection, Delivery, FrontEnd, Process, Response, Server, Step};
+use tokio::{task::JoinSet, time::sleep};
+
+const CONNECTIONS: u64 = 50;
+const MIB: u64 = 1 << 20;
+
+/// Opens connections that send what a delivery makes of itself.
+async fn open(server: &Server, sent: impl Fn(&Delivery) -> Vec<u8>) -> Vec<Connection> {
+    let mut connections = Vec::new();
+    for id in 0..CONNECTIONS {
+        let mut connection = Connection::open(server.address()).await.unwrap();
+        let steps = [Step::Send(sent(&Delivery::new(9_000_000 + id)))];
+        connection.send(&steps).await.unwrap();
+        connections.push(connection);
+    }
+    connections
+}
+
+async fn responses(connections: Vec<Connection>) -> Vec<Response> {
+    let mut reading = JoinSet::new();
+    for mut connection in connections {
+        reading.spawn(async move { connection.response().await.unwrap() });
+    }
+    reading.join_all().await
+}
+
+/// A server that has served so many connections at once, so that it has the threads and arenas
+/// that it takes for them.
+async fn warm(front_end: FrontEnd) -> (Server, Process) {
+    let server = front_end.start().await;
+    let process = Process::new(server.pid().unwrap());
+    let connections = open(&server, Delivery::head_with_length).await;
+    sleep(Duration::from_millis(500)).await;
+    drop(connections);
+    sleep(Duration::from_millis(500)).await;
+    (server, process)
+}
+
+/// Of what is not one of the connections' own buffers.
+fn assert_flat(process: Process, (resident, address_space): (u64, u64), label: String) {
+    let resident = process.resident_bytes().saturating_sub(resident);
+    let address_space = process.address_space_bytes().saturating_sub(address_space);
+    assert!(resident < 4 * MIB, "{label}: {resident} bytes more in use");
+    // A thread of a pool that starts late reserves some.
+    assert!(
+        address_space < 256 * MIB,
+        "{label}: {address_space} bytes more reserved"
+    );
+}
+
+async fn claims_reserve_nothing(front_end: FrontEnd) {
+    let (server, process) = warm(front_end).await;
+    let before = (process.resident_bytes(), process.address_space_bytes());
+
+    let claims = open(&server, |delivery| {
+        [
+            delivery.head("Content-Length: 4294967296").as_slice(),
+            b"{\"e",
+        ]
+        .concat()
+    });
+    let claims = claims.await;
+    assert_flat(process, before, format!("{front_end:?}, 4 GiB claimed"));
+    for response in responses(claims).await {
+        assert_eq!(response.status, 413);
+    }
+
+    let claims = open(&server, |delivery| {
+        [delivery.head("Content-Length: 262144").as_slice(), b"{\"e"].concat()
+    });
+    let claims = claims.await;
+    sleep(Duration::from_millis(500)).await;
+    assert_flat(process, before, format!("{front_end:?}, the limit claimed"));
+
+    let (started, cpu_time) = (Instant::now(), process.cpu_time());
+    sleep(Duration::from_secs(3)).await;
+    let busy = process.cpu_time() - cpu_time;
+    let idle = started.elapsed() / 10;
+    assert!(
+        busy < idle,
+        "{front_end:?}: {busy:?} of computing for connections that wait"
+    );
+
+    for response in responses(claims).await {
+        assert_eq!(response.status, 408);
+    }
+    assert_flat(process, before, format!("{front_end:?}, afterwards"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_reserve_nothing_with_any_front_end() {
+    let mut checks = JoinSet::new();
+    for front_end in FrontEnd::EXAMPLES {
+        checks.spawn(claims_reserve_nothing(front_end));
+    }
+    checks.join_all().await;
+}

@@ -1,0 +1,81 @@
+//! What the stand-in for Scrupp does when it is not answered 2xx.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+use core::time::Duration;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use axum::{Router, http::HeaderMap, routing::post};
+use scrupp_verify_tests::{Attempt, Retries, SECRET, Scrupp, is_acknowledged};
+use scrupp_verify_tower::{ScruppVerify, Secret};
+use tokio::{net::TcpListener, time::sleep};
+
+/// Starts a receiver that answers by this script, and tells the timestamps of what it verified.
+async fn receiver(script: &'static [u16]) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let handler = {
+        let seen = Arc::clone(&seen);
+        async move |headers: HeaderMap| {
+            let attempt = {
+                let mut seen = seen.lock().unwrap();
+                seen.push(headers["X-Scrupp-Timestamp"].to_str().unwrap().to_owned());
+                seen.len() - 1
+            };
+            match script[attempt] {
+                0 => sleep(Duration::from_secs(60)).await,
+                1 => panic!("the connection breaks off"),
+                _ => {}
+            }
+            axum::http::StatusCode::from_u16(script[attempt]).unwrap()
+        }
+    };
+    let verify = ScruppVerify::new(Secret::new(SECRET).unwrap());
+    let app = Router::new().route("/webhooks/scrupp", post(handler).layer(verify));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async { axum::serve(listener, app).await });
+    (address, seen)
+}
+
+const EVENT: &str = r#"{"event":"task.completed","process_id":1,"status":"completed"}"#;
+
+#[tokio::test]
+async fn tries_again_until_it_is_answered_2xx() {
+    let (address, seen) = receiver(&[500, 0, 1, 302, 404, 204]).await;
+    let scrupp = Scrupp::new(Retries::AsBefore).timeout(Duration::from_millis(300));
+    let attempts: Vec<Attempt> = scrupp.deliver(&[address], EVENT).await;
+    let expected = [Some(500), None, None, Some(302), Some(404), Some(204)];
+    assert_eq!(attempts, expected);
+    assert!(is_acknowledged(&attempts));
+    let seen = seen.lock().unwrap();
+    assert!(seen.windows(2).all(|two| two[0] == two[1]), "{seen:?}");
+}
+
+#[tokio::test]
+async fn signs_anew_where_it_is_told_to() {
+    let (address, seen) = receiver(&[500, 500, 500, 500, 500, 500, 200]).await;
+    let attempts = Scrupp::new(Retries::SignedAnew)
+        .deliver(&[address], EVENT)
+        .await;
+    assert!(is_acknowledged(&attempts));
+    let seen = seen.lock().unwrap();
+    assert_ne!(
+        seen.first(),
+        seen.last(),
+        "the pauses took more than a second"
+    );
+}
+
+#[tokio::test]
+async fn gives_up_at_last() {
+    let scrupp = Scrupp::new(Retries::AsBefore).max_attempts(3);
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    assert_eq!(scrupp.deliver(&[nobody], EVENT).await, [None, None, None]);
+}
