@@ -138,7 +138,14 @@ fn apply(change: &Change, delivery: &mut Delivery) {
 
 fn steps(changes: &[Change], framing: &Framing, process_id: u64) -> Vec<Step> {
     let mut delivery = Delivery::new(process_id);
-    for change in changes {
+    // What is signed is an event that can be told from the others; the rest comes later.
+    let (signing, tampering): (Vec<_>, Vec<_>) = changes.iter().partition(|change| {
+        matches!(
+            change,
+            Change::SignWith(..) | Change::Body(BodyChange::PadTo(_))
+        )
+    });
+    for change in signing.into_iter().chain(tampering) {
         apply(change, &mut delivery);
     }
     match framing {
