@@ -71,6 +71,11 @@ impl FrontEnd {
 
     /// Starts it on a free port of 127.0.0.1.
     pub async fn start(self) -> Server {
+        self.start_with(&[]).await
+    }
+
+    /// Starts it with further settings, which only a process of its own has.
+    pub async fn start_with(self, settings: &[(&str, String)]) -> Server {
         let bodies = Bodies::default();
         let kept = Arc::clone(&bodies);
         let keep = move |body: &[u8]| lock(&kept).push(body.to_vec());
@@ -81,7 +86,7 @@ impl FrontEnd {
             Self::Hyper => hyper::start(keep).await,
             Self::Custom => custom::start(keep),
             Self::Example(package) => {
-                let (address, program) = binary::start(package).await;
+                let (address, program) = binary::start(package, settings).await;
                 return Server {
                     front_end: self,
                     address,

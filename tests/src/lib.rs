@@ -11,6 +11,7 @@ mod expected;
 mod front_end;
 mod http2;
 mod process;
+mod redis;
 mod scrupp;
 mod table;
 
@@ -20,6 +21,7 @@ pub use expected::Expected;
 pub use front_end::{FrontEnd, Server};
 pub use http2::{Frame, Http2Row, check_http2, http2_rows};
 pub use process::Process;
+pub use redis::Redis;
 pub use scrupp::{Attempt, Retries, Scrupp, is_acknowledged};
 pub use table::{Row, check, http1_rows};
 

@@ -10,8 +10,10 @@
 //!     -H "X-Scrupp-Signature: sha256=$mac" --data-binary "$body"
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
+//!
+//! With `REDIS_URL=redis://127.0.0.1` it shares what it has handled with others.
 
-use std::{error::Error, io, process};
+use std::{env, error::Error, io, process};
 
 use axum::{
     Json, Router,
@@ -19,7 +21,8 @@ use axum::{
 };
 use example_support::{deliveries, server, settings};
 use hyper_util::service::TowerToHyperService;
-use scrupp_verify_tower::{ScruppEvent, ScruppVerify, dedup::MemoryStore};
+use scrupp_verify_redis::RedisStore;
+use scrupp_verify_tower::{Dedup, ScruppEvent, ScruppVerify, dedup::MemoryStore};
 
 #[tokio::main]
 async fn main() {
@@ -31,13 +34,23 @@ async fn main() {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let verify = ScruppVerify::new(settings::keyring()?).dedup(MemoryStore::default());
+    let verify = ScruppVerify::new(settings::keyring()?).dedup(store()?);
     let app = Router::new()
         .route("/webhooks/scrupp", post(delivered).layer(verify))
         .route("/healthz", get(|| async {}))
         .route("/deliveries", get(|| async { Json(deliveries::all()) }));
     // `axum::serve` would do as well, but has no time limit for a request's head.
     server::until_stopped(&settings::bind(), TowerToHyperService::new(app)).await
+}
+
+/// In memory for one process, or in Redis for all that share it.
+fn store() -> Result<Dedup, String> {
+    match env::var("REDIS_URL") {
+        Ok(url) => Ok(RedisStore::new(&url)
+            .map_err(|why| format!("REDIS_URL: {why}"))?
+            .into()),
+        Err(_) => Ok(MemoryStore::default().into()),
+    }
 }
 
 /// Runs only on what Scrupp sent, and once for each event.

@@ -18,11 +18,12 @@ impl Program {
 }
 
 /// Starts the program of a package of this workspace, built with it.
-pub(super) async fn start(package: &str) -> (SocketAddr, Program) {
+pub(super) async fn start(package: &str, settings: &[(&str, String)]) -> (SocketAddr, Program) {
     let mut child = Command::new(path(package))
         .env("SCRUPP_WEBHOOK_SECRET", SECRET)
         .env("SCRUPP_WEBHOOK_SECRET_PREVIOUS", PREVIOUS_SECRET)
         .env("BIND", "127.0.0.1:0")
+        .envs(settings.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true)

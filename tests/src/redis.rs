@@ -1,0 +1,128 @@
+use core::time::Duration;
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
+    process::{self, Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Instant,
+};
+
+/// A Redis of a test's own, on a free port of 127.0.0.1, that keeps on disk what it acknowledges.
+/// It ends with the value.
+#[derive(Debug)]
+pub struct Redis {
+    address: SocketAddr,
+    directory: PathBuf,
+    options: Vec<String>,
+    server: Option<Child>,
+}
+
+/// How long a server may take to start.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Redis {
+    /// Starts it, with further options, and waits until it takes connections.
+    #[must_use]
+    pub fn start(options: &[&str]) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("redis-{}-{number}", process::id()));
+        fs::create_dir_all(&directory).expect("a directory");
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let mut redis = Self {
+            address: free.expect("a free port"),
+            directory,
+            options: options.iter().map(|option| (*option).to_owned()).collect(),
+            server: None,
+        };
+        redis.restart();
+        redis
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// A connection to look at it from the outside.
+    #[must_use]
+    pub fn connection(&self) -> redis::Connection {
+        let client = redis::Client::open(self.url()).expect("a URL");
+        client.get_connection().expect("a connection")
+    }
+
+    /// How often it has run a command, those in scripts too.
+    #[must_use]
+    pub fn calls(&self, command: &str) -> u64 {
+        let mut connection = self.connection();
+        let info = redis::cmd("INFO")
+            .arg("commandstats")
+            .query::<String>(&mut connection);
+        let name = format!("cmdstat_{command}:calls=");
+        let info = info.expect("statistics");
+        let line = info.lines().find_map(|line| line.strip_prefix(&name));
+        let calls = line.and_then(|line| line.split(',').next());
+        calls.map_or(0, |calls| calls.parse().expect("a number"))
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.kill().expect("killed");
+            server.wait().expect("ended");
+        }
+    }
+
+    /// Stops it from answering, without closing a connection, and lets it go on.
+    pub fn pause(&self, paused: bool) {
+        let pid = self.server.as_ref().expect("a server").id().to_string();
+        let signal = if paused { "-STOP" } else { "-CONT" };
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "no signal sent");
+    }
+
+    /// Starts it after it was killed, with what it had.
+    pub fn restart(&mut self) {
+        let server = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
+            .args(["--appendonly", "yes", "--appendfsync", "always"])
+            .args(["--port", &self.address.port().to_string()])
+            .arg("--dir")
+            .arg(&self.directory)
+            .args(&self.options)
+            .stdout(Stdio::null())
+            .spawn();
+        self.server = Some(server.expect("redis-server, of Debian's package of that name"));
+        let started = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            assert!(started.elapsed() < PATIENCE, "Redis does not start");
+            thread::sleep(Duration::from_millis(20));
+        }
+        // While it still reads its file, it takes connections and answers with errors.
+        while started.elapsed() < PATIENCE {
+            let pong = redis::cmd("PING").query::<String>(&mut self.connection());
+            match pong {
+                Err(error) if error.code() == Some("LOADING") => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                _ => break,
+            }
+        }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
