@@ -1,6 +1,5 @@
 mod actix;
 mod axum;
-mod binary;
 mod custom;
 mod hyper;
 mod warp;
@@ -12,7 +11,7 @@ use std::{
 
 use scrupp_verify_core::{ConfigError, Keyring, Secret};
 
-use crate::{Connection, PREVIOUS_SECRET, SECRET, Step};
+use crate::{Connection, PREVIOUS_SECRET, Program, SECRET, Step};
 
 /// A server with `ScruppVerify` in front of a handler that keeps what it gets, with the defaults
 /// of the library.
@@ -44,7 +43,7 @@ pub struct Server {
 #[derive(Debug)]
 enum Handled {
     Kept(Bodies),
-    Listed(binary::Program),
+    Listed(Program),
 }
 
 /// The bodies that a handler ran on.
@@ -86,7 +85,7 @@ impl FrontEnd {
             Self::Hyper => hyper::start(keep).await,
             Self::Custom => custom::start(keep),
             Self::Example(package) => {
-                let (address, program) = binary::start(package, settings).await;
+                let (address, program) = Program::start(package, settings).await;
                 return Server {
                     front_end: self,
                     address,
@@ -139,7 +138,7 @@ impl Server {
     pub fn pid(&self) -> Option<u32> {
         match &self.handled {
             Handled::Kept(_) => None,
-            Handled::Listed(program) => program.pid(),
+            Handled::Listed(program) => Some(program.pid()),
         }
     }
 

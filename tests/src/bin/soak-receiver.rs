@@ -1,0 +1,111 @@
+//! A receiver for `soak`, whose handler fails, hangs and logs what it has done.
+//!
+//! To the file of `SOAK_LOG` it appends `success PID ID` when a handler has done its work, and
+//! `commit PID ID RESULT` when the store has said what became of the commit.
+
+use core::{fmt, time::Duration};
+use std::{
+    env,
+    error::Error,
+    fs::{File, OpenOptions},
+    io::Write,
+    process,
+    sync::Arc,
+};
+
+use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
+use scrupp_verify_redis::RedisStore;
+use scrupp_verify_tests::SECRET;
+use scrupp_verify_tower::{
+    Dedup, ScruppVerify, Secret, Verified,
+    dedup::{Claim, DeliveryId, DeliveryStore, Owner},
+};
+use tokio::{net::TcpListener, time::sleep};
+
+/// Short, so that what a killed process had claimed is soon tried again.
+const LEASE: Duration = Duration::from_secs(4);
+
+#[derive(Clone)]
+struct Log(Arc<File>);
+
+impl Log {
+    /// Lines of several processes do not mix: each is one write to the end of the file.
+    fn line(&self, line: fmt::Arguments<'_>) {
+        let _ = (&*self.0).write_all(format!("{line}\n").as_bytes());
+    }
+}
+
+struct LoggedStore {
+    store: RedisStore,
+    log: Log,
+}
+
+impl DeliveryStore for LoggedStore {
+    type Error = <RedisStore as DeliveryStore>::Error;
+
+    async fn claim(
+        &self,
+        id: DeliveryId,
+        owner: Owner,
+        lease: Duration,
+    ) -> Result<Claim, Self::Error> {
+        self.store.claim(id, owner, lease).await
+    }
+
+    async fn commit(
+        &self,
+        id: DeliveryId,
+        owner: Owner,
+        retention: Duration,
+    ) -> Result<bool, Self::Error> {
+        let committed = self.store.commit(id, owner, retention).await;
+        let result = match &committed {
+            Ok(true) => "done",
+            Ok(false) => "late",
+            Err(_) => "failed",
+        };
+        self.log
+            .line(format_args!("commit {} {id} {result}", process::id()));
+        committed
+    }
+
+    async fn release(&self, id: DeliveryId, owner: Owner) -> Result<(), Self::Error> {
+        self.store.release(id, owner).await
+    }
+}
+
+/// One in five fails; of the others one in twenty-five takes longer than the sender waits.
+async fn handle(State(log): State<Log>, verified: Verified, body: Bytes) -> StatusCode {
+    let chance = fastrand::u32(..100);
+    if chance < 20 {
+        sleep(Duration::from_millis(5)).await;
+        return StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    let work = if chance < 24 {
+        2000
+    } else {
+        fastrand::u64(..40)
+    };
+    sleep(Duration::from_millis(work)).await;
+    let id = DeliveryId::new(&verified, &body);
+    log.line(format_args!("success {} {id}", process::id()));
+    StatusCode::OK
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let log = OpenOptions::new()
+        .append(true)
+        .open(env::var("SOAK_LOG")?)?;
+    let log = Log(Arc::new(log));
+    let store = LoggedStore {
+        store: RedisStore::new(&env::var("REDIS_URL")?)?,
+        log: log.clone(),
+    };
+    let verify = ScruppVerify::new(Secret::new(SECRET)?).dedup(Dedup::new(store).lease(LEASE));
+    let app = Router::new().route("/webhooks/scrupp", post(handle).layer(verify));
+    let listener = TcpListener::bind(env::var("BIND")?).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app.with_state(log)).await?;
+    Ok(())
+}
