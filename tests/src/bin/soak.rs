@@ -61,11 +61,8 @@ async fn soak(deliveries: u64, retries: Retries) -> bool {
         }
     };
     sleep(SETTLING).await;
-    let report = Report::new(
-        &attempts,
-        &cluster,
-        &fs::read_to_string(&log).expect("a log"),
-    );
+    let written = fs::read_to_string(&log).expect("a log");
+    let report = Report::new(&attempts, &cluster.harm, cluster.in_flight(), &written);
     report.print(retries, &cluster.harm);
     let _ = fs::remove_file(log);
     report.is_sound()
