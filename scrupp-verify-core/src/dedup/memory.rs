@@ -1,6 +1,11 @@
 use alloc::sync::Arc;
 use core::{fmt, time::Duration};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+#[cfg(not(loom))]
+use std::sync::{Mutex, MutexGuard};
+
+#[cfg(loom)]
+use loom::sync::{Mutex, MutexGuard};
 
 use self::table::Table;
 use super::{Claim, DeliveryId, DeliveryStore, Owner, Record};

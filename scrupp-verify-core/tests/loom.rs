@@ -1,0 +1,77 @@
+//! The store in memory under every order in which threads can come to it: `scripts/check-loom`.
+#![cfg(loom)]
+
+use core::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use loom::thread;
+use scrupp_verify_core::{
+    UnixTime,
+    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, Owner},
+};
+
+const LEASE: Duration = Duration::from_secs(60);
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a store in memory never waits"),
+    }
+}
+
+fn claim(store: &MemoryStore, owner: u8) -> Claim {
+    let owner = Owner::from_bytes([owner; 16]);
+    now(store.claim(id(), owner, LEASE)).expect("room")
+}
+
+fn id() -> DeliveryId {
+    DeliveryId::of(&[b"one"])
+}
+
+fn store() -> MemoryStore {
+    MemoryStore::new(4).clock(|| Some(UnixTime::from_secs(1_735_471_800)))
+}
+
+#[test]
+fn of_three_claims_at_once_one_is_granted() {
+    loom::model(|| {
+        let store = store();
+        let others = [1, 2].map(|owner| {
+            let store = store.clone();
+            thread::spawn(move || claim(&store, owner))
+        });
+        let mut claims = vec![claim(&store, 3)];
+        claims.extend(others.map(|other| other.join().expect("a claim")));
+        let granted = claims.iter().filter(|claim| **claim == Claim::Granted);
+        assert_eq!(granted.count(), 1);
+    });
+}
+
+#[test]
+fn a_success_is_never_forgotten_by_a_late_release() {
+    loom::model(|| {
+        let store = store();
+        assert_eq!(claim(&store, 1), Claim::Granted);
+        let (releasing, claiming) = (store.clone(), store.clone());
+        let release = thread::spawn(move || {
+            releasing.release_now(id(), Owner::from_bytes([1; 16]));
+        });
+        let next = thread::spawn(move || {
+            let claim = claim(&claiming, 2);
+            if claim == Claim::Granted {
+                let owner = Owner::from_bytes([2; 16]);
+                assert_eq!(now(claiming.commit(id(), owner, LEASE)), Ok(true));
+            }
+            claim
+        });
+        release.join().expect("released");
+        match next.join().expect("a claim") {
+            Claim::Granted => assert_eq!(claim(&store, 3), Claim::Acknowledged),
+            Claim::InFlight => assert_eq!(claim(&store, 3), Claim::Granted),
+            Claim::Acknowledged => panic!("nobody has handled it"),
+        }
+    });
+}
