@@ -5,6 +5,7 @@
 //! all adapters have are written once, in [`setters!`].
 
 mod body_buffer;
+mod budget;
 mod claims;
 mod extract;
 mod gate;
@@ -15,6 +16,7 @@ mod reception;
 mod setters;
 
 pub use crate::adapter_setters as setters;
+pub use budget::Budget;
 pub use claims::{Dedup, HeldClaim, Settling};
 pub use extract::ExtractError;
 pub use gate::Gate;

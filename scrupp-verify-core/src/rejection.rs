@@ -57,6 +57,8 @@ pub enum RejectionKind {
     BodyTimeout,
     /// The body broke off, or its framing is not valid.
     BodyBroken,
+    /// There was no room for the body in time: too many bytes that are not verified are held.
+    OverBudget,
     /// The receiver does not know the time.
     ClockUnavailable,
     /// The secret lookup failed.
@@ -134,7 +136,8 @@ impl Rejection {
             Kind::BodyTooLarge => &CONTENT_TOO_LARGE,
             Kind::BodyTimeout => &REQUEST_TIMEOUT,
             Kind::BodyBroken => &BAD_REQUEST,
-            Kind::ClockUnavailable
+            Kind::OverBudget
+            | Kind::ClockUnavailable
             | Kind::SecretsUnavailable
             | Kind::StoreUnavailable
             | Kind::InFlight => &SERVICE_UNAVAILABLE,
@@ -183,6 +186,10 @@ impl RejectionKind {
             Self::BodyTooLarge => ("body_too_large", "the body is over the limit"),
             Self::BodyTimeout => ("body_timeout", "the body was not complete in time"),
             Self::BodyBroken => ("body_broken", "the body broke off"),
+            Self::OverBudget => (
+                "over_budget",
+                "too many bytes of unverified bodies are held",
+            ),
             Self::ClockUnavailable => ("clock_unavailable", "the clock gives no time"),
             Self::SecretsUnavailable => ("secrets_unavailable", "the secret lookup failed"),
             Self::StoreUnavailable => ("store_unavailable", "the delivery store failed"),

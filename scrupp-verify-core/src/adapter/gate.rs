@@ -5,7 +5,7 @@ use core::{
 };
 
 use super::{
-    BodyStream, Dedup, Reception, log,
+    BodyStream, Budget, Dedup, Reception, log,
     pump::ReadingTerms,
     reception::{LookupFuture, Terms},
 };
@@ -22,6 +22,8 @@ pub struct Gate<R> {
     pub policy: Policy,
     /// How long a body may take from its head to its end, by default 10 s.
     pub body_timeout: Duration,
+    /// How many bytes of bodies that are not verified are held at once, by default 64 MiB.
+    pub buffer_budget: Budget,
     /// Where the time comes from, by default [`UnixTime::now`].
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// How each delivery is handled once; by default it is handled as often as it comes.
@@ -65,6 +67,7 @@ impl<R> Gate<R> {
             secrets,
             policy: Policy::default(),
             body_timeout: Duration::from_secs(10),
+            buffer_budget: Budget::new(64 * 1024 * 1024),
             clock: Arc::new(UnixTime::now),
             dedup: None,
         }
@@ -82,6 +85,7 @@ impl<R> Gate<R> {
                 timeout: self.body_timeout,
                 drainable_bytes: self.policy.body_limit,
             },
+            budget: self.buffer_budget.clone(),
             dedup: self
                 .dedup
                 .as_ref()
@@ -120,6 +124,7 @@ impl<R> Clone for Gate<R> {
             },
             policy: self.policy,
             body_timeout: self.body_timeout,
+            buffer_budget: self.buffer_budget.clone(),
             clock: Arc::clone(&self.clock),
             dedup: self.dedup.clone(),
         }

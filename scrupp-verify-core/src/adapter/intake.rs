@@ -1,6 +1,6 @@
 use bytes::{Buf, Bytes};
 
-use super::{body_buffer::BodyBuffer, log};
+use super::{body_buffer::BodyBuffer, budget::Share, log};
 use crate::{Delivery, Rejection, Verified};
 
 /// A delivery whose body is on its way, and what has come of it.
@@ -8,13 +8,15 @@ use crate::{Delivery, Rejection, Verified};
 pub(super) struct Intake {
     delivery: Delivery,
     body: BodyBuffer,
+    pub(super) share: Share,
 }
 
 impl Intake {
-    pub(super) fn new(delivery: Delivery) -> Self {
+    pub(super) fn new(delivery: Delivery, share: Share) -> Self {
         Self {
             delivery,
             body: BodyBuffer::new(),
+            share,
         }
     }
 
@@ -24,6 +26,7 @@ impl Intake {
         while piece.has_remaining() {
             let contiguous = piece.copy_to_bytes(piece.chunk().len());
             self.delivery.update(&contiguous)?;
+            self.share.add(contiguous.len());
             self.body.push(contiguous);
         }
         Ok(())

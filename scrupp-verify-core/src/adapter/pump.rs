@@ -7,7 +7,10 @@ use core::{
 
 use bytes::{Buf, Bytes};
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
+use tokio::{
+    sync::futures::OwnedNotified,
+    time::{Sleep, sleep},
+};
 
 use super::intake::Intake;
 use crate::{Rejection, RejectionKind, Verified};
@@ -53,11 +56,14 @@ pin_project! {
     /// The rest of a refused body is read on, for as many bytes as the limit allows a good one: a
     /// connection that is closed with bytes unread is reset, and its client might never get to
     /// see the response.
+    #[project = PumpProjection]
     pub(super) struct Pump<B> {
         terms: ReadingTerms,
         intake: Result<Intake, Rejection>,
         #[pin]
         body: B,
+        #[pin]
+        room: Option<OwnedNotified>,
         #[pin]
         deadline: Option<Sleep>,
     }
@@ -70,8 +76,33 @@ impl<B: BodyStream> Pump<B> {
             terms,
             intake,
             body,
+            room: None,
             deadline: None,
         }
+    }
+}
+
+impl<B: BodyStream> PumpProjection<'_, B> {
+    /// Waits until another piece may be held. What is only read away is not held, and after the
+    /// last one nothing comes.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Ok(Intake { share, .. }) = self.intake else {
+            return Poll::Ready(());
+        };
+        while !share.has_room() && !self.body.is_end() {
+            if self.room.is_none() {
+                self.room.set(Some(share.freed()));
+            }
+            if let Some(freed) = self.room.as_mut().as_pin_mut() {
+                ready!(freed.poll(cx));
+            }
+            self.room.set(None);
+            // There may be room for another one, too; it finds out after this piece is counted.
+            if share.has_room() {
+                share.wake_next();
+            }
+        }
+        Poll::Ready(())
     }
 }
 
@@ -82,27 +113,34 @@ impl<B: BodyStream> Future for Pump<B> {
         let mut this = self.project();
         let mut pieces = 0..PIECES_PER_POLL;
         let cut_off = loop {
-            match this.body.as_mut().poll_piece(cx) {
-                Poll::Ready(None) => break None,
-                Poll::Ready(Some(Err(Broken))) => break Some(RejectionKind::BodyBroken),
-                Poll::Ready(Some(Ok(piece))) => {
-                    match this.intake {
-                        Ok(intake) => {
-                            if let Err(rejection) = intake.push(piece) {
-                                *this.intake = Err(rejection);
+            let mut late = RejectionKind::OverBudget;
+            if this.poll_room(cx).is_ready() {
+                late = RejectionKind::BodyTimeout;
+                match this.body.as_mut().poll_piece(cx) {
+                    Poll::Ready(None) => break None,
+                    Poll::Ready(Some(Err(Broken))) => break Some(RejectionKind::BodyBroken),
+                    Poll::Ready(Some(Ok(piece))) => {
+                        match this.intake {
+                            Ok(intake) => {
+                                if let Err(rejection) = intake.push(piece) {
+                                    *this.intake = Err(rejection);
+                                }
+                            }
+                            Err(_) => {
+                                let left = this.terms.drainable_bytes;
+                                match left.checked_sub(piece.remaining()) {
+                                    Some(left) => this.terms.drainable_bytes = left,
+                                    None => break Some(RejectionKind::BodyTooLarge),
+                                }
                             }
                         }
-                        Err(_) => match this.terms.drainable_bytes.checked_sub(piece.remaining()) {
-                            Some(left) => this.terms.drainable_bytes = left,
-                            None => break Some(RejectionKind::BodyTooLarge),
-                        },
+                        if pieces.next().is_some() {
+                            continue;
+                        }
+                        cx.waker().wake_by_ref();
                     }
-                    if pieces.next().is_some() {
-                        continue;
-                    }
-                    cx.waker().wake_by_ref();
+                    Poll::Pending => {}
                 }
-                Poll::Pending => {}
             }
             if this.deadline.is_none() {
                 this.deadline.set(Some(sleep(this.terms.timeout)));
@@ -110,7 +148,7 @@ impl<B: BodyStream> Future for Pump<B> {
             if let Some(deadline) = this.deadline.as_mut().as_pin_mut() {
                 ready!(deadline.poll(cx));
             }
-            break Some(RejectionKind::BodyTimeout);
+            break Some(late);
         };
         let completed = Err(RejectionKind::BodyBroken.into());
         let intake = mem::replace(this.intake, completed)?;

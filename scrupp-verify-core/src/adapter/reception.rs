@@ -9,7 +9,7 @@ use bytes::Bytes;
 use pin_project_lite::pin_project;
 
 use super::{
-    BodyStream, Dedup, HeldClaim,
+    BodyStream, Budget, Dedup, HeldClaim,
     claims::{Claimed, Claiming},
     intake::Intake,
     log,
@@ -20,6 +20,7 @@ use crate::{Account, Candidate, Delivery, Rejection, RejectionKind, Verified};
 /// What a reception goes by.
 pub(super) struct Terms {
     pub(super) reading: ReadingTerms,
+    pub(super) budget: Budget,
     pub(super) dedup: Option<Dedup>,
 }
 
@@ -120,7 +121,8 @@ impl<B: BodyStream> Reception<B> {
 
 impl<B: BodyStream> Stage<B> {
     fn reading(terms: &Terms, delivery: Delivery, body: B) -> Self {
-        let pump = Pump::new(terms.reading, Ok(Intake::new(delivery)), body);
+        let intake = Intake::new(delivery, terms.budget.share());
+        let pump = Pump::new(terms.reading, Ok(intake), body);
         Self::Reading { pump }
     }
 

@@ -37,6 +37,18 @@ macro_rules! adapter_setters {
             self
         }
 
+        /// Sets how many bytes of bodies are held at once that are not verified yet, over all
+        /// connections, by default 67,108,864 (64 MiB).
+        ///
+        /// While so many are held, no more is received of other bodies; one that finds no room
+        /// within the body's time-out is answered 503. A body that is larger than the budget gets
+        /// through alone. What the server itself buffers is not counted.
+        #[must_use]
+        pub fn buffer_budget(mut self, bytes: usize) -> Self {
+            self.gate.buffer_budget = $crate::adapter::Budget::new(bytes);
+            self
+        }
+
         /// Swaps the system clock for another. Where it returns `None`, nothing is accepted and
         /// the answer is 503.
         #[must_use]
