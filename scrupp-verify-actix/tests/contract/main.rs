@@ -6,4 +6,5 @@ mod claims;
 mod extract;
 mod places;
 mod refusals;
+mod server;
 mod support;
