@@ -50,7 +50,7 @@ async fn serve(verify: ScruppVerify, misbehaving: &'static [Misbehaviour]) -> Ru
     let server = server.h1_allow_half_closed(false);
     let server = server.workers(2).disable_signals();
     let server = server.bind(("127.0.0.1", 0)).unwrap();
-    let address = server.addrs()[0];
+    let address = *server.addrs().first().unwrap();
     let server = server.run();
     let handle = server.handle();
     rt::spawn(server);
