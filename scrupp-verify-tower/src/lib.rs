@@ -34,6 +34,41 @@
 //! The [`Rejection`] is in the extensions of the response, and in `tracing`; the sender sees the
 //! status only.
 //!
+//! # tonic, Lambda and other tower users
+//!
+//! The layer takes requests with any body, and gives the service inside a [`VerifiedBody`]. So it
+//! goes around a function of [`lambda_http`](https://docs.rs/lambda_http), which moves a
+//! response's body before it reads it, and needs it in a box for that:
+//!
+//! ```no_run
+//! use http::{Request, Response};
+//! use http_body_util::BodyExt;
+//! use lambda_http::{Body, Error, service_fn};
+//! use scrupp_verify_tower::{Secret, ScruppVerify, VerifiedBody};
+//! use tower::ServiceBuilder;
+//!
+//! async fn delivered(request: Request<VerifiedBody>) -> Result<Response<Body>, Error> {
+//!     Ok(Response::new(Body::Empty)) // only what Scrupp sent gets here
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let secret = Secret::new(std::env::var("SCRUPP_WEBHOOK_SECRET")?)?;
+//! let function = ServiceBuilder::new()
+//!     .map_response(|response: Response<_>| response.map(BodyExt::boxed))
+//!     .layer(ScruppVerify::new(secret))
+//!     .service(service_fn(delivered));
+//! lambda_http::run(function).await
+//! # }
+//! ```
+//!
+//! API Gateway hands a body on as text or as Base64, and `lambda_http` decodes it: what is
+//! verified is what was on the wire. Each instance of a function has a memory of its own, so that
+//! [`ScruppVerify::dedup`] needs a shared store there.
+//!
+//! A server of [`tonic`](https://docs.rs/tonic) takes deliveries beside its own routes in the axum
+//! router that it is built on; the layer goes around the delivery's route.
+//!
 //! # Features
 //!
 //! - `tracing` (default): an event for each delivery, with the target `scrupp_verify`: the kind of
