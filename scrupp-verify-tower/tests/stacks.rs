@@ -1,0 +1,108 @@
+//! Where the layer goes, without a type being named.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{Request, StatusCode},
+    response::Response,
+    routing::{any, post},
+};
+use http_body_util::{BodyExt, Full};
+use scrupp_verify_tower::{ScruppVerify, Secret, Signer, UnixTime, VerifiedBody};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+
+const EVENT: &[u8] = br#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
+
+fn secret() -> Secret {
+    Secret::new("topsecret").unwrap()
+}
+
+/// A request with this body, signed for that content.
+fn signed<B>(body: B, content: &[u8]) -> Request<B> {
+    let now = UnixTime::now().unwrap();
+    let headers = Signer::new(&secret()).sign(now, content);
+    let mut request = Request::post("/webhooks/scrupp");
+    for (name, value) in headers.pairs() {
+        request = request.header(name, value);
+    }
+    request.body(body).unwrap()
+}
+
+async fn handler(body: Bytes) -> Bytes {
+    body
+}
+
+#[tokio::test]
+async fn guards_in_every_place_where_axum_takes_a_layer() {
+    let path = "/webhooks/scrupp";
+    let around_router = Router::new()
+        .route(path, post(handler))
+        .layer(ScruppVerify::new(secret()));
+    let around_routes = Router::new()
+        .route(path, post(handler))
+        .route_layer(ScruppVerify::new(secret()));
+    let around_method = Router::new().route(path, post(handler).layer(ScruppVerify::new(secret())));
+    let in_stack = Router::new().route(path, any(handler)).layer(
+        ServiceBuilder::new()
+            .map_request(|request: Request<Body>| request)
+            .layer(ScruppVerify::new(secret())),
+    );
+    let in_part = Router::new().nest(
+        "/webhooks",
+        Router::new()
+            .route("/scrupp", post(handler))
+            .layer(ScruppVerify::new(secret())),
+    );
+    let around_service = Router::new().route_service(
+        path,
+        ServiceBuilder::new()
+            .layer(ScruppVerify::new(secret()))
+            .service(post(handler)),
+    );
+    for (label, app) in [
+        ("router", around_router),
+        ("routes", around_routes),
+        ("method", around_method),
+        ("stack", in_stack),
+        ("nested", in_part),
+        ("service", around_service),
+    ] {
+        let genuine = signed(Body::from(EVENT), EVENT);
+        let response: Response = app.clone().oneshot(genuine).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{label}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, EVENT, "{label}");
+
+        let forged = signed(Body::from("forged"), EVENT);
+        let response = app.oneshot(forged).await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{label}");
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Own;
+
+/// A service that answers with what it gets, and fails where that is nothing.
+async fn echoes(request: Request<VerifiedBody>) -> Result<http::Response<Full<Bytes>>, Own> {
+    match request.into_body().into_bytes() {
+        nothing if nothing.is_empty() => Err(Own),
+        body => Ok(http::Response::new(Full::new(body))),
+    }
+}
+
+#[tokio::test]
+async fn can_be_boxed_and_keeps_the_error_of_the_service() {
+    let request = |body, content| signed(Full::<Bytes>::from(body), content);
+    let service = ScruppVerify::new(secret()).layer(service_fn(echoes));
+    let boxed = service.clone().boxed();
+    let response = boxed.oneshot(request(EVENT, EVENT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+
+    let boxed = service.boxed_clone();
+    let forged = request(b"forged", EVENT);
+    let response = boxed.clone().oneshot(forged).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let answer = boxed.oneshot(request(b"", b"")).await;
+    assert_eq!(answer.map(drop), Err(Own));
+}
