@@ -33,7 +33,11 @@ impl MessageBody for RefusalBody {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
-        self.body.size()
+        match self.body.size() {
+            // That would end the response before the rest of the request is read.
+            size if size.is_eof() && self.rest.is_some() => BodySize::Stream,
+            size => size,
+        }
     }
 
     fn poll_next(

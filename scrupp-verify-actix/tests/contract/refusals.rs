@@ -3,7 +3,9 @@
 use core::{convert::Infallible, future::ready, time::Duration};
 use std::rc::Rc;
 
-use actix_web::{HttpMessage, HttpResponse, body, http::StatusCode, test::TestRequest};
+use actix_web::{
+    HttpMessage, HttpResponse, body, body::MessageBody as _, http::StatusCode, test::TestRequest,
+};
 use scrupp_verify_actix::{Account, Rejection, RejectionKind, ScruppVerify, UnixTime, Verified};
 
 use crate::support::{
@@ -219,4 +221,16 @@ async fn answers_a_rejection_as_it_is_told_to_but_decides_itself() {
     assert_eq!(kind(&response), RejectionKind::MissingSignature);
     let body = body::to_bytes(response.into_body()).await.unwrap();
     assert_eq!(body, "missing_signature");
+}
+
+#[actix_web::test]
+async fn polls_the_rest_of_a_request_before_an_answer_without_a_body_ends() {
+    let unread = Scripted::new([Turn::Data(EVENT), Turn::Data(EVENT)]);
+    let polls = Rc::clone(&unread.polls);
+    let verify = verify().on_rejection(|_| HttpResponse::Unauthorized().finish());
+    let response = refusal(&verify, scripted(TestRequest::post(), unread)).await;
+    // A server does not poll a body of which it knows that nothing comes.
+    assert!(!response.response().body().size().is_eof());
+    body::to_bytes(response.into_body()).await.unwrap();
+    assert_eq!(polls.get(), 3);
 }

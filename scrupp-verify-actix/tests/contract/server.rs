@@ -179,3 +179,11 @@ async fn shows_its_refusal_to_a_client_that_is_still_sending() {
     assert_eq!(server.calls(), 0);
     server.handle.stop(false).await;
 }
+#[actix_web::test]
+async fn shows_a_refusal_without_a_body_to_a_client_that_is_still_sending() {
+    let verify = verify().on_rejection(|_| HttpResponse::Unauthorized().finish());
+    let server = serve(verify, &[]).await;
+    assert_eq!(trickle(&server).await, 401);
+    assert_eq!(server.calls(), 0);
+    server.handle.stop(false).await;
+}
