@@ -1,5 +1,9 @@
 //! How much of bodies that are not verified is held at once, over all connections.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 use core::{convert::Infallible, future::ready, time::Duration};
 
