@@ -44,6 +44,16 @@
 //! status only. A refusal is a response, not an error, so that middleware around this one (a
 //! logger, CORS) treats it like any other.
 //!
+//! # What is actix-web's own
+//!
+//! - **Extractors keep their limits.** One that reads the body, `ScruppEvent` too, refuses a body
+//!   over actix-web's `PayloadConfig`, by default 256 KiB as the middleware does. Who raises
+//!   [`ScruppVerify::body_limit`] raises that as well.
+//! - **A client that hangs up** does not end its handler, as actix-web allows connections to be
+//!   half-closed: the claim of a delivery is then released when the handler ends. With
+//!   [`h1_allow_half_closed(false)`](actix_web::HttpServer::h1_allow_half_closed) a hang-up ends
+//!   the handler and releases the claim at once.
+//!
 //! # Features
 //!
 //! - `tracing` (default): an event for each delivery, with the target `scrupp_verify`: the kind of

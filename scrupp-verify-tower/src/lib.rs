@@ -37,12 +37,10 @@
 //! # tonic, Lambda and other tower users
 //!
 //! The layer takes requests with any body, and gives the service inside a [`VerifiedBody`]. So it
-//! goes around a function of [`lambda_http`](https://docs.rs/lambda_http), which moves a
-//! response's body before it reads it, and needs it in a box for that:
+//! goes around a function of [`lambda_http`](https://docs.rs/lambda_http):
 //!
 //! ```no_run
 //! use http::{Request, Response};
-//! use http_body_util::BodyExt;
 //! use lambda_http::{Body, Error, service_fn};
 //! use scrupp_verify_tower::{Secret, ScruppVerify, VerifiedBody};
 //! use tower::ServiceBuilder;
@@ -55,7 +53,6 @@
 //! # async fn main() -> Result<(), Error> {
 //! let secret = Secret::new(std::env::var("SCRUPP_WEBHOOK_SECRET")?)?;
 //! let function = ServiceBuilder::new()
-//!     .map_response(|response: Response<_>| response.map(BodyExt::boxed))
 //!     .layer(ScruppVerify::new(secret))
 //!     .service(service_fn(delivered));
 //! lambda_http::run(function).await

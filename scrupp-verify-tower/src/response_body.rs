@@ -26,7 +26,7 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<R, B> {
         Handled { #[pin] body: R },
-        Answered { problem: Bytes, #[pin] rest: Option<Rest<Frames<B>>> },
+        Answered { problem: Bytes, rest: Option<Pin<Box<Rest<Frames<B>>>>> },
     }
 }
 
@@ -43,7 +43,11 @@ impl<R, B> ResponseBody<R, B> {
 
     pub(crate) fn refused(problem: Bytes, rest: Option<Rest<Frames<B>>>) -> Self {
         Self {
-            kind: Kind::Answered { problem, rest },
+            // In a box, so that the body can be moved while it is read, as `lambda_http` does.
+            kind: Kind::Answered {
+                problem,
+                rest: rest.map(Box::pin),
+            },
         }
     }
 }
@@ -62,10 +66,10 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
         match self.project().kind.project() {
             KindProjection::Handled { body } => body.poll_frame(cx),
-            KindProjection::Answered { problem, mut rest } => {
-                if let Some(unread) = rest.as_mut().as_pin_mut() {
-                    ready!(unread.poll(cx));
-                    rest.set(None);
+            KindProjection::Answered { problem, rest } => {
+                if let Some(unread) = rest {
+                    ready!(unread.as_mut().poll(cx));
+                    *rest = None;
                 }
                 let problem = mem::take(problem);
                 Poll::Ready((!problem.is_empty()).then(|| Ok(Frame::data(problem))))

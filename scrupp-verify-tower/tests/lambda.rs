@@ -8,7 +8,6 @@ use core::{
 use std::sync::Arc;
 
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
 use lambda_http::{Body, Error, IntoResponse, RequestExt, lambda_runtime::Diagnostic, service_fn};
 use scrupp_verify_tower::{
     Rejection, RejectionKind, ScruppVerify, Secret, Signer, UnixTime, Verified, VerifiedBody,
@@ -71,10 +70,7 @@ fn function(
     Error: Into<Diagnostic> + Debug,
     Future: Send,
 > + use<> {
-    ServiceBuilder::new()
-        .map_response(|response: Response<_>| response.map(BodyExt::boxed))
-        .layer(layer())
-        .service(counts(calls))
+    ServiceBuilder::new().layer(layer()).service(counts(calls))
 }
 
 async fn answer(request: lambda_http::Request, calls: &Arc<AtomicUsize>) -> Response<Body> {

@@ -45,6 +45,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     };
     // How long a request's head may take; the body has its own limit in `ScruppVerify`.
     let server = HttpServer::new(app).client_request_timeout(Duration::from_secs(10));
+    // A client that hangs up ends its handler, so that its next attempt gets through at once.
+    let server = server.h1_allow_half_closed(false);
     let server = server.listen_auto_h2c(listener)?;
     println!("listening on http://{address}");
     Ok(server.run().await?)
