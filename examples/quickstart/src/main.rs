@@ -8,6 +8,7 @@ mod receiver;
 mod sender;
 
 use std::{
+    env,
     error::Error,
     io::{IsTerminal, stdout},
     process::ExitCode,
@@ -22,7 +23,6 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         "a receiver with ScruppVerify listens on http://{}\n",
         receiver.address()
     );
-    let paint = Paint::new();
     println!(
         "  {:<52} {:>8} {:>6}  handler",
         "delivery", "expected", "status"
@@ -37,11 +37,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         unexpected += usize::from(!as_expected);
         println!(
             "{} {:<52} {:>8} {:>6}  {}",
-            if as_expected {
-                paint.green("✓")
-            } else {
-                paint.red("✗")
-            },
+            mark(as_expected),
             case.name,
             case.status,
             status,
@@ -57,31 +53,13 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Colours, on a terminal.
-struct Paint {
-    colours: bool,
-}
-
-impl Paint {
-    fn new() -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none();
-        Self {
-            colours: wanted && stdout().is_terminal(),
-        }
-    }
-
-    fn green(&self, text: &str) -> String {
-        self.with("32", text)
-    }
-
-    fn red(&self, text: &str) -> String {
-        self.with("31", text)
-    }
-
-    fn with(&self, colour: &str, text: &str) -> String {
-        match self.colours {
-            true => format!("\x1b[{colour}m{text}\x1b[0m"),
-            false => text.to_owned(),
-        }
+/// In colour on a terminal.
+fn mark(as_expected: bool) -> &'static str {
+    let colour = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
+    match (as_expected, colour) {
+        (true, true) => "\x1b[32m✓\x1b[0m",
+        (true, false) => "✓",
+        (false, true) => "\x1b[31m✗\x1b[0m",
+        (false, false) => "✗",
     }
 }
