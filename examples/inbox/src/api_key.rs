@@ -1,0 +1,52 @@
+use core::fmt;
+
+use reqwest::{
+    Client, RequestBuilder,
+    header::{AUTHORIZATION, HeaderValue},
+};
+use scrupp_verify_tower::events::ApiUrl;
+
+/// What the Task API asks for, and where it is put. Appears in no `Debug`, error or log.
+#[derive(Clone)]
+pub(crate) enum ApiKey {
+    Bearer(HeaderValue),
+    /// The legacy form. Whoever sees the URL sees the key: every proxy and access log on the way.
+    Query(String),
+}
+
+impl ApiKey {
+    pub(crate) fn bearer(key: &str) -> Result<Self, &'static str> {
+        check(key)?;
+        let value = HeaderValue::try_from(format!("Bearer {key}"));
+        let mut value = value.map_err(|_| NOT_A_KEY)?;
+        value.set_sensitive(true);
+        Ok(Self::Bearer(value))
+    }
+
+    pub(crate) fn query(key: &str) -> Result<Self, &'static str> {
+        check(key)?;
+        Ok(Self::Query(key.to_owned()))
+    }
+
+    /// A request that carries the key to a URL which may have it.
+    pub(crate) fn get(&self, client: &Client, url: &ApiUrl) -> RequestBuilder {
+        let request = client.get(url.as_str());
+        match self {
+            Self::Bearer(value) => request.header(AUTHORIZATION, value),
+            Self::Query(key) => request.query(&[("api_key", key)]),
+        }
+    }
+}
+
+const NOT_A_KEY: &str = "an API key consists of visible ASCII characters";
+
+fn check(key: &str) -> Result<(), &'static str> {
+    let is_key = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
+    is_key.then_some(()).ok_or(NOT_A_KEY)
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(..)")
+    }
+}

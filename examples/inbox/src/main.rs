@@ -1,0 +1,79 @@
+//! A service that keeps Scrupp's deliveries, answers at once, and fetches the results in the
+//! background.
+//!
+//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-inbox`, and send a delivery:
+//!
+//! ```sh
+//! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
+//! time=$(date +%s)
+//! mac=$(printf '%s.%s' "$time" "$body" | openssl dgst -sha256 -hmac topsecret | sed 's/.* //')
+//! curl -i http://127.0.0.1:3000/webhooks/scrupp -H "X-Scrupp-Timestamp: $time" \
+//!     -H "X-Scrupp-Signature: sha256=$mac" --data-binary "$body"
+//! curl http://127.0.0.1:3000/deliveries
+//! curl http://127.0.0.1:3000/results/6666
+//! ```
+
+mod api_key;
+mod fetch_error;
+mod inbox;
+mod poll;
+mod retries;
+mod routes;
+mod settings;
+mod task_api;
+mod workers;
+
+use std::{env, error::Error, io, process::ExitCode};
+
+use example_support::{server, settings::bind, settings::keyring};
+use hyper_util::service::TowerToHyperService;
+use scrupp_verify_tower::ScruppVerify;
+
+use crate::{inbox::Inbox, poll::poll, workers::Workers};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ended = match arguments.as_slice() {
+        [] => serve().await,
+        ["poll", process_id] => result_of(process_id).await,
+        _ => Err("usage: example-inbox [poll PROCESS_ID]".into()),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::from(2)
+    })
+}
+
+async fn serve() -> Result<ExitCode, Box<dyn Error>> {
+    let verify = ScruppVerify::new(keyring()?);
+    let (api, retries) = (settings::task_api()?, settings::retries()?);
+    let inbox = Inbox::open(&settings::database_url()?).await;
+    let inbox = inbox.map_err(|error| format!("DATABASE_URL: {error}"))?;
+
+    let workers = Workers::start(&inbox, &api, retries);
+    let app = routes::router(inbox, verify);
+    server::until_stopped(&bind(), TowerToHyperService::new(app)).await?;
+    workers.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// For those who take no webhooks: asks until the task has ended, and prints its result.
+async fn result_of(process_id: &str) -> Result<ExitCode, Box<dyn Error>> {
+    let id = process_id.parse();
+    let id = id.map_err(|_| format!("{process_id}: not the number of a task"))?;
+    Ok(
+        match poll(&settings::task_api()?, settings::retries()?, id).await {
+            Ok(result) => {
+                println!("{result}");
+                ExitCode::SUCCESS
+            }
+            Err(why) => {
+                eprintln!("task {id}: {why}");
+                ExitCode::FAILURE
+            }
+        },
+    )
+}
