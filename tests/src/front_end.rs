@@ -11,7 +11,7 @@ use std::{
 
 use scrupp_verify_core::{ConfigError, Keyring, Secret};
 
-use crate::{Connection, PREVIOUS_SECRET, Program, SECRET, Step};
+use crate::{PREVIOUS_SECRET, Program, SECRET};
 
 /// A server with `ScruppVerify` in front of a handler that keeps what it gets, with the defaults
 /// of the library.
@@ -43,7 +43,7 @@ pub struct Server {
 #[derive(Debug)]
 enum Handled {
     Kept(Bodies),
-    Listed(Program),
+    Listed(Box<Program>),
 }
 
 /// The bodies that a handler ran on.
@@ -85,11 +85,11 @@ impl FrontEnd {
             Self::Hyper => hyper::start(keep).await,
             Self::Custom => custom::start(keep),
             Self::Example(package) => {
-                let (address, program) = Program::start(package, settings).await;
+                let program = Program::start(package, settings).await;
                 return Server {
                     front_end: self,
-                    address,
-                    handled: Handled::Listed(program),
+                    address: program.address(),
+                    handled: Handled::Listed(Box::new(program)),
                 };
             }
         };
@@ -152,14 +152,8 @@ impl Server {
                 let marked = bodies.iter().filter(|body| contains(body, mark.as_bytes()));
                 marked.cloned().map(Some).collect()
             }
-            Handled::Listed(_) => {
-                let mut connection = Connection::open(self.address).await.expect("a connection");
-                let request = b"GET /deliveries HTTP/1.1\r\nHost: localhost\r\n\r\n";
-                connection
-                    .send(&[Step::Send(request.to_vec())])
-                    .await
-                    .expect("sent");
-                let response = connection.response().await.expect("the deliveries");
+            Handled::Listed(program) => {
+                let response = program.get("/deliveries").await;
                 let deliveries: serde_json::Value =
                     serde_json::from_slice(&response.body).expect("JSON");
                 let deliveries = deliveries.as_array().expect("an array");

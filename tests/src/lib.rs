@@ -10,22 +10,26 @@ mod delivery;
 mod expected;
 mod front_end;
 mod http2;
+mod postgres;
 mod process;
 mod program;
 mod redis;
 mod scrupp;
 mod table;
+mod task_api;
 
 pub use client::{Connection, Response, Step};
 pub use delivery::{Delivery, Headers};
 pub use expected::Expected;
 pub use front_end::{FrontEnd, Server};
 pub use http2::{Frame, Http2Row, check_http2, http2_rows};
+pub use postgres::Postgres;
 pub use process::Process;
 pub use program::Program;
 pub use redis::Redis;
 pub use scrupp::{Attempt, Retries, Scrupp, is_acknowledged};
 pub use table::{Row, check, http1_rows};
+pub use task_api::{Fetch, KeyIn, TaskApi, Trouble};
 
 /// What all deliveries here are signed with.
 pub const SECRET: &str = "topsecret";

@@ -1,53 +1,136 @@
-use std::{net::SocketAddr, path::PathBuf, process::Stdio, sync::Once};
-
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+use std::{
+    ffi::OsStr,
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Output, Stdio},
+    sync::{Arc, Mutex, Once, PoisonError},
 };
 
-use crate::{PREVIOUS_SECRET, SECRET};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::oneshot,
+};
+
+use crate::{Connection, PREVIOUS_SECRET, Response, SECRET, Step};
 
 /// A program of this workspace, as a process that ends with its test.
 #[derive(Debug)]
-pub struct Program(Child);
+pub struct Program {
+    child: Child,
+    address: SocketAddr,
+    said: Said,
+}
+
+/// What a program has written.
+type Said = Arc<Mutex<String>>;
 
 impl Program {
     /// Starts it with these settings in its environment, and waits until it says where it listens.
-    pub async fn start(name: &str, settings: &[(&str, String)]) -> (SocketAddr, Self) {
-        let mut child = Command::new(path(name))
-            .env("SCRUPP_WEBHOOK_SECRET", SECRET)
-            .env("SCRUPP_WEBHOOK_SECRET_PREVIOUS", PREVIOUS_SECRET)
-            .env("BIND", "127.0.0.1:0")
-            .envs(settings.iter().map(|(name, value)| (name, value)))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
+    pub async fn start(name: &str, settings: &[(&str, impl AsRef<OsStr>)]) -> Self {
+        let mut child = command(name, settings)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let address = loop {
-            let line = lines.next_line().await.expect("output");
-            let line = line.unwrap_or_else(|| panic!("{name} ended before it listened"));
-            if let Some(address) = line.strip_prefix("listening on http://") {
-                break address.parse().expect("an address");
-            }
+        let said = Said::default();
+        let (listens, address) = oneshot::channel();
+        let output = child.stdout.take().expect("a pipe");
+        tokio::spawn(listen(output, Arc::clone(&said), Some(listens)));
+        let errors = child.stderr.take().expect("a pipe");
+        tokio::spawn(listen(errors, Arc::clone(&said), None));
+        let Ok(address) = address.await else {
+            let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            panic!("{name} ended before it listened: {said}");
         };
-        // Read on, so that the program can write on.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        (address, Self(child))
+        Self {
+            child,
+            address,
+            said,
+        }
+    }
+
+    /// Runs it until it ends by itself.
+    pub async fn run(
+        name: &str,
+        arguments: &[&str],
+        settings: &[(&str, impl AsRef<OsStr>)],
+    ) -> Output {
+        let ended = command(name, settings).args(arguments).output().await;
+        ended.unwrap_or_else(|error| panic!("{name} does not run: {error}"))
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.0.id().expect("a process that was not waited for")
+        self.child.id().expect("a process that was not waited for")
+    }
+
+    /// What it has written so far, lines of both outputs in the order in which they came.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.clone()
+    }
+
+    /// Asks it for a path.
+    pub async fn get(&self, path: &str) -> Response {
+        let mut connection = Connection::open(self.address).await.expect("a connection");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let sent = connection.send(&[Step::Send(request.into())]).await;
+        sent.expect("sent");
+        connection.response().await.expect("a response")
     }
 
     /// Kills it, as nothing can prevent, and tells its process id.
     pub async fn kill(mut self) -> u32 {
         let pid = self.pid();
-        self.0.kill().await.expect("killed");
+        self.child.kill().await.expect("killed");
         pid
+    }
+
+    /// Asks it to end by SIGTERM, and tells its exit code.
+    pub async fn terminate(&mut self) -> Option<i32> {
+        let pid = self.pid().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().await;
+        assert!(asked.is_ok_and(|status| status.success()), "kill {pid}");
+        self.child.wait().await.expect("ended").code()
+    }
+}
+
+fn command(name: &str, settings: &[(&str, impl AsRef<OsStr>)]) -> Command {
+    let mut command = Command::new(path(name));
+    command
+        .env("SCRUPP_WEBHOOK_SECRET", SECRET)
+        .env("SCRUPP_WEBHOOK_SECRET_PREVIOUS", PREVIOUS_SECRET)
+        .env("BIND", "127.0.0.1:0")
+        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// Reads on, so that the program can write on.
+async fn listen(
+    output: impl AsyncRead + Unpin,
+    said: Said,
+    mut listens: Option<oneshot::Sender<SocketAddr>>,
+) {
+    let mut lines = BufReader::new(output).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(address) = line.strip_prefix("listening on http://")
+            && let Some(listens) = listens.take()
+        {
+            let _ = listens.send(address.parse().expect("an address"));
+        }
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.push_str(&line);
+        said.push('\n');
     }
 }
 

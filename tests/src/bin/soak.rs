@@ -97,7 +97,7 @@ async fn send_all(
 /// The receivers and their Redis.
 struct Cluster {
     redis: Redis,
-    receivers: Vec<(SocketAddr, Program)>,
+    receivers: Vec<Program>,
     log: PathBuf,
     harm: Harm,
 }
@@ -124,7 +124,7 @@ impl Cluster {
         cluster
     }
 
-    async fn receiver(&self, bind: &str) -> (SocketAddr, Program) {
+    async fn receiver(&self, bind: &str) -> Program {
         let settings = [
             ("BIND", bind.to_owned()),
             ("REDIS_URL", self.redis.url()),
@@ -134,7 +134,7 @@ impl Cluster {
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
-        self.receivers.iter().map(|receiver| receiver.0).collect()
+        self.receivers.iter().map(Program::address).collect()
     }
 
     /// Kills a receiver, or Redis, and starts it again a moment later.
@@ -146,7 +146,8 @@ impl Cluster {
             self.harm.redis_stops += 1;
             return;
         }
-        let (address, receiver) = self.receivers.swap_remove(fastrand::usize(..RECEIVERS));
+        let receiver = self.receivers.swap_remove(fastrand::usize(..RECEIVERS));
+        let address = receiver.address();
         self.harm.killed.insert(receiver.kill().await);
         sleep(Duration::from_millis(300)).await;
         let receiver = self.receiver(&address.to_string()).await;

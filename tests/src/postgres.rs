@@ -1,0 +1,102 @@
+use core::time::Duration;
+use std::{
+    env, fs,
+    net::{Ipv4Addr, TcpListener},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt, chown},
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{self, Child, Command, Stdio},
+};
+
+use tokio::{net::TcpStream, time::sleep};
+
+/// A PostgreSQL server of its own, which ends with its test.
+#[derive(Debug)]
+pub struct Postgres {
+    server: Child,
+    directory: PathBuf,
+    port: u16,
+}
+
+/// `nobody`: the server refuses to run as root.
+const UNPRIVILEGED: u32 = 65534;
+
+impl Postgres {
+    /// Starts it on a free port of 127.0.0.1; `None` where it is not installed.
+    pub async fn start() -> Option<Self> {
+        let programs = programs()?;
+        let directory = env::temp_dir().join(format!("scrupp-postgres-{}", process::id()));
+        fs::create_dir(&directory).expect("a directory");
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("private");
+        let is_root = fs::metadata(&directory).expect("a directory").uid() == 0;
+        if is_root {
+            chown(&directory, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).expect("its owner");
+        }
+        let program = |name| {
+            let mut command = Command::new(programs.join(name));
+            command.arg("-D").arg(&directory).current_dir(&directory);
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            if is_root {
+                command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
+            }
+            command
+        };
+        let mut initdb = program("initdb");
+        initdb.args(["--username=test", "--auth=trust", "--no-sync"]);
+        assert!(initdb.status().is_ok_and(|status| status.success()));
+
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        drop(listener);
+        let mut server = program("postgres");
+        server.args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
+        server.args(["-c", "unix_socket_directories="]);
+        let server = server.spawn().expect("a server");
+        let postgres = Self {
+            server,
+            directory,
+            port,
+        };
+        for _ in 0..200 {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+                .await
+                .is_ok()
+            {
+                return Some(postgres);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("PostgreSQL does not listen");
+    }
+
+    /// The URL of a database in it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("postgres://test@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // Fast shutdown: its own processes end with it.
+        let pid = self.server.id().to_string();
+        let _ = Command::new("kill").args(["-INT", &pid]).status();
+        let _ = self.server.wait();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Where the programs of the server are: beside the `postgres` in the path, or where Debian puts
+/// them.
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let debian = versions.flatten().map(|version| version.path().join("bin"));
+    let path = env::var_os("PATH").unwrap_or_default();
+    let has_both = |directory: &PathBuf| {
+        let is_there = |name: &str| Path::is_file(&directory.join(name));
+        is_there("postgres") && is_there("initdb")
+    };
+    env::split_paths(&path).chain(debian).find(has_both)
+}

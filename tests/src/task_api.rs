@@ -1,0 +1,240 @@
+use core::{net::SocketAddr, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{HeaderMap, Uri},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{StatusCode, header};
+use tokio::{net::TcpListener, time::sleep};
+
+use crate::SECRET;
+
+/// The Task API of the stand-in for Scrupp, over HTTP/1.1. The key is [`SECRET`].
+///
+/// Each task has a result of its own, which also tells which fetch of it was answered.
+#[derive(Clone, Debug)]
+pub struct TaskApi {
+    address: SocketAddr,
+    tasks: Arc<Mutex<Tasks>>,
+}
+
+/// What a task's result is answered with, instead of the result.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// This status.
+    Status(u16),
+    /// The result, after this time.
+    Slow(Duration),
+    /// A redirect to this URL.
+    Redirect(String),
+    /// This body.
+    Body(Vec<u8>),
+}
+
+/// One request for a task's result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fetch {
+    /// The path.
+    pub path: String,
+    /// How the key came.
+    pub key: Option<KeyIn>,
+}
+
+impl Fetch {
+    /// A request for this path.
+    #[must_use]
+    pub fn new(path: &str, key: Option<KeyIn>) -> Self {
+        let path = path.to_owned();
+        Self { path, key }
+    }
+}
+
+/// Where a key is in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "these are documented")]
+pub enum KeyIn {
+    /// In `Authorization: Bearer`.
+    Header,
+    /// In `?api_key=`.
+    Query,
+}
+
+#[derive(Debug, Default)]
+struct Tasks {
+    of_id: HashMap<u64, Task>,
+    answered: u64,
+    is_shaky: bool,
+}
+
+#[derive(Debug, Default)]
+struct Task {
+    statuses: VecDeque<&'static str>,
+    troubles: VecDeque<Trouble>,
+    fetches: Vec<Fetch>,
+}
+
+impl TaskApi {
+    /// Starts it on a free port of 127.0.0.1.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let api = Self {
+            address: listener.local_addr().expect("an address"),
+            tasks: Arc::default(),
+        };
+        let app = Router::new()
+            .route("/task/{id}/status", get(status))
+            .route("/api/v1/task/{id}/status", get(status))
+            .route("/task/{id}/data", get(data))
+            .route("/api/v1/task/{id}/data", get(data))
+            .with_state(api.clone());
+        tokio::spawn(async { axum::serve(listener, app).await });
+        api
+    }
+
+    /// The origin of its URLs.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Answers the next requests for this task's result with these.
+    pub fn trouble(&self, process_id: u64, troubles: impl IntoIterator<Item = Trouble>) {
+        let mut tasks = self.lock();
+        tasks.task(process_id).troubles.extend(troubles);
+    }
+
+    /// Answers the next requests for this task's status with these, and then for good with the
+    /// last of them. Without any, it is `completed`.
+    pub fn statuses(&self, process_id: u64, statuses: impl IntoIterator<Item = &'static str>) {
+        let mut tasks = self.lock();
+        tasks.task(process_id).statuses.extend(statuses);
+    }
+
+    /// From now on, answers one in five requests for a result with 500, and one in seven slowly.
+    pub fn be_shaky(&self) {
+        self.lock().is_shaky = true;
+    }
+
+    /// The requests for this task's result.
+    #[must_use]
+    pub fn fetches(&self, process_id: u64) -> Vec<Fetch> {
+        self.lock().task(process_id).fetches.clone()
+    }
+
+    /// The result that the fetch with this number, counted from 1, was answered with.
+    #[must_use]
+    pub fn result(process_id: u64, fetch: usize) -> String {
+        format!(r#"{{"total":1,"items":[{{"task":{process_id},"fetch":{fetch}}}]}}"#)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tasks> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down a fetch, and tells its number and what is to go wrong with it.
+    fn fetch(&self, process_id: u64, fetch: Fetch) -> (usize, Option<Trouble>) {
+        let mut tasks = self.lock();
+        tasks.answered += 1;
+        let task = tasks.task(process_id);
+        task.fetches.push(fetch);
+        let number = task.fetches.len();
+        let trouble = match task.troubles.pop_front() {
+            None if tasks.is_shaky && tasks.answered.is_multiple_of(5) => {
+                Some(Trouble::Status(500))
+            }
+            None if tasks.is_shaky && tasks.answered.is_multiple_of(7) => {
+                Some(Trouble::Slow(Duration::from_millis(100)))
+            }
+            trouble => trouble,
+        };
+        (number, trouble)
+    }
+}
+
+impl Tasks {
+    fn task(&mut self, process_id: u64) -> &mut Task {
+        self.of_id.entry(process_id).or_default()
+    }
+}
+
+async fn status(
+    State(api): State<TaskApi>,
+    Path(id): Path<u64>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    if key_in(&uri, &headers).is_none() {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let status = {
+        let mut tasks = api.lock();
+        let statuses = &mut tasks.task(id).statuses;
+        let last = statuses.back().copied().unwrap_or("completed");
+        let next = statuses.pop_front().unwrap_or(last);
+        if statuses.is_empty() {
+            statuses.push_back(last);
+        }
+        next
+    };
+    let error = match status {
+        "failed" => r#","error":"no such company""#,
+        _ => "",
+    };
+    json(format!(
+        r#"{{"process_id":{id},"status":"{status}"{error}}}"#
+    ))
+}
+
+async fn data(
+    State(api): State<TaskApi>,
+    Path(id): Path<u64>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let key = key_in(&uri, &headers);
+    let (number, trouble) = api.fetch(id, Fetch::new(uri.path(), key));
+    if key.is_none() {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    match trouble {
+        Some(Trouble::Status(status)) => StatusCode::from_u16(status)
+            .expect("a status")
+            .into_response(),
+        Some(Trouble::Redirect(url)) => {
+            (StatusCode::FOUND, [(header::LOCATION, url)]).into_response()
+        }
+        Some(Trouble::Body(body)) => body.into_response(),
+        Some(Trouble::Slow(time)) => {
+            sleep(time).await;
+            json(TaskApi::result(id, number))
+        }
+        None => json(TaskApi::result(id, number)),
+    }
+}
+
+/// Where the right key is, if it is there once.
+fn key_in(uri: &Uri, headers: &HeaderMap) -> Option<KeyIn> {
+    let bearer = format!("Bearer {SECRET}");
+    let in_header = headers
+        .get(header::AUTHORIZATION)
+        .is_some_and(|value| *value == bearer);
+    let in_query = uri.query() == Some(&format!("api_key={SECRET}"));
+    match (in_header, in_query) {
+        (true, false) => Some(KeyIn::Header),
+        (false, true) => Some(KeyIn::Query),
+        _ => None,
+    }
+}
+
+fn json(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}

@@ -1,0 +1,177 @@
+use core::{iter::repeat_n, time::Duration};
+use std::time::Instant;
+
+use scrupp_verify_tests::{Connection, Delivery, Fetch, KeyIn, SECRET, Step, TaskApi, Trouble};
+use tokio::time::sleep;
+
+use crate::{Directory, completed, completed_with_url, deliver, result, row, start};
+
+fn fetch(path: &str, key: KeyIn) -> Fetch {
+    Fetch::new(path, Some(key))
+}
+
+#[tokio::test]
+async fn answers_before_it_works() {
+    let (directory, api) = (Directory::new("answers"), TaskApi::start().await);
+    let inbox = start(&directory.database_url(), &api, &[]).await;
+    api.trouble(6666, [Trouble::Slow(Duration::from_millis(700))]);
+    let begin = Instant::now();
+    deliver(inbox.address(), &completed(6666)).await;
+    assert!(begin.elapsed() < Duration::from_millis(600));
+    let (status, waiting) = result(&inbox, 6666).await;
+    assert_eq!(status, 202);
+    assert!(waiting.contains(r#""state":"waiting""#), "{waiting}");
+
+    row(&inbox, 6666, "stored").await;
+    let expected = (200, TaskApi::result(6666, 1));
+    assert_eq!(result(&inbox, 6666).await, expected);
+    assert_eq!(result(&inbox, 7777).await, (404, String::new()));
+}
+
+#[tokio::test]
+async fn the_same_delivery_twice_is_one_row() {
+    let (directory, api) = (Directory::new("twice"), TaskApi::start().await);
+    let inbox = start(&directory.database_url(), &api, &[]).await;
+    let now = Delivery::new(1).now;
+    for (process_id, second) in [(1, now), (2, now - 7)] {
+        let mut delivery = Delivery::new(process_id);
+        for secs in [now, second] {
+            delivery.sign_with(SECRET, secs);
+            let mut connection = Connection::open(inbox.address()).await.unwrap();
+            let request = Step::Send(delivery.request());
+            connection.send(&[request]).await.unwrap();
+            assert_eq!(connection.response().await.unwrap().status, 200);
+        }
+        row(&inbox, process_id, "stored").await;
+        assert_eq!(api.fetches(process_id).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn fetches_from_the_documented_urls_with_the_key_in_the_header() {
+    let (directory, api) = (Directory::new("urls"), TaskApi::start().await);
+    let elsewhere = TaskApi::start().await;
+    let inbox = start(&directory.database_url(), &api, &[]).await;
+    let of = |api: &TaskApi, path: &str| format!("{}{path}", api.origin());
+    let events = [
+        (completed(1), "/task/1/data"),
+        (
+            completed_with_url(2, &of(&api, "/task/2/data")),
+            "/task/2/data",
+        ),
+        (
+            completed_with_url(3, &of(&api, "/api/v1/task/3/data")),
+            "/api/v1/task/3/data",
+        ),
+        // What the payload says is not followed where it leads elsewhere.
+        (
+            completed_with_url(4, &of(&elsewhere, "/task/4/data")),
+            "/task/4/data",
+        ),
+        (
+            completed_with_url(5, &of(&api, "/task/4/data")),
+            "/task/5/data",
+        ),
+    ];
+    for (process_id, (event, path)) in (1..).zip(&events) {
+        deliver(inbox.address(), event).await;
+        row(&inbox, process_id, "stored").await;
+        assert_eq!(api.fetches(process_id), [fetch(path, KeyIn::Header)]);
+        assert_eq!(elsewhere.fetches(process_id), []);
+    }
+}
+
+#[tokio::test]
+async fn the_key_goes_into_the_query_only_on_request_and_is_never_logged() {
+    let (directory, api) = (Directory::new("query"), TaskApi::start().await);
+    let in_query = [("SCRUPP_API_KEY_IN", "query"), ("FETCH_ATTEMPTS", "2")];
+    let inbox = start(&directory.database_url(), &api, &in_query).await;
+    deliver(inbox.address(), &completed(1)).await;
+    row(&inbox, 1, "stored").await;
+    assert_eq!(api.fetches(1), [fetch("/task/1/data", KeyIn::Query)]);
+
+    let troubles = [
+        Trouble::Status(500),
+        Trouble::Slow(Duration::from_secs(3)),
+        Trouble::Redirect(api.origin()),
+        Trouble::Body(b"no JSON".to_vec()),
+    ];
+    for (process_id, trouble) in (2..).zip(troubles) {
+        api.trouble(process_id, repeat_n(trouble, 2));
+        deliver(inbox.address(), &completed(process_id)).await;
+        row(&inbox, process_id, "failed").await;
+    }
+    let deliveries = inbox.get("/deliveries").await.body;
+    let deliveries = String::from_utf8(deliveries).unwrap();
+    for text in [inbox.said(), deliveries] {
+        assert!(text.contains("the API answered 500"), "{text}");
+        assert!(!text.contains(SECRET), "{text}");
+        assert!(!text.contains("api_key"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_task_is_recorded_and_nothing_is_fetched() {
+    let (directory, api) = (Directory::new("failed"), TaskApi::start().await);
+    let inbox = start(&directory.database_url(), &api, &[]).await;
+    let events = [
+        r#"{"event":"task.completed","process_id":1,"status":"failed","error":"No \u0000 credits"}"#,
+        r#"{"event":"task.completed","process_id":2,"status":"failed"}"#,
+        r#"{"event":"task.completed","process_id":3,"status":"paused"}"#,
+    ];
+    for event in events {
+        deliver(inbox.address(), event).await;
+    }
+    assert_eq!(row(&inbox, 1, "failed").await["error"], "No  credits");
+    assert_eq!(row(&inbox, 2, "failed").await["error"], "the task failed");
+    assert_eq!(row(&inbox, 3, "no result").await["status"], "paused");
+    deliver(inbox.address(), r#"{"event":"credits.low","left":17}"#).await;
+    deliver(inbox.address(), &completed(4)).await;
+    row(&inbox, 4, "stored").await;
+    assert!((1..=3).all(|process_id| api.fetches(process_id).is_empty()));
+    assert_eq!(result(&inbox, 1).await.0, 404);
+}
+
+#[tokio::test]
+async fn tries_again_with_growing_pauses_and_gives_up_at_last() {
+    let (directory, api) = (Directory::new("retries"), TaskApi::start().await);
+    let inbox = start(&directory.database_url(), &api, &[("FETCH_ATTEMPTS", "4")]).await;
+    api.trouble(1, repeat_n(Trouble::Status(503), 3));
+    let begin = Instant::now();
+    deliver(inbox.address(), &completed(1)).await;
+    assert_eq!(row(&inbox, 1, "stored").await["attempts"], 4);
+    assert!(begin.elapsed() >= Duration::from_millis(50 + 100 + 200));
+    assert_eq!(result(&inbox, 1).await, (200, TaskApi::result(1, 4)));
+
+    api.trouble(2, repeat_n(Trouble::Status(503), 4));
+    deliver(inbox.address(), &completed(2)).await;
+    let given_up = row(&inbox, 2, "failed").await;
+    assert_eq!(given_up["error"], "the API answered 503");
+    sleep(Duration::from_millis(1500)).await;
+    assert_eq!(api.fetches(2).len(), 4);
+}
+
+#[tokio::test]
+async fn takes_no_redirect_no_flood_and_no_other_format_for_a_result() {
+    let (directory, api) = (Directory::new("answers-refused"), TaskApi::start().await);
+    let elsewhere = TaskApi::start().await;
+    let inbox = start(&directory.database_url(), &api, &[("FETCH_ATTEMPTS", "1")]).await;
+    let flood = [b"[".to_vec(), vec![b' '; 16 * 1024 * 1024], b"]".to_vec()].concat();
+    let refused = [
+        (
+            Trouble::Redirect(format!("{}/task/1/data", elsewhere.origin())),
+            "the API answered 302",
+        ),
+        (Trouble::Body(flood), "the answer of the API is too large"),
+        (
+            Trouble::Body(b"<html>".to_vec()),
+            "the answer of the API is not what is documented",
+        ),
+    ];
+    for (process_id, (trouble, error)) in (1..).zip(refused) {
+        api.trouble(process_id, [trouble]);
+        deliver(inbox.address(), &completed(process_id)).await;
+        assert_eq!(row(&inbox, process_id, "failed").await["error"], error);
+    }
+    assert_eq!(elsewhere.fetches(1), []);
+}

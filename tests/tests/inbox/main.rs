@@ -1,0 +1,98 @@
+//! The inbox: what it acknowledges is not lost, and the result of each task is stored once.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+mod crash;
+mod deliveries;
+mod side_by_side;
+mod subcommand;
+
+use core::{net::SocketAddr, time::Duration};
+use std::{env, fs, path::PathBuf, process, time::Instant};
+
+use scrupp_verify_tests::{Program, Retries, Scrupp, TaskApi};
+use serde_json::Value;
+use tokio::time::sleep;
+
+/// A directory of its own for the database of a test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(test: &str) -> Self {
+        let directory = env::temp_dir().join(format!("scrupp-inbox-{}-{test}", process::id()));
+        fs::create_dir(&directory).unwrap();
+        Self(directory)
+    }
+
+    fn database_url(&self) -> String {
+        format!("sqlite:{}", self.0.join("inbox.db").display())
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Starts the inbox, in a hurry: a fetch may take a second, a lease is two, and the pauses begin
+/// with 50 ms. Later variables count.
+async fn start(database_url: &str, api: &TaskApi, more: &[(&str, &str)]) -> Program {
+    let origin = api.origin();
+    let environment = [
+        ("DATABASE_URL", database_url),
+        ("SCRUPP_API_ORIGIN", &origin),
+        ("FETCH_TIMEOUT_SECONDS", "1"),
+        ("FETCH_PAUSE_SECONDS", "0.05"),
+    ];
+    Program::start("example-inbox", &[&environment, more].concat()).await
+}
+
+fn completed(process_id: u64) -> String {
+    format!(r#"{{"event":"task.completed","process_id":{process_id},"status":"completed"}}"#)
+}
+
+fn completed_with_url(process_id: u64, url: &str) -> String {
+    let event = completed(process_id);
+    format!(r#"{},"result_url":"{url}"}}"#, event.trim_end_matches('}'))
+}
+
+async fn deliver(address: SocketAddr, event: &str) {
+    let attempts = Scrupp::new(Retries::SignedAnew)
+        .deliver(&[address], event)
+        .await;
+    assert_eq!(attempts, [Some(200)], "{event}");
+}
+
+/// The rows of `GET /deliveries`.
+async fn rows(inbox: &Program) -> Vec<Value> {
+    let response = inbox.get("/deliveries").await;
+    assert_eq!(response.status, 200);
+    serde_json::from_slice(&response.body).unwrap()
+}
+
+/// The only row about a task, once it is in this state.
+async fn row(inbox: &Program, process_id: u64, state: &str) -> Value {
+    let begin = Instant::now();
+    loop {
+        let mut rows = rows(inbox).await;
+        rows.retain(|row| row["process_id"] == process_id);
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        if rows[0]["state"] == state {
+            return rows[0].clone();
+        }
+        let rest = Duration::from_secs(15).checked_sub(begin.elapsed());
+        rest.unwrap_or_else(|| panic!("not {state}: {rows:?}\n{}", inbox.said()));
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The result that is stored for a task.
+async fn result(inbox: &Program, process_id: u64) -> (u16, String) {
+    let response = inbox.get(&format!("/results/{process_id}")).await;
+    (response.status, String::from_utf8(response.body).unwrap())
+}

@@ -1,0 +1,58 @@
+use scrupp_verify_tests::{Postgres, Retries, Scrupp, TaskApi, is_acknowledged};
+use tokio::task::JoinSet;
+
+use crate::{completed, result, row, rows, start};
+
+/// `None` where there is no PostgreSQL to test with.
+async fn postgres() -> Option<Postgres> {
+    let postgres = Postgres::start().await;
+    if postgres.is_none() {
+        println!("left out: PostgreSQL is not installed");
+    }
+    postgres
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_on_one_postgresql_take_no_job_twice() {
+    let Some(postgres) = postgres().await else {
+        return;
+    };
+    let api = TaskApi::start().await;
+    let (url, patient) = (postgres.url(), [("FETCH_TIMEOUT_SECONDS", "10")]);
+    let (one, other) = tokio::join!(start(&url, &api, &patient), start(&url, &api, &patient));
+
+    const DELIVERIES: u64 = 300;
+    let receivers = [one.address(), other.address()];
+    let mut senders = JoinSet::new();
+    for sender in 0..6 {
+        senders.spawn(async move {
+            let scrupp = Scrupp::new(Retries::SignedAnew);
+            for process_id in (1..=DELIVERIES).filter(|id| id % 6 == sender) {
+                // To both of them: the second is a duplicate of the first.
+                for receiver in receivers {
+                    let attempts = scrupp.deliver(&[receiver], &completed(process_id)).await;
+                    assert!(is_acknowledged(&attempts), "{attempts:?}");
+                }
+            }
+        });
+    }
+    senders.join_all().await;
+    row(&one, DELIVERIES, "stored").await;
+    for process_id in 1..=DELIVERIES {
+        row(&other, process_id, "stored").await;
+        let expected = (200, TaskApi::result(process_id, 1));
+        assert_eq!(result(&one, process_id).await, expected);
+        assert_eq!(api.fetches(process_id).len(), 1, "task {process_id}");
+    }
+    let rows = rows(&one).await;
+    assert_eq!(rows.len() as u64, DELIVERIES);
+    let said = [one.said(), other.said()];
+    let worked = said
+        .each_ref()
+        .map(|said| said.matches("the result is there").count());
+    assert!(
+        worked.iter().all(|jobs| *jobs > 0),
+        "both worked: {worked:?}"
+    );
+    println!("jobs done by each: {worked:?}");
+}
