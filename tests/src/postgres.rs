@@ -7,7 +7,7 @@ use std::{
         process::CommandExt,
     },
     path::{Path, PathBuf},
-    process::{self, Child, Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use tokio::{net::TcpStream, time::sleep};
@@ -27,7 +27,10 @@ impl Postgres {
     /// Starts it on a free port of 127.0.0.1; `None` where it is not installed.
     pub async fn start() -> Option<Self> {
         let programs = programs()?;
-        let directory = env::temp_dir().join(format!("scrupp-postgres-{}", process::id()));
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let directory = env::temp_dir().join(format!("scrupp-postgres-{port}"));
         fs::create_dir(&directory).expect("a directory");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("private");
         let is_root = fs::metadata(&directory).expect("a directory").uid() == 0;
@@ -47,9 +50,6 @@ impl Postgres {
         initdb.args(["--username=test", "--auth=trust", "--no-sync"]);
         assert!(initdb.status().is_ok_and(|status| status.success()));
 
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
         let mut server = program("postgres");
         server.args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
         server.args(["-c", "unix_socket_directories="]);

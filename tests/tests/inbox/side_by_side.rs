@@ -1,7 +1,9 @@
-use scrupp_verify_tests::{Postgres, Retries, Scrupp, TaskApi, is_acknowledged};
-use tokio::task::JoinSet;
+use core::time::Duration;
 
-use crate::{completed, result, row, rows, start};
+use scrupp_verify_tests::{Postgres, Retries, Scrupp, TaskApi, Trouble, is_acknowledged};
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::{completed, deliver, result, row, rows, start};
 
 /// `None` where there is no PostgreSQL to test with.
 async fn postgres() -> Option<Postgres> {
@@ -55,4 +57,22 @@ async fn two_processes_on_one_postgresql_take_no_job_twice() {
         "both worked: {worked:?}"
     );
     println!("jobs done by each: {worked:?}");
+}
+
+#[tokio::test]
+async fn the_job_of_a_killed_process_is_taken_by_the_other_after_its_lease() {
+    let Some(postgres) = postgres().await else {
+        return;
+    };
+    let api = TaskApi::start().await;
+    let mut one = start(&postgres.url(), &api, &[]).await;
+    api.trouble(1, [Trouble::Slow(Duration::from_millis(900))]);
+    deliver(one.address(), &completed(1)).await;
+    while api.fetches(1).is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let other = start(&postgres.url(), &api, &[]).await;
+    one.kill().await;
+    assert_eq!(row(&other, 1, "stored").await["attempts"], 2);
+    assert_eq!(result(&other, 1).await, (200, TaskApi::result(1, 2)));
 }
