@@ -95,10 +95,24 @@ impl Program {
 
     /// Asks it to end by SIGTERM, and tells its exit code.
     pub async fn terminate(&mut self) -> Option<i32> {
-        let pid = self.pid().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().await;
-        assert!(asked.is_ok_and(|status| status.success()), "kill {pid}");
+        self.signal("-TERM").await;
         self.child.wait().await.expect("ended").code()
+    }
+
+    /// Stops it in its tracks, as if its machine had no time for it.
+    pub async fn pause(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// Lets it go on.
+    pub async fn resume(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().await;
+        assert!(sent.is_ok_and(|status| status.success()), "kill {pid}");
     }
 }
 

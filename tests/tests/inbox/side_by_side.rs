@@ -76,3 +76,27 @@ async fn the_job_of_a_killed_process_is_taken_by_the_other_after_its_lease() {
     assert_eq!(row(&other, 1, "stored").await["attempts"], 2);
     assert_eq!(result(&other, 1).await, (200, TaskApi::result(1, 2)));
 }
+
+#[tokio::test]
+async fn a_process_that_sleeps_past_its_lease_changes_nothing_any_more() {
+    let Some(postgres) = postgres().await else {
+        return;
+    };
+    let api = TaskApi::start().await;
+    let one = start(&postgres.url(), &api, &[]).await;
+    api.trouble(1, [Trouble::Slow(Duration::from_millis(300))]);
+    deliver(one.address(), &completed(1)).await;
+    while api.fetches(1).is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    one.pause().await;
+    let other = start(&postgres.url(), &api, &[]).await;
+    let stored = row(&other, 1, "stored").await;
+    one.resume().await;
+
+    sleep(Duration::from_millis(1500)).await;
+    assert!(one.said().contains("process_id=1"), "it went on");
+    assert_eq!(row(&one, 1, "stored").await, stored);
+    assert_eq!(result(&one, 1).await, (200, TaskApi::result(1, 2)));
+    assert_eq!(api.fetches(1).len(), 2);
+}
