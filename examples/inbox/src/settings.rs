@@ -12,7 +12,7 @@ pub(crate) fn database_url() -> Result<String, String> {
     Ok(text("DATABASE_URL")?.unwrap_or_else(|| "sqlite:inbox.db".to_owned()))
 }
 
-/// `FETCH_ATTEMPTS` and `FETCH_PAUSE_SECONDS`: by default 20 attempts over about ten hours.
+/// `FETCH_ATTEMPTS` and `FETCH_PAUSE_SECONDS`: by default 20 attempts over about nine hours.
 pub(crate) fn retries() -> Result<Retries, String> {
     Ok(Retries {
         max_attempts: number("FETCH_ATTEMPTS", 20)?,
