@@ -1,0 +1,63 @@
+//! A reverse proxy that forwards only what Scrupp signed, for automation tools that cannot check
+//! it themselves.
+//!
+//! Run with the URL that the tool shows for its webhook in `FORWARD_TO`, and send a delivery:
+//!
+//! ```sh
+//! SCRUPP_WEBHOOK_SECRET=topsecret FORWARD_TO=https://hooks.zapier.com/hooks/catch/… \
+//!     cargo run -p example-gateway
+//!
+//! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
+//! time=$(date +%s)
+//! mac=$(printf '%s.%s' "$time" "$body" | openssl dgst -sha256 -hmac topsecret | sed 's/.* //')
+//! curl -i http://127.0.0.1:3000/webhooks/scrupp -H "X-Scrupp-Timestamp: $time" \
+//!     -H "X-Scrupp-Signature: sha256=$mac" -H 'Content-Type: application/json' \
+//!     --data-binary "$body"
+//! ```
+
+mod target;
+
+use std::{error::Error, io, process};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    routing::{get, post},
+};
+use example_support::{deliveries, server, settings};
+use hyper_util::service::TowerToHyperService;
+use scrupp_verify_tower::{ScruppVerify, dedup::MemoryStore, events::Event};
+
+use crate::target::Target;
+
+#[tokio::main]
+async fn main() {
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    if let Err(error) = run().await {
+        eprintln!("{error}");
+        process::exit(2);
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let verify = ScruppVerify::new(settings::keyring()?).dedup(MemoryStore::default());
+    let app = Router::new()
+        .route("/webhooks/scrupp", post(delivered).layer(verify))
+        .route("/healthz", get(|| async {}))
+        .route("/deliveries", get(|| async { Json(deliveries::all()) }))
+        .with_state(Target::from_environment()?);
+    server::until_stopped(&settings::bind(), TowerToHyperService::new(app)).await
+}
+
+/// Runs only on what Scrupp sent, and once for each event that the target has acknowledged.
+async fn delivered(State(target): State<Target>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    // No other header: the target cannot check the signature, and could use it elsewhere.
+    let content_type = headers.get(CONTENT_TYPE).cloned();
+    let status = target.forward(content_type, body.clone()).await;
+    if let (true, Ok(event)) = (status.is_success(), Event::parse(&body)) {
+        deliveries::add(event);
+    }
+    status
+}
