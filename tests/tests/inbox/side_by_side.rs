@@ -100,3 +100,24 @@ async fn a_process_that_sleeps_past_its_lease_changes_nothing_any_more() {
     assert_eq!(result(&one, 1).await, (200, TaskApi::result(1, 2)));
     assert_eq!(api.fetches(1).len(), 2);
 }
+
+#[tokio::test]
+async fn without_its_database_it_acknowledges_nothing() {
+    let Some(postgres) = postgres().await else {
+        return;
+    };
+    let api = TaskApi::start().await;
+    let inbox = start(&postgres.url(), &api, &[]).await;
+    deliver(inbox.address(), &completed(1)).await;
+    row(&inbox, 1, "stored").await;
+    drop(postgres);
+
+    let patient = Scrupp::new(Retries::SignedAnew).timeout(Duration::from_secs(6));
+    let once = patient.max_attempts(1);
+    for process_id in [1, 2] {
+        let event = completed(process_id);
+        let attempts = once.deliver(&[inbox.address()], &event).await;
+        assert_eq!(attempts, [Some(503)], "task {process_id}");
+    }
+    assert_eq!(inbox.get("/deliveries").await.status, 503);
+}
