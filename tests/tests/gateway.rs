@@ -261,7 +261,7 @@ async fn says_which_setting_is_wrong() {
         assert!(errors.starts_with(said), "{errors}");
         assert!(!errors.contains(TOKEN), "{errors}");
     }
-    let ended = Program::run("example-gateway", &[], &[]).await;
+    let ended = Program::run("example-gateway", &[], &[("BIND", "127.0.0.1:0")]).await;
     assert_eq!(ended.status.code(), Some(2));
     assert_eq!(ended.stderr, b"FORWARD_TO is not set\n");
 }

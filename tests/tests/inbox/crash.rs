@@ -31,7 +31,7 @@ async fn ends_the_jobs_in_hand_before_it_stops() {
 #[tokio::test]
 async fn resumes_after_a_crash_where_it_stood() {
     let (directory, api) = (Directory::new("resumes"), TaskApi::start().await);
-    let mut inbox = start(&directory.database_url(), &api, &[]).await;
+    let inbox = start(&directory.database_url(), &api, &[]).await;
     deliver(inbox.address(), &completed(1)).await;
     row(&inbox, 1, "stored").await;
     api.trouble(2, [Trouble::Slow(Duration::from_millis(900))]);

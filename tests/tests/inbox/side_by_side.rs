@@ -65,7 +65,7 @@ async fn the_job_of_a_killed_process_is_taken_by_the_other_after_its_lease() {
         return;
     };
     let api = TaskApi::start().await;
-    let mut one = start(&postgres.url(), &api, &[]).await;
+    let one = start(&postgres.url(), &api, &[]).await;
     api.trouble(1, [Trouble::Slow(Duration::from_millis(900))]);
     deliver(one.address(), &completed(1)).await;
     while api.fetches(1).is_empty() {

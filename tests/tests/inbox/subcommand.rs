@@ -68,6 +68,6 @@ async fn says_which_setting_is_wrong() {
         assert!(errors.starts_with(said), "{errors}");
         assert!(!errors.contains("not a key"), "{errors}");
     }
-    let ended = Program::run("example-inbox", &["poll"], &[]).await;
+    let ended = Program::run("example-inbox", &["poll"], &[("BIND", "127.0.0.1:0")]).await;
     assert_eq!(ended.status.code(), Some(2));
 }
