@@ -13,6 +13,9 @@ pub enum Expected {
     /// The handler does not run, and the client reads this status, if any: the server itself may
     /// close a connection on which it cannot find the end of the request.
     RefusedOrClosed(u16),
+    /// Servers differ on what this is. If the handler runs, it does so once and on these bytes, and
+    /// the client reads 200; otherwise it reads another status, if any.
+    HandledOrNot(Vec<u8>),
 }
 
 impl Expected {
@@ -34,6 +37,13 @@ impl Expected {
                 (Ok(200), [Some(seen)]) => Err(format!("the handler saw {} bytes", seen.len())),
                 (Ok(200), runs) => Err(format!("the handler ran {} times", runs.len())),
                 (other, _) => Err(format!("expected 200, got {other:?}")),
+            },
+            Self::HandledOrNot(body) => match (status, handled) {
+                (Ok(200), [None]) => Ok(()),
+                (Ok(200), [Some(seen)]) if seen == body => Ok(()),
+                (Ok(200), runs) => Err(format!("answered 200, ran on {runs:?}")),
+                (_, []) => Ok(()),
+                (other, _) => Err(format!("the handler ran, and the answer was {other:?}")),
             },
             _ if !handled.is_empty() => Err("the handler ran".into()),
             Self::Refused(expected) if !matches!(status, Ok(status) if status == *expected) => {

@@ -24,9 +24,9 @@ pub struct Postgres {
 const UNPRIVILEGED: u32 = 65534;
 
 impl Postgres {
-    /// Starts it on a free port of 127.0.0.1; `None` where it is not installed.
-    pub async fn start() -> Option<Self> {
-        let programs = programs()?;
+    /// Starts it on a free port of 127.0.0.1.
+    pub async fn start() -> Self {
+        let programs = programs().expect("PostgreSQL, of Debian's package postgresql");
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
@@ -64,7 +64,7 @@ impl Postgres {
                 .await
                 .is_ok()
             {
-                return Some(postgres);
+                return postgres;
             }
             sleep(Duration::from_millis(50)).await;
         }

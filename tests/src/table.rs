@@ -46,6 +46,7 @@ pub fn http1_rows() -> Vec<Row> {
     times(&mut table);
     bodies(&mut table);
     framings(&mut table);
+    tricks(&mut table);
     connections(&mut table);
     table.rows
 }
@@ -342,6 +343,128 @@ fn framings(table: &mut Table) {
         |front_end| !front_end.keeps_bodies() || front_end.is_custom(),
         "only POST is routed to verification",
     );
+}
+
+/// What is meant to be read in two ways. Whatever a server takes for a request, the handler gets
+/// the bytes that were verified.
+fn tricks(table: &mut Table) {
+    let plain = |table: &mut Table, name, request: fn(&mut Delivery) -> Vec<u8>| {
+        table.add(name, |d| {
+            let request = request(d);
+            let expected = Expected::HandledOrNot(d.body.clone());
+            (vec![Step::Send(request)], expected, false)
+        });
+    };
+    table.genuine("header names in mixed case", |d| {
+        for (name, _) in &mut d.headers {
+            *name = if *name == SIGNATURE {
+                "x-sCrUpP-sIgNaTuRe"
+            } else {
+                "X-sCRUPP-tIMESTAMP"
+            };
+        }
+    });
+    table.refused("underscores in place of dashes", 401, |d| {
+        for (name, _) in &mut d.headers {
+            *name = if *name == SIGNATURE {
+                "X_Scrupp_Signature"
+            } else {
+                "X_Scrupp_Timestamp"
+            };
+        }
+    });
+    table.add("100 signatures", |d| {
+        d.headers
+            .extend((0..99).map(|_| (SIGNATURE, "x".to_owned())));
+        (
+            vec![Step::Send(d.request())],
+            Expected::RefusedOrClosed(431),
+            false,
+        )
+    });
+    table.add("space before the colon", |d| {
+        for (name, _) in &mut d.headers {
+            *name = if *name == SIGNATURE {
+                "X-Scrupp-Signature "
+            } else {
+                "X-Scrupp-Timestamp "
+            };
+        }
+        (
+            vec![Step::Send(d.request())],
+            Expected::RefusedOrClosed(400),
+            false,
+        )
+    });
+    plain(table, "bare line feeds in the head", |d| {
+        let head = d.head_with_length();
+        let head = head.into_iter().filter(|byte| *byte != b'\r');
+        head.chain(d.body.clone()).collect()
+    });
+    plain(table, "bare line feeds between chunks", |d| {
+        let head = d.head("Transfer-Encoding: chunked");
+        let chunks = format!(
+            "{:x}\n{}\n0\n\n",
+            d.body.len(),
+            String::from_utf8_lossy(&d.body)
+        );
+        [head, chunks.into_bytes()].concat()
+    });
+    plain(table, "a length and chunks, signed as chunks", |d| {
+        let length = d.body.len();
+        let both = d.head(&format!(
+            "Content-Length: {length}\r\nTransfer-Encoding: chunked"
+        ));
+        let chunked = d.chunked(10_000);
+        let body = chunked.windows(4).position(|end| end == b"\r\n\r\n");
+        [both.as_slice(), &chunked[body.map_or(0, |at| at + 4)..]].concat()
+    });
+    plain(table, "the same length twice", |d| {
+        let length = d.body.len();
+        let head = d.head(&format!(
+            "Content-Length: {length}\r\nContent-Length: {length}"
+        ));
+        [head, d.body.clone()].concat()
+    });
+    plain(table, "a length with a plus", |d| {
+        let head = d.head(&format!("Content-Length: +{}", d.body.len()));
+        [head, d.body.clone()].concat()
+    });
+    plain(table, "chunked twice", |d| {
+        let chunked = String::from_utf8_lossy(&d.chunked(10_000)).into_owned();
+        chunked
+            .replacen("chunked", "chunked, chunked", 1)
+            .into_bytes()
+    });
+    plain(table, "a coding that is not quite chunked", |d| {
+        let chunked = String::from_utf8_lossy(&d.chunked(10_000)).into_owned();
+        chunked.replacen("chunked", "xchunked", 1).into_bytes()
+    });
+    plain(table, "a chunk's size with 0x", |d| {
+        let head = d.head("Transfer-Encoding: chunked");
+        let chunk = format!(
+            "0x{:x}\r\n{}\r\n0\r\n\r\n",
+            d.body.len(),
+            String::from_utf8_lossy(&d.body)
+        );
+        [head, chunk.into_bytes()].concat()
+    });
+    plain(table, "a chunk's size of 2^64 and more", |d| {
+        let head = d.head("Transfer-Encoding: chunked");
+        let size = format!("1{:016x}", d.body.len());
+        let chunk = format!(
+            "{size}\r\n{}\r\n0\r\n\r\n",
+            String::from_utf8_lossy(&d.body)
+        );
+        [head, chunk.into_bytes()].concat()
+    });
+    table.add("another request hidden in the body", |d| {
+        // Shorter than what follows: the rest would be the next request, and is signed by nobody.
+        let hidden = Delivery::new(d.process_id + 900_000);
+        d.sign_with("another", d.now);
+        let request = [d.request(), hidden.head("Content-Length: 0")].concat();
+        (vec![Step::Send(request)], Expected::Refused(401), false)
+    });
 }
 
 fn connections(table: &mut Table) {

@@ -2,7 +2,10 @@ use std::{
     io::{self, ErrorKind},
     net::{TcpListener, TcpStream},
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
     thread,
     time::Duration,
@@ -25,6 +28,9 @@ const STACK_BYTES: usize = 256 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Bytes of bodies that are not verified, over all connections: then it is 503.
+const BUFFER_BUDGET_BYTES: usize = 64 * 1024 * 1024;
+
 /// How long the handler has before another attempt at the same delivery may run it again.
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -37,6 +43,7 @@ pub struct Receiver<F> {
     verifier: Verifier,
     store: MemoryStore,
     handler: F,
+    buffered: AtomicUsize,
 }
 
 impl<F: Fn(&[u8]) -> Answer> Receiver<F> {
@@ -46,6 +53,7 @@ impl<F: Fn(&[u8]) -> Answer> Receiver<F> {
             verifier,
             store: MemoryStore::default(),
             handler,
+            buffered: AtomicUsize::new(0),
         }
     }
 
@@ -66,6 +74,7 @@ impl<F: Fn(&[u8]) -> Answer> Receiver<F> {
         let mut delivery = self.verifier.begin(head, now)?;
         let mut framing = Framing::of(head).map_err(|_| RejectionKind::BodyBroken)?;
         let mut body = Vec::new();
+        let mut share = Share(&self.buffered, 0);
 
         connection.allow(BODY_TIMEOUT);
         if head.waits_to_be_asked() {
@@ -76,6 +85,7 @@ impl<F: Fn(&[u8]) -> Answer> Receiver<F> {
             let advanced = framing.advance(connection.received());
             let (piece, done) = advanced.map_err(|_| RejectionKind::BodyBroken)?;
             delivery.update(piece)?;
+            share.add(piece.len())?;
             body.extend_from_slice(piece);
             connection.consume(done);
             if done == 0 && framing != Framing::End {
@@ -105,6 +115,25 @@ impl<F: Fn(&[u8]) -> Answer> Receiver<F> {
             self.store.release_now(id, owner);
         }
         Ok(answer)
+    }
+}
+
+/// What one body has of the bytes that are buffered and not verified. Given back when dropped.
+struct Share<'a>(&'a AtomicUsize, usize);
+
+impl Share<'_> {
+    fn add(&mut self, bytes: usize) -> Result<(), RejectionKind> {
+        self.1 += bytes;
+        match self.0.fetch_add(bytes, Ordering::Relaxed) {
+            0..BUFFER_BUDGET_BYTES => Ok(()),
+            _ => Err(RejectionKind::OverBudget),
+        }
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
     }
 }
 

@@ -5,20 +5,9 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{completed, deliver, result, row, rows, start};
 
-/// `None` where there is no PostgreSQL to test with.
-async fn postgres() -> Option<Postgres> {
-    let postgres = Postgres::start().await;
-    if postgres.is_none() {
-        println!("left out: PostgreSQL is not installed");
-    }
-    postgres
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_on_one_postgresql_take_no_job_twice() {
-    let Some(postgres) = postgres().await else {
-        return;
-    };
+    let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
     let (url, patient) = (postgres.url(), [("FETCH_TIMEOUT_SECONDS", "10")]);
     let (one, other) = tokio::join!(start(&url, &api, &patient), start(&url, &api, &patient));
@@ -61,9 +50,7 @@ async fn two_processes_on_one_postgresql_take_no_job_twice() {
 
 #[tokio::test]
 async fn the_job_of_a_killed_process_is_taken_by_the_other_after_its_lease() {
-    let Some(postgres) = postgres().await else {
-        return;
-    };
+    let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
     let one = start(&postgres.url(), &api, &[]).await;
     api.trouble(1, [Trouble::Slow(Duration::from_millis(900))]);
@@ -79,9 +66,7 @@ async fn the_job_of_a_killed_process_is_taken_by_the_other_after_its_lease() {
 
 #[tokio::test]
 async fn a_process_that_sleeps_past_its_lease_changes_nothing_any_more() {
-    let Some(postgres) = postgres().await else {
-        return;
-    };
+    let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
     let one = start(&postgres.url(), &api, &[]).await;
     api.trouble(1, [Trouble::Slow(Duration::from_millis(300))]);
@@ -103,9 +88,7 @@ async fn a_process_that_sleeps_past_its_lease_changes_nothing_any_more() {
 
 #[tokio::test]
 async fn without_its_database_it_acknowledges_nothing() {
-    let Some(postgres) = postgres().await else {
-        return;
-    };
+    let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
     let inbox = start(&postgres.url(), &api, &[]).await;
     deliver(inbox.address(), &completed(1)).await;

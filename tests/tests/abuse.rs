@@ -1,0 +1,321 @@
+//! What a hostile network does to the examples, as programs of their own: bounded, and on loopback
+//! only.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use core::{net::SocketAddr, time::Duration};
+use std::{process::Command, time::Instant};
+
+use scrupp_verify_tests::{Connection, Delivery, FrontEnd, Process, SECRET, Server, Step};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// One test a front end for each kind of abuse.
+macro_rules! abuse {
+    ($abuse:ident: $($test:ident $example:literal,)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            $abuse(FrontEnd::Example($example)).await;
+        }
+    )*};
+}
+
+async fn deliver(address: SocketAddr, delivery: &Delivery) -> Option<u16> {
+    let mut connection = Connection::open(address).await.ok()?;
+    connection
+        .send(&[Step::Send(delivery.request())])
+        .await
+        .ok()?;
+    Some(connection.response().await.ok()?.status)
+}
+
+fn process(server: &Server) -> Process {
+    Process::new(server.pid().unwrap())
+}
+
+abuse! { withstands_trickling:
+    axum_withstands_trickling "example-axum",
+    actix_withstands_trickling "example-actix",
+    warp_withstands_trickling "example-warp",
+    hyper_withstands_trickling "example-hyper",
+    custom_withstands_trickling "example-custom",
+}
+
+const TRICKLERS: u64 = 2000;
+
+/// Half of them trickle a head, half of them a body.
+async fn withstands_trickling(front_end: FrontEnd) {
+    let server = front_end.start().await;
+    let process = process(&server);
+    let before = process.resident_bytes();
+    let mut tricklers = JoinSet::new();
+    for number in 0..TRICKLERS {
+        let delivery = Delivery::new(number);
+        let head = delivery.head_with_length();
+        let start = if number % 2 == 0 {
+            &head[..40]
+        } else {
+            head.as_slice()
+        };
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        stream.write_all(start).await.unwrap();
+        tricklers.spawn(trickle(stream));
+    }
+    let opened = Instant::now();
+    sleep(Duration::from_secs(1)).await;
+    let each = process.resident_bytes().saturating_sub(before) / TRICKLERS;
+
+    let (began, cpu_time) = (Instant::now(), process.cpu_time());
+    sleep(Duration::from_secs(3)).await;
+    let busy = (process.cpu_time() - cpu_time).as_secs_f64() / began.elapsed().as_secs_f64();
+
+    let mut latencies = Vec::new();
+    for number in 0..50 {
+        let began = Instant::now();
+        let status = deliver(server.address(), &Delivery::new(1_000_000 + number)).await;
+        assert_eq!(status, Some(200));
+        latencies.push(began.elapsed());
+    }
+    latencies.sort();
+    let median = latencies[latencies.len() / 2];
+
+    let lives = tricklers.join_all().await;
+    let last = opened.elapsed();
+    println!("{front_end:?}: {each} bytes a trickler, {busy:.2} busy, {median:?}, {last:?}");
+    assert!(each < 40 * KIB, "{each} bytes for each trickler");
+    assert!(busy < 0.3, "{busy} of a processor for tricklers");
+    assert!(
+        median < Duration::from_millis(100),
+        "{median:?} for a delivery"
+    );
+    assert!(lives.iter().all(|ended| *ended), "a trickler was not ended");
+    assert!(
+        last < Duration::from_secs(20),
+        "the last one ended after {last:?}"
+    );
+}
+
+/// Sends a byte every two seconds, and tells whether the server ended that.
+async fn trickle(stream: TcpStream) -> bool {
+    let (mut reading, mut writing) = stream.into_split();
+    let mut answer = [0; 4096];
+    for _ in 0..15 {
+        tokio::select! {
+            read = reading.read(&mut answer) => match read {
+                Ok(0) | Err(_) => return true,
+                Ok(_) => {}
+            },
+            () = sleep(Duration::from_secs(2)) => {
+                if writing.write_all(b"x").await.is_err() {
+                    return true;
+                }
+            }
+        }
+    }
+    false
+}
+
+abuse! { holds_no_more_than_its_budget:
+    axum_holds_no_more_than_its_budget "example-axum",
+    actix_holds_no_more_than_its_budget "example-actix",
+    warp_holds_no_more_than_its_budget "example-warp",
+    hyper_holds_no_more_than_its_budget "example-hyper",
+    custom_holds_no_more_than_its_budget "example-custom",
+}
+
+const FLOODERS: u64 = 3500;
+
+/// Connections that each send 200 KiB of a forged delivery, but for the last byte.
+async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
+    let server = front_end.start().await;
+    let process = process(&server);
+    let (flood, flooding) = watch::channel(false);
+    let mut flooders = JoinSet::new();
+    for number in 0..FLOODERS {
+        let mut forged = Delivery::new(number);
+        forged.pad_to(200 * 1024);
+        forged.sign_with("another", forged.now);
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        stream.write_all(&forged.head_with_length()).await.unwrap();
+        let mut flooding = flooding.clone();
+        flooders.spawn(async move {
+            let _ = flooding.changed().await;
+            let body = &forged.body[..forged.body.len() - 1];
+            let _ = timeout(Duration::from_secs(15), stream.write_all(body)).await;
+            let mut answer = Vec::new();
+            let read = timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+            (read.is_ok(), answer)
+        });
+    }
+    // Of the connections themselves, while nothing of a body is there.
+    sleep(Duration::from_millis(500)).await;
+    let before = process.resident_bytes();
+    flood.send_replace(true);
+    let mut peak = 0;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(8) {
+        sleep(Duration::from_millis(100)).await;
+        peak = peak.max(process.resident_bytes().saturating_sub(before));
+    }
+    let answers = flooders.join_all().await;
+    println!("{front_end:?}: {} MiB at most", peak / MIB);
+
+    // The budget, a quarter for buffers that grow, and what the server has read before it is asked.
+    let limit = 80 * MIB + FLOODERS * 36 * KIB;
+    assert!(peak < limit, "{} MiB held", peak / MIB);
+    let sent = FLOODERS * 200 * KIB;
+    assert!(sent > 2 * limit, "the flood would not show");
+    assert!(
+        answers.iter().all(|(ended, _)| *ended),
+        "a flooder was not ended"
+    );
+    let says = |status: &str| {
+        let answers = answers.iter();
+        answers
+            .filter(|(_, answer)| answer.starts_with(status.as_bytes()))
+            .count()
+    };
+    assert!(says("HTTP/1.1 503") > 0, "nobody was told to come later");
+    assert_eq!(says("HTTP/1.1 200"), 0);
+    assert_eq!(
+        deliver(server.address(), &Delivery::new(9_000_000)).await,
+        Some(200)
+    );
+}
+
+abuse! { handles_a_thousand_replays_once:
+    axum_handles_a_thousand_replays_once "example-axum",
+    actix_handles_a_thousand_replays_once "example-actix",
+    warp_handles_a_thousand_replays_once "example-warp",
+    hyper_handles_a_thousand_replays_once "example-hyper",
+    custom_handles_a_thousand_replays_once "example-custom",
+}
+
+async fn handles_a_thousand_replays_once(front_end: FrontEnd) {
+    let server = front_end.start().await;
+    let (recorded, address) = (Delivery::new(1), server.address());
+    let mut late = recorded.clone();
+    late.sign_with(SECRET, late.now - 301);
+    assert_eq!(deliver(address, &late).await, Some(401), "after the window");
+    let mut replays = JoinSet::new();
+    for _ in 0..1000 {
+        let recorded = recorded.clone();
+        replays.spawn(async move { deliver(address, &recorded).await });
+    }
+    for status in replays.join_all().await {
+        assert!(matches!(status, Some(200 | 503)), "{status:?}");
+    }
+    assert_eq!(server.handled(1).await.len(), 1);
+}
+
+abuse! { recovers_from_a_lack_of_file_descriptors:
+    axum_recovers_from_a_lack_of_file_descriptors "example-axum",
+    actix_recovers_from_a_lack_of_file_descriptors "example-actix",
+    warp_recovers_from_a_lack_of_file_descriptors "example-warp",
+    hyper_recovers_from_a_lack_of_file_descriptors "example-hyper",
+    custom_recovers_from_a_lack_of_file_descriptors "example-custom",
+}
+
+async fn recovers_from_a_lack_of_file_descriptors(front_end: FrontEnd) {
+    let server = front_end.start().await;
+    let pid = server.pid().unwrap().to_string();
+    let limited = Command::new("prlimit")
+        .args(["--nofile=64", "--pid", &pid])
+        .status();
+    assert!(limited.unwrap().success());
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(TcpStream::connect(server.address()).await.unwrap());
+    }
+    sleep(Duration::from_millis(500)).await;
+    let (began, cpu_time) = (Instant::now(), process(&server).cpu_time());
+    sleep(Duration::from_secs(2)).await;
+    let busy = process(&server).cpu_time() - cpu_time;
+    assert!(
+        busy < began.elapsed() / 3,
+        "{busy:?} of computing with no descriptor left"
+    );
+
+    drop(idle);
+    let began = Instant::now();
+    assert_eq!(
+        deliver(server.address(), &Delivery::new(1)).await,
+        Some(200)
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+/// A name in upper case cannot be sent with an HTTP/2 client, since it is malformed there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http2_has_no_header_names_in_upper_case() {
+    for example in [
+        "example-axum",
+        "example-actix",
+        "example-warp",
+        "example-hyper",
+    ] {
+        let server = FrontEnd::Example(example).start().await;
+        let delivery = Delivery::new(1);
+        let literal = |name: &str, value: &str| {
+            let (name, value) = (name.as_bytes(), value.as_bytes());
+            // RFC 7541, section 6.2.2: a literal without indexing, with a new name.
+            [&[0, name.len() as u8], name, &[value.len() as u8], value].concat()
+        };
+        let mut block = Vec::new();
+        for (name, value) in [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":path", "/webhooks/scrupp"),
+            (":authority", "localhost"),
+        ] {
+            block.extend(literal(name, value));
+        }
+        for (name, value) in &delivery.headers {
+            block.extend(literal(name, value));
+        }
+        let frame = |kind: u8, flags: u8, stream: u8, payload: &[u8]| {
+            let length = &(payload.len() as u32).to_be_bytes()[1..];
+            [length, &[kind, flags, 0, 0, 0, stream], payload].concat()
+        };
+        let request = [
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+            frame(4, 0, 0, b""),
+            frame(1, 4, 1, &block),
+            frame(0, 1, 1, &delivery.body),
+        ];
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        stream.write_all(&request.concat()).await.unwrap();
+        let mut answer = vec![0; 16 * 1024];
+        let mut read = 0;
+        // Until RST_STREAM (3) or GOAWAY (7), which is how malformed requests end.
+        let ended = timeout(Duration::from_secs(5), async {
+            loop {
+                let more = stream.read(&mut answer[read..]).await.unwrap_or(0);
+                read += more;
+                let mut at = 0;
+                while let Some([a, b, c, kind, ..]) = answer[..read].get(at..at + 9) {
+                    if matches!(kind, 3 | 7) {
+                        return;
+                    }
+                    at += 9 + u32::from_be_bytes([0, *a, *b, *c]) as usize;
+                }
+                if more == 0 {
+                    return;
+                }
+            }
+        });
+        ended.await.unwrap();
+        assert_eq!(server.handled(1).await.len(), 0, "{example}");
+    }
+}
