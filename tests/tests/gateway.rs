@@ -78,9 +78,9 @@ async fn take(
     )
 }
 
-/// Starts the gateway, which waits for its target for half a second.
+/// Starts the gateway, which waits for its target for two seconds.
 async fn start(url: &str) -> Program {
-    let environment = [("FORWARD_TO", url), ("FORWARD_TIMEOUT_SECONDS", "0.5")];
+    let environment = [("FORWARD_TO", url), ("FORWARD_TIMEOUT_SECONDS", "2")];
     Program::start("example-gateway", &environment).await
 }
 
@@ -206,7 +206,7 @@ async fn answers_504_while_the_target_is_slow_and_502_while_it_is_down() {
     target.answer(200, Duration::from_secs(60));
     let begin = Instant::now();
     assert_eq!(send(&gateway, &delivery).await, 504);
-    assert!(begin.elapsed() < Duration::from_secs(3));
+    assert!(begin.elapsed() < Duration::from_secs(20));
     target.answer(200, Duration::ZERO);
     assert_eq!(send(&gateway, &delivery).await, 200);
 

@@ -11,7 +11,7 @@ use std::{
 use scrupp_verify_tests::{Attempt, Program, Retries, Scrupp, TaskApi, Trouble, is_acknowledged};
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{Directory, completed, deliver, result, row, rows, start};
+use crate::{Directory, IN_A_HURRY, completed, deliver, result, row, rows, start};
 
 #[tokio::test]
 async fn ends_the_jobs_in_hand_before_it_stops() {
@@ -31,17 +31,17 @@ async fn ends_the_jobs_in_hand_before_it_stops() {
 #[tokio::test]
 async fn resumes_after_a_crash_where_it_stood() {
     let (directory, api) = (Directory::new("resumes"), TaskApi::start().await);
-    let inbox = start(&directory.database_url(), &api, &[]).await;
+    let inbox = start(&directory.database_url(), &api, &IN_A_HURRY).await;
     deliver(inbox.address(), &completed(1)).await;
     row(&inbox, 1, "stored").await;
-    api.trouble(2, [Trouble::Slow(Duration::from_millis(900))]);
+    api.trouble(2, [Trouble::Slow(Duration::from_millis(1900))]);
     deliver(inbox.address(), &completed(2)).await;
     while api.fetches(2).is_empty() {
         sleep(Duration::from_millis(5)).await;
     }
     inbox.kill().await;
 
-    let inbox = start(&directory.database_url(), &api, &[]).await;
+    let inbox = start(&directory.database_url(), &api, &IN_A_HURRY).await;
     assert_eq!(row(&inbox, 2, "stored").await["attempts"], 2);
     assert_eq!(result(&inbox, 1).await, (200, TaskApi::result(1, 1)));
     assert_eq!(result(&inbox, 2).await, (200, TaskApi::result(2, 2)));
@@ -56,11 +56,12 @@ const DELIVERIES_BETWEEN_KILLS: u64 = 45;
 async fn killed_twenty_times_under_load_it_loses_nothing_that_it_acknowledged() {
     let (directory, api) = (Directory::new("killed"), TaskApi::start().await);
     api.be_shaky();
-    let mut inbox = start(&directory.database_url(), &api, &[]).await;
+    let mut inbox = start(&directory.database_url(), &api, &IN_A_HURRY).await;
     let load = Arc::new(Load::new(inbox.address()));
     let mut senders: JoinSet<Vec<Vec<Attempt>>> =
         (0..6).map(|_| Arc::clone(&load).send()).collect();
     let bind = inbox.address().to_string();
+    let settings = [&IN_A_HURRY[..], &[("BIND", &bind)]].concat();
 
     let mut results = HashMap::new();
     for kill in 0..KILLS {
@@ -70,7 +71,7 @@ async fn killed_twenty_times_under_load_it_loses_nothing_that_it_acknowledged() 
         load.reaches(sent + 3 + (7 * kill) % 30).await;
         sleep(Duration::from_micros(700 * (kill % 5))).await;
         inbox.kill().await;
-        inbox = start(&directory.database_url(), &api, &[("BIND", &bind)]).await;
+        inbox = start(&directory.database_url(), &api, &settings).await;
     }
     load.is_over.store(true, SeqCst);
     let mut deliveries = Vec::new();

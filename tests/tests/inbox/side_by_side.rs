@@ -3,14 +3,14 @@ use core::time::Duration;
 use scrupp_verify_tests::{Postgres, Retries, Scrupp, TaskApi, Trouble, is_acknowledged};
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{completed, deliver, result, row, rows, start};
+use crate::{IN_A_HURRY, completed, deliver, result, row, rows, start};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_on_one_postgresql_take_no_job_twice() {
     let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
-    let (url, patient) = (postgres.url(), [("FETCH_TIMEOUT_SECONDS", "10")]);
-    let (one, other) = tokio::join!(start(&url, &api, &patient), start(&url, &api, &patient));
+    let url = postgres.url();
+    let (one, other) = tokio::join!(start(&url, &api, &[]), start(&url, &api, &[]));
 
     const DELIVERIES: u64 = 300;
     let receivers = [one.address(), other.address()];
@@ -52,13 +52,13 @@ async fn two_processes_on_one_postgresql_take_no_job_twice() {
 async fn the_job_of_a_killed_process_is_taken_by_the_other_after_its_lease() {
     let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
-    let one = start(&postgres.url(), &api, &[]).await;
-    api.trouble(1, [Trouble::Slow(Duration::from_millis(900))]);
+    let one = start(&postgres.url(), &api, &IN_A_HURRY).await;
+    api.trouble(1, [Trouble::Slow(Duration::from_millis(1900))]);
     deliver(one.address(), &completed(1)).await;
     while api.fetches(1).is_empty() {
         sleep(Duration::from_millis(5)).await;
     }
-    let other = start(&postgres.url(), &api, &[]).await;
+    let other = start(&postgres.url(), &api, &IN_A_HURRY).await;
     one.kill().await;
     assert_eq!(row(&other, 1, "stored").await["attempts"], 2);
     assert_eq!(result(&other, 1).await, (200, TaskApi::result(1, 2)));
@@ -68,14 +68,14 @@ async fn the_job_of_a_killed_process_is_taken_by_the_other_after_its_lease() {
 async fn a_process_that_sleeps_past_its_lease_changes_nothing_any_more() {
     let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
-    let one = start(&postgres.url(), &api, &[]).await;
+    let one = start(&postgres.url(), &api, &IN_A_HURRY).await;
     api.trouble(1, [Trouble::Slow(Duration::from_millis(300))]);
     deliver(one.address(), &completed(1)).await;
     while api.fetches(1).is_empty() {
         sleep(Duration::from_millis(5)).await;
     }
     one.pause().await;
-    let other = start(&postgres.url(), &api, &[]).await;
+    let other = start(&postgres.url(), &api, &IN_A_HURRY).await;
     let stored = row(&other, 1, "stored").await;
     one.resume().await;
 
