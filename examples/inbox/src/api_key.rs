@@ -50,3 +50,35 @@ impl fmt::Debug for ApiKey {
         f.write_str("ApiKey(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use scrupp_verify_tower::events::ApiOrigin;
+
+    use super::*;
+    use crate::task_api::TaskApi;
+
+    #[test]
+    fn is_in_no_debug() {
+        for key in [ApiKey::bearer("topsecret"), ApiKey::query("topsecret")] {
+            let api = TaskApi::new(ApiOrigin::default(), key.unwrap(), Default::default());
+            let debug = format!("{:?}", api.unwrap());
+            assert!(debug.contains("ApiKey(..)"), "{debug}");
+            assert!(!debug.contains("topsecret"), "{debug}");
+        }
+    }
+
+    #[test]
+    fn is_no_key_where_it_could_end_a_header_or_is_nothing() {
+        for text in [
+            "",
+            " topsecret",
+            "top secret",
+            "topsecret\r\nX-Other: 1",
+            "töpsecret",
+        ] {
+            assert_eq!(ApiKey::bearer(text).unwrap_err(), NOT_A_KEY);
+            assert_eq!(ApiKey::query(text).unwrap_err(), NOT_A_KEY);
+        }
+    }
+}
