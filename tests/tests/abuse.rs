@@ -1,6 +1,10 @@
 //! What a hostile network does to the examples, as programs of their own: bounded, and on loopback
 //! only.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 use core::{net::SocketAddr, time::Duration};
 use std::{process::Command, time::Instant};
