@@ -1,0 +1,157 @@
+//! Counts allocations, and body bytes that are copied: `name<TAB>count` a line.
+//!
+//! In a program of its own, since counting slows every allocation down.
+
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    cell::Cell,
+    hint::black_box,
+};
+use std::{alloc::System, sync::Mutex};
+
+use actix_web::{App, HttpResponse, dev::Service as _, test, web};
+use axum::{Router, routing::post};
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+use http_body_util::Full;
+use scrupp_verify_benches::{
+    delivery::{self, http_headers, sign},
+    service::{Answer, call, request},
+};
+use scrupp_verify_core::{UnixTime, Verifier};
+use scrupp_verify_tower::ScruppVerify;
+use tower::{Layer, Service};
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[expect(unsafe_code, reason = "an allocator is an unsafe trait; this one only counts")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[actix_web::main]
+async fn main() {
+    assert_eq!(counted(|| drop(black_box(Box::new(1)))), 1, "nothing is counted");
+    println!("core_allocations\t{}", of_core());
+    let body = Bytes::from(delivery::body(delivery::EVENT_BYTES));
+    let headers = http_headers(&sign(&body), body.len());
+    let layer = ScruppVerify::new(delivery::secret());
+
+    let tower = of_service(&mut layer.layer(Answer), &headers, &body)
+        - of_service(&mut Answer, &headers, &body);
+    println!("tower_layer_allocations\t{tower}");
+
+    let bare: Router = Router::new().route("/", post(|_: Bytes| async {}));
+    let nothing = tower::layer::layer_fn(|service| service);
+    let axum = of_axum(bare.clone().layer(layer.clone()), &headers, &body)
+        - of_axum(bare.layer(nothing), &headers, &body);
+    println!("tower_layer_allocations_in_axum\t{axum}");
+
+    println!("tower_body_bytes_copied\t{}", copied_by_tower(layer, &headers, &body));
+    println!("actix_body_bytes_copied\t{}", copied_by_actix(&headers, &body).await);
+}
+
+fn counted<T>(run: impl FnOnce() -> T) -> u64 {
+    let before = COUNT.get();
+    let result = run();
+    let count = COUNT.get() - before;
+    drop(result);
+    count
+}
+
+/// In `verify`, `begin`, `update` and `finish`, accepted and refused.
+fn of_core() -> u64 {
+    let body = delivery::body(4096);
+    let signed = sign(&body);
+    let verifier = Verifier::new(delivery::secret());
+    let now = signed.time();
+    counted(|| {
+        let accepted = verifier.verify(&signed, &body, now).is_ok();
+        let refused = verifier.verify(&signed, b"{}", now).is_err();
+        let stale = verifier.begin(&signed, UnixTime::from_secs(1)).is_err();
+        let pieces = verifier.begin(&signed, now).and_then(|mut delivery| {
+            for piece in body.chunks(100) {
+                delivery.update(piece)?;
+            }
+            delivery.finish()
+        });
+        assert!(accepted && refused && stale && pieces.is_ok());
+    })
+}
+
+/// In the second call, when everything that is prepared once is there.
+fn of_service<S>(service: &mut S, headers: &HeaderMap, body: &Bytes) -> u64
+where
+    S: Service<Request<Full<Bytes>>, Error: core::fmt::Debug>,
+{
+    let mut requests = [(); 2].map(|()| request(headers, Full::new(body.clone())));
+    let mut counts = [0; 2];
+    for (count, request) in counts.iter_mut().zip(requests.iter_mut()) {
+        let request = core::mem::take(request);
+        *count = counted(|| call(service, request));
+    }
+    counts[1]
+}
+
+fn of_axum(app: Router, headers: &HeaderMap, body: &Bytes) -> u64 {
+    of_service(&mut app.into_service::<Full<Bytes>>(), headers, body)
+}
+
+/// The body's bytes, unless the handler gets the very same ones.
+fn copied_by_tower(layer: ScruppVerify, headers: &HeaderMap, body: &Bytes) -> usize {
+    let seen = Mutex::new(None);
+    let inner = tower::service_fn(|request: Request<scrupp_verify_tower::VerifiedBody>| {
+        *seen.lock().expect("not poisoned") = Some(request.into_body().into_bytes());
+        core::future::ready(Ok::<_, core::convert::Infallible>(http::Response::new(
+            Full::new(Bytes::new()),
+        )))
+    });
+    call(&mut layer.layer(inner), request(headers, Full::new(body.clone())));
+    let seen = seen.into_inner().expect("not poisoned");
+    copied(&seen.expect("the handler was called"), body)
+}
+
+async fn copied_by_actix(headers: &HeaderMap, body: &Bytes) -> usize {
+    let sent = body.clone();
+    let handler = move |body: web::Bytes| {
+        let copied = copied(&body, &sent);
+        async move { HttpResponse::Ok().body(copied.to_string()) }
+    };
+    let app = test::init_service(
+        App::new()
+            .wrap(scrupp_verify_actix::ScruppVerify::new(delivery::secret()))
+            .route("/", web::post().to(handler)),
+    )
+    .await;
+    let mut request = test::TestRequest::post().uri("/").set_payload(body.clone());
+    for (name, value) in headers {
+        request = request.insert_header((name.as_str(), value.as_bytes()));
+    }
+    let response = app.call(request.to_request()).await.expect("the app answers");
+    let copied = test::read_body(response).await;
+    String::from_utf8_lossy(&copied).parse().expect("a number")
+}
+
+fn copied(seen: &Bytes, sent: &Bytes) -> usize {
+    assert_eq!(seen, sent);
+    if seen.as_ptr() == sent.as_ptr() { 0 } else { sent.len() }
+}

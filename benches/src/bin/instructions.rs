@@ -1,0 +1,119 @@
+//! What `scripts/check-instructions` counts the instructions of.
+//!
+//! `instructions CASE` runs a case inside of the function that is counted, as often as the second
+//! line of its output says.
+
+use core::hint::black_box;
+use std::{env, process::ExitCode};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use scrupp_verify_benches::{
+    delivery::{self, HttpHead},
+    service::{Answer, call, request},
+};
+use scrupp_verify_core::{UnixTime, Verifier};
+use scrupp_verify_tower::ScruppVerify;
+use sha2::block_api::compress256;
+use tower::{Layer, Service};
+
+/// The same at every run, so that the same instructions are counted.
+const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
+
+const REPEATS: usize = 100;
+
+fn main() -> ExitCode {
+    let case = env::args().nth(1).unwrap_or_default();
+    match case.as_str() {
+        "compressions_6" => compressions::<6>(),
+        "compressions_66" => compressions::<66>(),
+        "verify_256" => verify(256),
+        "verify_4096" => verify(4096),
+        "verify_256_http_headers" => verify_http_headers(256),
+        "reject_stale" => reject_stale(),
+        "tower_bare" => tower(&mut Answer),
+        "tower_layer" => {
+            tower(&mut ScruppVerify::new(delivery::secret()).clock(|| Some(NOW)).layer(Answer));
+        }
+        _ => {
+            eprintln!("no case {case}");
+            return ExitCode::from(2);
+        }
+    }
+    println!("{REPEATS}");
+    ExitCode::SUCCESS
+}
+
+/// The function that is counted; the first turn, which prepares what is prepared once, is not.
+#[inline(never)]
+fn counted(turn: &mut dyn FnMut()) {
+    for _ in 0..REPEATS {
+        turn();
+    }
+}
+
+fn count(mut turn: impl FnMut()) {
+    turn();
+    counted(&mut turn);
+}
+
+fn compressions<const BLOCKS: usize>() {
+    let blocks = [[7; 64]; BLOCKS];
+    let mut state = [0; 8];
+    count(|| compress256(black_box(&mut state), black_box(&blocks)));
+}
+
+fn verify(bytes: usize) {
+    let body = delivery::body(bytes);
+    let signed = delivery::sign_at(NOW, &body);
+    let head = signed.pairs();
+    let verifier = Verifier::new(delivery::secret());
+    count(|| {
+        let verified = verifier.verify(black_box(&head), black_box(&body), NOW);
+        assert!(black_box(verified).is_ok());
+    });
+}
+
+fn verify_http_headers(bytes: usize) {
+    let body = delivery::body(bytes);
+    let headers = delivery::http_headers(&delivery::sign_at(NOW, &body), bytes);
+    let verifier = Verifier::new(delivery::secret());
+    count(|| {
+        let verified = verifier.verify(&HttpHead(black_box(&headers)), black_box(&body), NOW);
+        assert!(black_box(verified).is_ok());
+    });
+}
+
+fn reject_stale() {
+    let body = delivery::body(256);
+    let signed = delivery::sign_at(UnixTime::from_secs(NOW.as_secs() - 301), &body);
+    let head = signed.pairs();
+    let verifier = Verifier::new(delivery::secret());
+    count(|| {
+        let verified = verifier.verify(black_box(&head), black_box(&body), NOW);
+        assert!(black_box(verified).is_err());
+    });
+}
+
+fn tower<S>(service: &mut S)
+where
+    S: Service<http::Request<Full<Bytes>>, Response: Status, Error: core::fmt::Debug>,
+{
+    let body = Bytes::from(delivery::body(delivery::EVENT_BYTES));
+    let headers = delivery::http_headers(&delivery::sign_at(NOW, &body), body.len());
+    count(|| {
+        let request = request(&headers, Full::new(body.clone()));
+        let response = call(service, black_box(request));
+        assert!(response.is_success());
+    });
+}
+
+trait Status {
+    fn is_success(&self) -> bool;
+}
+
+impl<B> Status for http::Response<B> {
+    fn is_success(&self) -> bool {
+        self.status().is_success()
+    }
+}

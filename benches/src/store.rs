@@ -1,0 +1,100 @@
+//! How many claims and commits a `MemoryStore` takes.
+
+use core::{hint::black_box, sync::atomic::{AtomicU64, Ordering}, time::Duration};
+use std::{sync::Arc, time::Instant};
+
+use scrupp_verify_benches::service::finish;
+use scrupp_verify_core::{
+    UnixTime,
+    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, Owner},
+};
+
+use crate::{figure::Figure, rounds::Rounds};
+
+/// Deliveries in one turn.
+const TURN: u64 = 1000;
+
+const HELD: u64 = 60_000;
+
+pub(crate) fn figures(count: u32) -> Vec<Figure> {
+    let mut rounds = Rounds::default();
+    rounds.add_timed("0 held", {
+        let mut load = Load::holding(0);
+        move || load.turn()
+    });
+    rounds.add_timed("60,000 held", {
+        let mut load = Load::holding(HELD);
+        move || load.turn()
+    });
+    let times = rounds.run(count);
+    vec![
+        Figure::at_least(
+            "memory_store_claim_and_commit_per_second",
+            1.0 / times.median("0 held"),
+            2e6,
+        ),
+        Figure::at_least(
+            "memory_store_claim_and_commit_per_second_60000_held",
+            1.0 / times.median("60,000 held"),
+            2e6,
+        ),
+        Figure::at_most(
+            "memory_store_time_with_60000_held_per_0_held",
+            times.ratio("60,000 held", "0 held"),
+            1.05,
+        ),
+    ]
+}
+
+/// A store that holds about as many ids all the time: a second passes with each delivery, and one
+/// that is over is dropped for each that comes.
+struct Load {
+    store: MemoryStore,
+    now: Arc<AtomicU64>,
+    retention: Duration,
+}
+
+impl Load {
+    fn holding(ids: u64) -> Self {
+        let now = Arc::new(AtomicU64::new(1));
+        let clock = Arc::clone(&now);
+        let store = MemoryStore::default().clock(move || {
+            // A clock that is ahead, but takes as long as the system's.
+            black_box(UnixTime::now());
+            Some(UnixTime::from_secs(clock.load(Ordering::Relaxed)))
+        });
+        let retention = Duration::from_secs(ids);
+        let load = Self {
+            store,
+            now,
+            retention,
+        };
+        for number in 1..=ids + TURN {
+            load.deliver(id(number));
+        }
+        load
+    }
+
+    /// The time per delivery.
+    fn turn(&mut self) -> Duration {
+        let first = self.now.load(Ordering::Relaxed);
+        let ids: Vec<_> = (first..first + TURN).map(id).collect();
+        let start = Instant::now();
+        for id in ids {
+            self.deliver(id);
+        }
+        start.elapsed() / TURN as u32
+    }
+
+    fn deliver(&self, id: DeliveryId) {
+        let time = self.now.fetch_add(1, Ordering::Relaxed);
+        let owner = Owner::from_bytes(u128::from(time).to_be_bytes());
+        let claim = finish(self.store.claim(black_box(id), owner, Duration::from_secs(60)));
+        assert_eq!(claim, Ok(Claim::Granted));
+        assert_eq!(finish(self.store.commit(id, owner, self.retention)), Ok(true));
+    }
+}
+
+fn id(number: u64) -> DeliveryId {
+    DeliveryId::of(&[&number.to_be_bytes()])
+}
