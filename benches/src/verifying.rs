@@ -6,7 +6,12 @@ use scrupp_verify_benches::delivery::{self, HttpHead, http_headers, sign, sign_a
 use scrupp_verify_core::{Rejection, RequestHead, Secret, UnixTime, Verified, Verifier};
 use sha2::{Digest, Sha256, block_api::compress256};
 
-use crate::{figure::Figure, peers, rounds::Rounds, rounds::Times};
+use crate::{
+    chart,
+    figure::Figure,
+    peers,
+    rounds::{Rounds, Times},
+};
 
 const SMALL: usize = 256;
 const LARGE: usize = 1024 * 1024;
@@ -35,6 +40,11 @@ pub(crate) fn figures(rounds: u32) -> Vec<Figure> {
             0.40,
         ),
         Figure::at_most(
+            "verify_256_per_webhook_verify_http_headers",
+            small.ratio(over_http, "webhook-verify, http headers"),
+            0.40,
+        ),
+        Figure::at_most(
             "verify_256_per_svix",
             small.ratio(over_http, "svix, http headers"),
             0.16,
@@ -47,7 +57,7 @@ pub(crate) fn figures(rounds: u32) -> Vec<Figure> {
         ),
     ];
     for reject in [STALE, MALFORMED_SIGNATURE, MALFORMED_TIMESTAMP, UNSIGNED] {
-        let name = format!("reject_{}_per_verify_256", reject.replace(' ', "_"));
+        let name = format!("{}_per_verify_256", reject.replace(' ', "_"));
         figures.push(Figure::at_most(name, small.ratio(reject, verify), 0.25));
     }
     figures.push(Figure::reported(
@@ -55,16 +65,17 @@ pub(crate) fn figures(rounds: u32) -> Vec<Figure> {
         small.ratio(over_http, "compressions"),
     ));
     for name in small.names() {
-        let name_of_figure = format!("nanoseconds: {name}");
-        figures.push(Figure::reported(name_of_figure, small.median(name) * 1e9));
+        let slug = name.replace(", ", "_").replace([' ', '-'], "_");
+        let nanoseconds = small.median(name) * 1e9;
+        figures.push(Figure::reported(format!("{}{slug}", chart::PREFIX), nanoseconds));
     }
     figures
 }
 
-const STALE: &str = "stale";
-const MALFORMED_SIGNATURE: &str = "malformed signature";
-const MALFORMED_TIMESTAMP: &str = "malformed timestamp";
-const UNSIGNED: &str = "unsigned";
+const STALE: &str = "reject stale";
+const MALFORMED_SIGNATURE: &str = "reject malformed signature";
+const MALFORMED_TIMESTAMP: &str = "reject malformed timestamp";
+const UNSIGNED: &str = "reject unsigned";
 
 fn small(count: u32) -> Times {
     let body = delivery::body(SMALL);

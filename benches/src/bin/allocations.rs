@@ -5,13 +5,16 @@
 use core::{
     alloc::{GlobalAlloc, Layout},
     cell::Cell,
+    future::poll_fn,
     hint::black_box,
+    pin::Pin,
 };
 use std::{alloc::System, sync::Mutex};
 
 use actix_web::{App, HttpResponse, dev::Service as _, test, web};
 use axum::{Router, routing::post};
 use bytes::Bytes;
+use futures_core::Stream;
 use http::{HeaderMap, Request};
 use http_body_util::Full;
 use scrupp_verify_benches::{
@@ -132,9 +135,13 @@ fn copied_by_tower(layer: ScruppVerify, headers: &HeaderMap, body: &Bytes) -> us
 
 async fn copied_by_actix(headers: &HeaderMap, body: &Bytes) -> usize {
     let sent = body.clone();
-    let handler = move |body: web::Bytes| {
-        let copied = copied(&body, &sent);
-        async move { HttpResponse::Ok().body(copied.to_string()) }
+    let handler = move |mut body: web::Payload| {
+        let sent = sent.clone();
+        async move {
+            let chunk = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await;
+            let seen = chunk.expect("a body").expect("a whole one");
+            HttpResponse::Ok().body(copied(&seen, &sent).to_string())
+        }
     };
     let app = test::init_service(
         App::new()
@@ -152,6 +159,6 @@ async fn copied_by_actix(headers: &HeaderMap, body: &Bytes) -> usize {
 }
 
 fn copied(seen: &Bytes, sent: &Bytes) -> usize {
-    assert_eq!(seen, sent);
+    assert_eq!(seen, sent, "not the body");
     if seen.as_ptr() == sent.as_ptr() { 0 } else { sent.len() }
 }

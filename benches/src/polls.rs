@@ -1,0 +1,86 @@
+//! For how long a large body keeps the executor from its other tasks.
+
+use core::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use std::{collections::VecDeque, convert::Infallible, time::Instant};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use pin_project_lite::pin_project;
+use scrupp_verify_benches::{
+    delivery::{self, http_headers, sign},
+    service::{Answer, finish, request},
+};
+use scrupp_verify_tower::ScruppVerify;
+use tower::{Layer, Service};
+
+use crate::{figure::Figure, rounds::median};
+
+const BODY: usize = 1024 * 1024;
+
+pub(crate) fn figures(count: u32) -> Vec<Figure> {
+    [("one_piece", BODY), ("pieces_of_16_kib", 16 * 1024)]
+        .into_iter()
+        .map(|(pieces, piece_bytes)| {
+            let longest = (0..count).map(|_| longest_poll(piece_bytes).as_secs_f64());
+            let name = format!("longest_poll_of_1_mib_in_{pieces}_microseconds");
+            Figure::reported(name, median(longest.collect()) * 1e6)
+        })
+        .collect()
+}
+
+fn longest_poll(piece_bytes: usize) -> Duration {
+    let body = Bytes::from(delivery::body(BODY));
+    let headers = http_headers(&sign(&body), BODY);
+    let mut pieces = Pieces::default();
+    for start in (0..BODY).step_by(piece_bytes) {
+        pieces.0.push_back(body.slice(start..BODY.min(start + piece_bytes)));
+    }
+    let layer = ScruppVerify::new(delivery::secret()).body_limit(BODY);
+    let (answer, longest) = finish(Timed {
+        future: layer.layer(Answer).call(request(&headers, pieces)),
+        longest: Duration::ZERO,
+    });
+    assert!(answer.is_ok_and(|response| response.status().is_success()));
+    longest
+}
+
+/// A body that is there already, in pieces.
+#[derive(Default)]
+struct Pieces(VecDeque<Bytes>);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+pin_project! {
+    /// A future, and the longest of its polls.
+    struct Timed<F> {
+        #[pin]
+        future: F,
+        longest: Duration,
+    }
+}
+
+impl<F: Future> Future for Timed<F> {
+    type Output = (F::Output, Duration);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let start = Instant::now();
+        let polled = this.future.poll(cx);
+        *this.longest = start.elapsed().max(*this.longest);
+        polled.map(|output| (output, *this.longest))
+    }
+}
