@@ -66,7 +66,7 @@ fn measure(quick: bool) -> Result<Vec<Figure>> {
     progress("allocations and copies");
     figures.extend(counts::figures()?);
     progress("the longest poll");
-    figures.extend(polls::figures(if quick { 50 } else { 500 }));
+    figures.extend(polls::figures(if quick { 50 } else { 500 })?);
     progress("the store");
     figures.extend(store::figures(if quick { 300 } else { 3000 }));
     progress("servers under load");
