@@ -30,7 +30,11 @@ pub(crate) fn svg(figures: &[Figure]) -> String {
     for (row, (name, value)) in (1..).zip(&bars) {
         let top = BAR * row;
         let length = value / longest * f64::from(BARS);
-        let colour = if name.starts_with("verify") { "#2b6cb0" } else { "#a0aec0" };
+        let colour = if name.starts_with("verify") {
+            "#2b6cb0"
+        } else {
+            "#a0aec0"
+        };
         let _ = writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\

@@ -16,7 +16,8 @@ pub const EVENT_BYTES: usize = 216;
 /// An event of exactly this many bytes, as ASCII, which every peer takes.
 #[must_use]
 pub fn body(bytes: usize) -> Vec<u8> {
-    let start = r#"{"event":"task.completed","process_id":6666,"status":"completed","meta":{"id":""#;
+    let start =
+        r#"{"event":"task.completed","process_id":6666,"status":"completed","meta":{"id":""#;
     let end = r#""}}"#;
     let mut body = String::from(start);
     for _ in start.len() + end.len()..bytes {

@@ -50,10 +50,26 @@ const GOALS: [(&str, &str, Delivery); 6] = [
 ];
 
 const PEERS: [(&str, &str, Delivery); 4] = [
-    ("actix, middleware, unsigned", "actix-middleware", Delivery::Unsigned),
-    ("axum, webhook-verify", "axum-webhook-verify", Delivery::Signed),
-    ("axum, tower-github-webhook", "axum-github", Delivery::SignedForGitHub),
-    ("actix, RequestSignature", "actix-request-signature", Delivery::Signed),
+    (
+        "actix, middleware, unsigned",
+        "actix-middleware",
+        Delivery::Unsigned,
+    ),
+    (
+        "axum, webhook-verify",
+        "axum-webhook-verify",
+        Delivery::Signed,
+    ),
+    (
+        "axum, tower-github-webhook",
+        "axum-github",
+        Delivery::SignedForGitHub,
+    ),
+    (
+        "actix, RequestSignature",
+        "actix-request-signature",
+        Delivery::Signed,
+    ),
 ];
 
 pub(crate) fn figures(rounds: u32, seconds: u32, with_peers: bool) -> Result<Vec<Figure>> {
@@ -61,7 +77,12 @@ pub(crate) fn figures(rounds: u32, seconds: u32, with_peers: bool) -> Result<Vec
     let mut entrants = Vec::new();
     for &(name, variant, delivery) in GOALS.iter().chain(peers) {
         let runs = Vec::new();
-        entrants.push(Entrant { name, variant, delivery, runs });
+        entrants.push(Entrant {
+            name,
+            variant,
+            delivery,
+            runs,
+        });
     }
     let mut servers = Vec::new();
     for entrant in &entrants {
@@ -79,7 +100,13 @@ pub(crate) fn figures(rounds: u32, seconds: u32, with_peers: bool) -> Result<Vec
     let mut figures = vec![
         ratio("axum_with_layer_per_without", &entrants, 1, 0, 0.94),
         ratio("axum_with_layer_per_by_hand", &entrants, 1, 2, 1.08),
-        ratio("unsigned_rejected_per_accepted_without_layer", &entrants, 3, 0, 1.0),
+        ratio(
+            "unsigned_rejected_per_accepted_without_layer",
+            &entrants,
+            3,
+            0,
+            1.0,
+        ),
         ratio("actix_with_middleware_per_without", &entrants, 5, 4, 0.94),
     ];
     for (name, one, other) in [
@@ -94,7 +121,10 @@ pub(crate) fn figures(rounds: u32, seconds: u32, with_peers: bool) -> Result<Vec
     for entrant in &entrants {
         let value = median(entrant.runs.iter().map(|run| run.per_second).collect());
         let name = entrant.name.replace(", ", "_").replace([' ', '-'], "_");
-        figures.push(Figure::reported(format!("requests_per_second_{name}"), value));
+        figures.push(Figure::reported(
+            format!("requests_per_second_{name}"),
+            value,
+        ));
     }
     Ok(figures)
 }
@@ -170,7 +200,11 @@ impl Server {
         };
         let requests = number("requests in").ok_or("wrk does not say how many requests")?;
         let refused = number("Non-2xx").unwrap_or(0.0);
-        let expected = if delivery == Delivery::Unsigned { requests } else { 0.0 };
+        let expected = if delivery == Delivery::Unsigned {
+            requests
+        } else {
+            0.0
+        };
         if refused != expected || output.contains("Socket errors") {
             return Err(format!("{refused} of {requests} refused:\n{output}").into());
         }

@@ -70,7 +70,7 @@ fn measure(quick: bool) -> Result<Vec<Figure>> {
     progress("the store");
     figures.extend(store::figures(if quick { 300 } else { 3000 }));
     progress("servers under load");
-    let (rounds, seconds) = if quick { (3, 2) } else { (9, 3) };
+    let (rounds, seconds) = if quick { (5, 1) } else { (11, 2) };
     figures.extend(load::figures(rounds, seconds, !quick)?);
     progress("memory of servers");
     figures.extend(memory::figures()?);

@@ -108,7 +108,8 @@ fn queued(port: u16) -> Result<u64> {
         };
         let (sending, receiving) = queues.split_once(':').unwrap_or_default();
         // A listening socket counts the connections that are not accepted.
-        if *state == "0A" && local.ends_with(&suffix) || *state == "01" && remote.ends_with(&suffix) {
+        if *state == "0A" && local.ends_with(&suffix) || *state == "01" && remote.ends_with(&suffix)
+        {
             bytes += u64::from_str_radix(sending, 16)?;
         }
         if local.ends_with(&suffix) {

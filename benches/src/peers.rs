@@ -124,7 +124,9 @@ fn add_primitives(rounds: &mut Rounds<'_>, body: &[u8], repeats: u32) {
     let tag = ring_hmac::sign(&key, &content);
     rounds.add("ring, the MAC alone", repeats, {
         let content = content.clone();
-        move || assert!(ring_hmac::verify(&key, black_box(&content), black_box(tag.as_ref())).is_ok())
+        move || {
+            assert!(ring_hmac::verify(&key, black_box(&content), black_box(tag.as_ref())).is_ok())
+        }
     });
     let key = aws::Key::new(aws::HMAC_SHA256, SECRET.as_bytes());
     let tag = aws::sign(&key, &content);

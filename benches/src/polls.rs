@@ -41,7 +41,9 @@ fn longest_poll(piece_bytes: usize) -> Duration {
     let headers = http_headers(&sign(&body), BODY);
     let mut pieces = Pieces::default();
     for start in (0..BODY).step_by(piece_bytes) {
-        pieces.0.push_back(body.slice(start..BODY.min(start + piece_bytes)));
+        pieces
+            .0
+            .push_back(body.slice(start..BODY.min(start + piece_bytes)));
     }
     let layer = ScruppVerify::new(delivery::secret()).body_limit(BODY);
     let (answer, longest) = finish(Timed {

@@ -28,7 +28,11 @@ pub(crate) fn table(figures: &[Figure]) -> String {
     for figure in figures {
         let (name, value) = (&figure.name, figure.value());
         let goal = figure.goal.to_string();
-        let _ = writeln!(text, "{name:width$}  {value:>10}  {goal:>10}  {}", figure.verdict());
+        let _ = writeln!(
+            text,
+            "{name:width$}  {value:>10}  {goal:>10}  {}",
+            figure.verdict()
+        );
     }
     text
 }
@@ -37,7 +41,9 @@ pub(crate) fn table(figures: &[Figure]) -> String {
 pub(crate) fn write_readme(figures: &[Figure]) -> Result<()> {
     let path = root().join("benches/README.md");
     let readme = fs::read_to_string(&path)?;
-    let (before, rest) = readme.split_once(START).ok_or("the README has no start mark")?;
+    let (before, rest) = readme
+        .split_once(START)
+        .ok_or("the README has no start mark")?;
     let (_, after) = rest.split_once(END).ok_or("the README has no end mark")?;
     let results = results(figures)?;
     fs::write(path, format!("{before}{START}{results}{END}{after}"))?;
@@ -50,7 +56,11 @@ fn results(figures: &[Figure]) -> Result<String> {
     text.push_str("| figure | value | goal | |\n|---|---:|---:|---|\n");
     for figure in figures {
         let (name, value, verdict) = (&figure.name, figure.value(), figure.verdict());
-        let mark = if figure.is_short() { "**short**" } else { verdict };
+        let mark = if figure.is_short() {
+            "**short**"
+        } else {
+            verdict
+        };
         let _ = writeln!(text, "| {name} | {value} | {} | {mark} |", figure.goal);
     }
     text.push('\n');
@@ -69,8 +79,17 @@ fn environment() -> Result<String> {
     let kernel = output(Command::new("uname").args(["-sr"]))?;
     let rustc = output(Command::new("rustc").arg("--version"))?;
     let tree = output(Command::new("cargo").args([
-        "tree", "--package", "scrupp-verify-benches", "--edges", "normal", "--depth", "1",
-        "--prefix", "none", "--format", "{p}",
+        "tree",
+        "--package",
+        "scrupp-verify-benches",
+        "--edges",
+        "normal",
+        "--depth",
+        "1",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
     ]))?;
     let versions: Vec<_> = tree
         .lines()
@@ -80,7 +99,11 @@ fn environment() -> Result<String> {
     Ok(format!(
         "{} ({}), family {} model {}, {cores} cores, {}; {}.\n\nWith {}.\n",
         field("model name"),
-        if field("flags").contains("sha_ni") { "with SHA extensions" } else { "without SHA extensions" },
+        if field("flags").contains("sha_ni") {
+            "with SHA extensions"
+        } else {
+            "without SHA extensions"
+        },
         field("cpu family"),
         field("model\t"),
         kernel.trim(),

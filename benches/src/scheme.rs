@@ -3,7 +3,6 @@
 use webhook_verify::{CustomScheme, Encoding, HashAlg, Provider};
 
 /// For `webhook-verify`.
-#[must_use]
 pub fn for_webhook_verify() -> Provider {
     Provider::Custom(CustomScheme {
         hash: HashAlg::Sha256,

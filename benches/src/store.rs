@@ -1,6 +1,10 @@
 //! How many claims and commits a `MemoryStore` takes.
 
-use core::{hint::black_box, sync::atomic::{AtomicU64, Ordering}, time::Duration};
+use core::{
+    hint::black_box,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 use std::{sync::Arc, time::Instant};
 
 use scrupp_verify_benches::service::finish;
@@ -89,9 +93,15 @@ impl Load {
     fn deliver(&self, id: DeliveryId) {
         let time = self.now.fetch_add(1, Ordering::Relaxed);
         let owner = Owner::from_bytes(u128::from(time).to_be_bytes());
-        let claim = finish(self.store.claim(black_box(id), owner, Duration::from_secs(60)));
+        let claim = finish(
+            self.store
+                .claim(black_box(id), owner, Duration::from_secs(60)),
+        );
         assert_eq!(claim, Ok(Claim::Granted));
-        assert_eq!(finish(self.store.commit(id, owner, self.retention)), Ok(true));
+        assert_eq!(
+            finish(self.store.commit(id, owner, self.retention)),
+            Ok(true)
+        );
     }
 }
 

@@ -49,7 +49,11 @@ pub(crate) fn figures(rounds: u32) -> Vec<Figure> {
             small.ratio(over_http, "svix, http headers"),
             0.16,
         ),
-        Figure::at_most("verify_1mib_per_sha256", large.ratio(verify, "sha256"), 1.02),
+        Figure::at_most(
+            "verify_1mib_per_sha256",
+            large.ratio(verify, "sha256"),
+            1.02,
+        ),
         Figure::at_most(
             "verify_256_with_4_secrets_per_1",
             small.ratio("4 secrets, the last matching", verify),
@@ -67,7 +71,10 @@ pub(crate) fn figures(rounds: u32) -> Vec<Figure> {
     for name in small.names() {
         let slug = name.replace(", ", "_").replace([' ', '-'], "_");
         let nanoseconds = small.median(name) * 1e9;
-        figures.push(Figure::reported(format!("{}{slug}", chart::PREFIX), nanoseconds));
+        figures.push(Figure::reported(
+            format!("{}{slug}", chart::PREFIX),
+            nanoseconds,
+        ));
     }
     figures
 }
@@ -103,8 +110,16 @@ fn small(count: u32) -> Times {
     rounds.add(name, REPEATS, accepts(&four, &head, body));
     let stale = stale.pairs();
     rounds.add(STALE, REPEATS, refuses(&one, &stale, body));
-    rounds.add(MALFORMED_SIGNATURE, REPEATS, refuses(&one, &bad_signature, body));
-    rounds.add(MALFORMED_TIMESTAMP, REPEATS, refuses(&one, &bad_timestamp, body));
+    rounds.add(
+        MALFORMED_SIGNATURE,
+        REPEATS,
+        refuses(&one, &bad_signature, body),
+    );
+    rounds.add(
+        MALFORMED_TIMESTAMP,
+        REPEATS,
+        refuses(&one, &bad_timestamp, body),
+    );
     rounds.add(UNSIGNED, REPEATS, refuses(&one, &unsigned, body));
     peers::add(&mut rounds, body, REPEATS);
     rounds.run(count)

@@ -34,7 +34,10 @@ struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-#[expect(unsafe_code, reason = "an allocator is an unsafe trait; this one only counts")]
+#[expect(
+    unsafe_code,
+    reason = "an allocator is an unsafe trait; this one only counts"
+)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
@@ -53,7 +56,11 @@ unsafe impl GlobalAlloc for Counting {
 
 #[actix_web::main]
 async fn main() {
-    assert_eq!(counted(|| drop(black_box(Box::new(1)))), 1, "nothing is counted");
+    assert_eq!(
+        counted(|| drop(black_box(Box::new(1)))),
+        1,
+        "nothing is counted"
+    );
     println!("core_allocations\t{}", of_core());
     let body = Bytes::from(delivery::body(delivery::EVENT_BYTES));
     let headers = http_headers(&sign(&body), body.len());
@@ -69,8 +76,14 @@ async fn main() {
         - of_axum(bare.layer(nothing), &headers, &body);
     println!("tower_layer_allocations_in_axum\t{axum}");
 
-    println!("tower_body_bytes_copied\t{}", copied_by_tower(layer, &headers, &body));
-    println!("actix_body_bytes_copied\t{}", copied_by_actix(&headers, &body).await);
+    println!(
+        "tower_body_bytes_copied\t{}",
+        copied_by_tower(layer, &headers, &body)
+    );
+    println!(
+        "actix_body_bytes_copied\t{}",
+        copied_by_actix(&headers, &body).await
+    );
 }
 
 fn counted<T>(run: impl FnOnce() -> T) -> u64 {
@@ -128,7 +141,10 @@ fn copied_by_tower(layer: ScruppVerify, headers: &HeaderMap, body: &Bytes) -> us
             Full::new(Bytes::new()),
         )))
     });
-    call(&mut layer.layer(inner), request(headers, Full::new(body.clone())));
+    call(
+        &mut layer.layer(inner),
+        request(headers, Full::new(body.clone())),
+    );
     let seen = seen.into_inner().expect("not poisoned");
     copied(&seen.expect("the handler was called"), body)
 }
@@ -153,12 +169,19 @@ async fn copied_by_actix(headers: &HeaderMap, body: &Bytes) -> usize {
     for (name, value) in headers {
         request = request.insert_header((name.as_str(), value.as_bytes()));
     }
-    let response = app.call(request.to_request()).await.expect("the app answers");
+    let response = app
+        .call(request.to_request())
+        .await
+        .expect("the app answers");
     let copied = test::read_body(response).await;
     String::from_utf8_lossy(&copied).parse().expect("a number")
 }
 
 fn copied(seen: &Bytes, sent: &Bytes) -> usize {
     assert_eq!(seen, sent, "not the body");
-    if seen.as_ptr() == sent.as_ptr() { 0 } else { sent.len() }
+    if seen.as_ptr() == sent.as_ptr() {
+        0
+    } else {
+        sent.len()
+    }
 }

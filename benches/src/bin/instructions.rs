@@ -12,7 +12,7 @@ use scrupp_verify_benches::{
     delivery::{self, HttpHead},
     service::{Answer, call, request},
 };
-use scrupp_verify_core::{UnixTime, Verifier};
+use scrupp_verify_core::{Secret, UnixTime, Verifier};
 use scrupp_verify_tower::ScruppVerify;
 use sha2::block_api::compress256;
 use tower::{Layer, Service};
@@ -25,15 +25,21 @@ const REPEATS: usize = 100;
 fn main() -> ExitCode {
     let case = env::args().nth(1).unwrap_or_default();
     match case.as_str() {
+        "compressions_5" => compressions::<5>(),
         "compressions_6" => compressions::<6>(),
         "compressions_66" => compressions::<66>(),
-        "verify_256" => verify(256),
-        "verify_4096" => verify(4096),
+        "verify_256" => verify(&Verifier::new(delivery::secret()), 256),
+        "verify_256_4_secrets" => verify(&Verifier::new([1, 2, 3, 4].map(secret)), 256),
+        "verify_4096" => verify(&Verifier::new(delivery::secret()), 4096),
         "verify_256_http_headers" => verify_http_headers(256),
         "reject_stale" => reject_stale(),
         "tower_bare" => tower(&mut Answer),
         "tower_layer" => {
-            tower(&mut ScruppVerify::new(delivery::secret()).clock(|| Some(NOW)).layer(Answer));
+            tower(
+                &mut ScruppVerify::new(delivery::secret())
+                    .clock(|| Some(NOW))
+                    .layer(Answer),
+            );
         }
         _ => {
             eprintln!("no case {case}");
@@ -42,6 +48,14 @@ fn main() -> ExitCode {
     }
     println!("{REPEATS}");
     ExitCode::SUCCESS
+}
+
+/// Four of them, the last the one that signs.
+fn secret(number: u8) -> Secret {
+    match number {
+        4 => delivery::secret(),
+        other => Secret::new([b'k', other]).expect("neither empty nor padded"),
+    }
 }
 
 /// The function that is counted; the first turn, which prepares what is prepared once, is not.
@@ -63,11 +77,10 @@ fn compressions<const BLOCKS: usize>() {
     count(|| compress256(black_box(&mut state), black_box(&blocks)));
 }
 
-fn verify(bytes: usize) {
+fn verify(verifier: &Verifier, bytes: usize) {
     let body = delivery::body(bytes);
     let signed = delivery::sign_at(NOW, &body);
     let head = signed.pairs();
-    let verifier = Verifier::new(delivery::secret());
     count(|| {
         let verified = verifier.verify(black_box(&head), black_box(&body), NOW);
         assert!(black_box(verified).is_ok());

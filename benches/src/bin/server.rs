@@ -4,9 +4,7 @@
 
 use std::{error::Error, net::TcpListener};
 
-use actix_web::{
-    App, Error as ActixError, HttpRequest, HttpServer, error::ErrorUnauthorized, web,
-};
+use actix_web::{App, Error as ActixError, HttpRequest, HttpServer, error::ErrorUnauthorized, web};
 use actix_web_lab::extract::{RequestSignature, RequestSignatureScheme};
 use axum::{
     Router,
@@ -39,7 +37,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         "axum-by-hand" => axum(listener, Router::new().route("/", post(check_by_hand))),
         "axum-webhook-verify" => axum(listener, with_webhook_verify()),
-        "axum-github" => axum(listener, bare().layer(ValidateGitHubWebhookLayer::new(SECRET))),
+        "axum-github" => axum(
+            listener,
+            bare().layer(ValidateGitHubWebhookLayer::new(SECRET)),
+        ),
         "actix-bare" => actix(listener, |app| {
             app.route("/", web::post().to(take_in_actix));
         }),
@@ -86,7 +87,10 @@ fn with_webhook_verify() -> Router {
     bare().layer(
         ServiceBuilder::new()
             .layer(HandleErrorLayer::new(|_| async { StatusCode::BAD_REQUEST }))
-            .layer(VerifyLayer::<Bytes>::new(scheme::for_webhook_verify(), secret))
+            .layer(VerifyLayer::<Bytes>::new(
+                scheme::for_webhook_verify(),
+                secret,
+            ))
             .map_request(|request: Request<Bytes>| request.map(Body::from)),
     )
 }
@@ -142,7 +146,9 @@ impl RequestSignatureScheme for Scrupp {
         let signature = request.headers().get("x-scrupp-signature");
         let signature = signature.and_then(|value| value.to_str().ok()?.strip_prefix("sha256="));
         let signature = hex::decode(signature.unwrap_or_default()).map_err(ErrorUnauthorized)?;
-        mac.clone().verify_slice(&signature).map_err(ErrorUnauthorized)?;
+        mac.clone()
+            .verify_slice(&signature)
+            .map_err(ErrorUnauthorized)?;
         Ok(mac)
     }
 }
