@@ -15,7 +15,7 @@ pub(crate) fn svg(figures: &[Figure]) -> String {
     let mut bars: Vec<_> = figures
         .iter()
         .filter_map(|figure| Some((figure.name.strip_prefix(PREFIX)?, figure.value)))
-        .filter(|(name, _)| !name.starts_with("reject"))
+        .filter(|(name, _)| !name.starts_with("reject") && !name.starts_with("added"))
         .collect();
     bars.sort_by(|one, other| one.1.total_cmp(&other.1));
     let longest = bars.last().map_or(1.0, |(_, value)| *value);

@@ -76,13 +76,21 @@ pub fn header((name, value): (&'static str, &str)) -> Option<(HeaderName, Header
     Some((HeaderName::from_static(name), value))
 }
 
-/// The headers of a request, as the core sees them.
+static SIGNATURE: HeaderName = HeaderName::from_static(SIGNATURE_HEADER);
+static TIMESTAMP: HeaderName = HeaderName::from_static(TIMESTAMP_HEADER);
+
+/// The headers of a request, as the core sees them: as the tower layer does it.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a view of what it holds")]
 pub struct HttpHead<'h>(pub &'h HeaderMap);
 
 impl RequestHead for HttpHead<'_> {
     fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-        self.0.get_all(name).iter().map(HeaderValue::as_bytes)
+        let values = match name {
+            SIGNATURE_HEADER => self.0.get_all(&SIGNATURE),
+            TIMESTAMP_HEADER => self.0.get_all(&TIMESTAMP),
+            other => self.0.get_all(other),
+        };
+        values.iter().map(HeaderValue::as_bytes)
     }
 }

@@ -6,6 +6,7 @@
 mod chart;
 mod counts;
 mod figure;
+mod layers;
 mod load;
 mod memory;
 mod packages;
@@ -45,42 +46,40 @@ fn main() -> ExitCode {
 
 /// Whether every figure reaches its goal.
 fn run(quick: bool, tsv: bool) -> Result<bool> {
-    let figures = measure(quick)?;
-    let lines = report::tsv(&figures);
-    fs::write(packages::root().join("target/bench.tsv"), &lines)?;
-    if tsv {
+    let mut figures = Vec::new();
+    // Shown as they come.
+    measure(quick, |group| {
+        let lines = if tsv {
+            report::tsv(&group)
+        } else {
+            report::table(&group)
+        };
         print!("{lines}");
-    } else {
-        print!("{}", report::table(&figures));
-    }
+        figures.extend(group);
+    })?;
+    fs::write(
+        packages::root().join("target/bench.tsv"),
+        report::tsv(&figures),
+    )?;
     if !quick {
         report::write_readme(&figures)?;
     }
     Ok(!figures.iter().any(Figure::is_short))
 }
 
-fn measure(quick: bool) -> Result<Vec<Figure>> {
-    let progress = |what: &str| eprintln!("measuring {what}");
-    progress("verification");
-    let mut figures = verifying::figures(if quick { 3000 } else { 20_000 });
-    progress("allocations and copies");
-    figures.extend(counts::figures()?);
-    progress("the longest poll");
-    figures.extend(polls::figures(if quick { 50 } else { 500 })?);
-    progress("the store");
-    figures.extend(store::figures(if quick { 300 } else { 3000 }));
-    progress("servers under load");
+fn measure(quick: bool, mut show: impl FnMut(Vec<Figure>)) -> Result<()> {
+    show(verifying::figures(if quick { 3000 } else { 20_000 }));
+    show(layers::figures(if quick { 2000 } else { 10_000 }));
+    show(counts::figures()?);
+    show(polls::figures(if quick { 50 } else { 500 })?);
+    show(store::figures(if quick { 300 } else { 3000 }));
     let (rounds, seconds) = if quick { (5, 1) } else { (11, 2) };
-    figures.extend(load::figures(rounds, seconds, !quick)?);
-    progress("memory of servers");
-    figures.extend(memory::figures()?);
-    progress("dependencies");
-    figures.extend(packages::crates_in_the_tree()?);
+    show(load::figures(rounds, seconds, !quick)?);
+    show(memory::figures()?);
+    show(packages::crates_in_the_tree()?);
     if !quick {
-        progress("clean builds");
-        figures.extend(packages::build_time(3)?);
-        progress("the program without std");
-        figures.extend(packages::no_std_size()?);
+        show(packages::build_time(3)?);
+        show(packages::no_std_size()?);
     }
-    Ok(figures)
+    Ok(())
 }

@@ -20,17 +20,18 @@ pub(crate) fn tsv(figures: &[Figure]) -> String {
     text
 }
 
-/// Aligned, what is short marked.
+/// Of the longest name.
+const NAME_WIDTH: usize = 60;
+
+/// Aligned, with a mark for what is short.
 pub(crate) fn table(figures: &[Figure]) -> String {
-    let width = figures.iter().map(|figure| figure.name.len()).max();
-    let width = width.unwrap_or_default();
     let mut text = String::new();
     for figure in figures {
         let (name, value) = (&figure.name, figure.value());
         let goal = figure.goal.to_string();
         let _ = writeln!(
             text,
-            "{name:width$}  {value:>10}  {goal:>10}  {}",
+            "{name:NAME_WIDTH$}  {value:>10}  {goal:>10}  {}",
             figure.verdict()
         );
     }

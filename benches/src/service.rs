@@ -8,7 +8,7 @@ use core::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
 use tower::Service;
 
@@ -36,6 +36,7 @@ impl<B> Service<Request<B>> for Answer {
 #[must_use]
 pub fn request<B>(headers: &HeaderMap, body: B) -> Request<B> {
     let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
     *request.headers_mut() = headers.clone();
     request
 }

@@ -15,7 +15,7 @@ use actix_web::{App, HttpResponse, dev::Service as _, test, web};
 use axum::{Router, routing::post};
 use bytes::Bytes;
 use futures_core::Stream;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use scrupp_verify_benches::{
     delivery::{self, http_headers, sign},
@@ -115,15 +115,19 @@ fn of_core() -> u64 {
 }
 
 /// In the second call, when everything that is prepared once is there.
-fn of_service<S>(service: &mut S, headers: &HeaderMap, body: &Bytes) -> u64
+fn of_service<S, B>(service: &mut S, headers: &HeaderMap, body: &Bytes) -> u64
 where
-    S: Service<Request<Full<Bytes>>, Error: core::fmt::Debug>,
+    S: Service<Request<Full<Bytes>>, Response = Response<B>, Error: core::fmt::Debug>,
 {
     let mut requests = [(); 2].map(|()| request(headers, Full::new(body.clone())));
     let mut counts = [0; 2];
     for (count, request) in counts.iter_mut().zip(requests.iter_mut()) {
         let request = core::mem::take(request);
-        *count = counted(|| call(service, request));
+        *count = counted(|| {
+            let response = call(service, request);
+            assert!(response.status().is_success());
+            response
+        });
     }
     counts[1]
 }
@@ -137,7 +141,7 @@ fn copied_by_tower(layer: ScruppVerify, headers: &HeaderMap, body: &Bytes) -> us
     let seen = Mutex::new(None);
     let inner = tower::service_fn(|request: Request<scrupp_verify_tower::VerifiedBody>| {
         *seen.lock().expect("not poisoned") = Some(request.into_body().into_bytes());
-        core::future::ready(Ok::<_, core::convert::Infallible>(http::Response::new(
+        core::future::ready(Ok::<_, core::convert::Infallible>(Response::new(
             Full::new(Bytes::new()),
         )))
     });
