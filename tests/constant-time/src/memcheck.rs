@@ -1,0 +1,85 @@
+//! What a program can ask of the Memcheck that it runs under.
+//!
+//! A request is a sequence of instructions without effect that Valgrind recognises; its codes and
+//! registers are part of Valgrind's stable interface (`valgrind.h`, `memcheck.h`).
+
+#![expect(unsafe_code, reason = "asks Memcheck about raw memory")]
+
+use core::{mem::size_of_val, ptr};
+
+/// Whether the program runs under Valgrind at all.
+#[must_use]
+pub fn is_there() -> bool {
+    request(0x1001, [0; 5]) > 0
+}
+
+/// How many reports there have been, repeated ones counted each time.
+#[must_use]
+pub fn reports() -> usize {
+    request(0x1201, [0; 5])
+}
+
+/// Lets every byte of a value count as undefined. Copies of it, and what is computed from it, do
+/// so too.
+pub fn make_undefined<T: ?Sized>(value: &mut T) {
+    let address = ptr::from_mut(value).cast::<u8>() as usize;
+    request(MEMCHECK + 1, [address, size_of_val(value), 0, 0, 0]);
+}
+
+/// Lets every byte of a value count as defined again: it may be known from here on.
+pub fn make_defined<T: ?Sized>(value: &mut T) {
+    let address = ptr::from_mut(value).cast::<u8>() as usize;
+    request(MEMCHECK + 2, [address, size_of_val(value), 0, 0, 0]);
+}
+
+/// How many bytes of a value have a bit that counts as undefined.
+#[must_use]
+pub fn undefined_bytes<T>(value: &T) -> usize {
+    let mut bits = vec![0_u8; size_of_val(value)];
+    let address = ptr::from_ref(value) as usize;
+    let answer = request(
+        MEMCHECK + 8,
+        [address, bits.as_mut_ptr() as usize, bits.len(), 0, 0],
+    );
+    assert_eq!(answer, 1, "Memcheck knows the definedness of the value");
+    bits.iter().filter(|bits| **bits != 0).count()
+}
+
+/// The first of Memcheck's own codes.
+const MEMCHECK: usize = (b'M' as usize) << 24 | (b'C' as usize) << 16;
+
+/// Without Valgrind, the answer is 0.
+fn request(code: usize, [a, b, c, d, e]: [usize; 5]) -> usize {
+    let words = [code, a, b, c, d, e];
+    let answer;
+    // SAFETY: the instructions leave all registers but the named one as they were. Memcheck reads
+    // the words, and writes only its own notes and, for one code, to a buffer that is long enough.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        core::arch::asm!(
+            "rol rdi, 3",
+            "rol rdi, 13",
+            "rol rdi, 61",
+            "rol rdi, 51",
+            "xchg rbx, rbx",
+            in("rax") &raw const words,
+            inout("rdx") 0_usize => answer,
+            options(nostack),
+        );
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        core::arch::asm!(
+            "ror x12, x12, #3",
+            "ror x12, x12, #13",
+            "ror x12, x12, #51",
+            "ror x12, x12, #61",
+            "orr x10, x10, x10",
+            in("x4") &raw const words,
+            inout("x3") 0_usize => answer,
+            options(nostack),
+        );
+    }
+    answer
+}
