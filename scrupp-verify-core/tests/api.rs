@@ -335,9 +335,22 @@ fn can_be_shared_and_sent() {
 }
 
 #[test]
+fn shows_signed_headers_as_they_are_sent() {
+    let signer = Signer::new(&Secret::new("topsecret").unwrap());
+    let headers = signer.sign(UnixTime::from_secs(1_735_471_800), b"hello world");
+    let shown = format!(
+        "SignedHeaders {{ signature: {:?}, timestamp: \"1735471800\", time: UnixTime(1735471800) }}",
+        headers.signature()
+    );
+    assert_eq!(format!("{headers:?}"), shown);
+}
+
+#[test]
 fn is_small_enough_to_be_kept_for_each_connection() {
     assert!(size_of::<Secret>() <= 64);
     assert!(size_of::<Keyring>() <= 4 * 64 + 8);
     assert!(size_of::<Delivery>() <= 480);
     assert!(size_of::<Rejection>() <= 24);
+    // 71 and 20 characters, their lengths, and a number.
+    assert!(size_of::<SignedHeaders>() <= 120);
 }

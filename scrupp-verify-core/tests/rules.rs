@@ -481,6 +481,11 @@ fn takes_only_sha256_and_64_hex_digits() {
             Some(Kind::MalformedSignature),
         ),
         (
+            "a pair that is none of two digits",
+            with("sha256=", &digits[..62], "gg"),
+            Some(Kind::MalformedSignature),
+        ),
+        (
             "all zeros",
             with("sha256=", &"0".repeat(64), ""),
             Some(Kind::SignatureMismatch),
