@@ -13,7 +13,7 @@ use std::sync::Arc;
 use proptest::{collection::vec, prelude::*};
 use scrupp_verify_core::{
     UnixTime,
-    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, MemoryStoreError, Owner},
+    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, MemoryStoreError, Owner, Record},
 };
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -190,6 +190,36 @@ fn says_why_it_cannot_in_these_words() {
         MemoryStoreError::NoTime.to_string(),
         "the clock gives no time"
     );
+}
+
+/// A store that keeps records that are over must not count them either.
+#[test]
+fn counts_a_record_for_nothing_once_it_is_over_although_it_is_kept() {
+    let until = UnixTime::from_secs(1_735_471_860);
+    let before = UnixTime::from_secs(until.as_secs() - 1);
+    let in_flight = Record::InFlight {
+        owner: owner(1),
+        until,
+    };
+    let rows = [
+        (in_flight, Claim::InFlight),
+        (Record::Acknowledged { until }, Claim::Acknowledged),
+    ];
+    for (kept, answer) in rows {
+        let claim = |now| Record::claim(&mut Some(kept), owner(2), now, LEASE);
+        assert_eq!(claim(before), answer, "{kept:?}");
+        assert_eq!(claim(until), Claim::Granted, "{kept:?}");
+    }
+    let commit = |now| Record::commit(&mut Some(in_flight), owner(2), now, RETENTION);
+    assert!(!commit(before));
+    assert!(commit(until));
+}
+
+#[test]
+fn shows_nothing_of_what_it_holds() {
+    let (store, _) = store(10);
+    now(store.claim(id(1), owner(1), LEASE)).unwrap();
+    assert_eq!(format!("{store:?}"), "MemoryStore { .. }");
 }
 
 #[test]
