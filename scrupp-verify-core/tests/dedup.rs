@@ -192,6 +192,52 @@ fn says_why_it_cannot_in_these_words() {
     );
 }
 
+#[test]
+fn makes_room_for_what_is_over_however_often_it_was_asked_for() {
+    let (store, secs) = store(2);
+    for number in [1, 2] {
+        now(store.claim(id(number), owner(1), LEASE)).unwrap();
+        now(store.commit(id(number), owner(1), RETENTION)).unwrap();
+        secs.fetch_add(1, Ordering::Relaxed);
+    }
+    assert_eq!(
+        now(store.claim(id(1), owner(2), LEASE)),
+        Ok(Claim::Acknowledged)
+    );
+    // The first one is over, the second is not.
+    secs.fetch_add(RETENTION.as_secs() - 2, Ordering::Relaxed);
+    assert_eq!(now(store.claim(id(3), owner(1), LEASE)), Ok(Claim::Granted));
+    assert_eq!(
+        now(store.claim(id(2), owner(1), LEASE)),
+        Ok(Claim::Acknowledged)
+    );
+}
+
+#[test]
+fn releases_nothing_at_once_where_a_store_does_not_say_that_it_can() {
+    struct Remote;
+
+    impl DeliveryStore for Remote {
+        type Error = MemoryStoreError;
+
+        async fn claim(&self, _: DeliveryId, _: Owner, _: Duration) -> Result<Claim, Self::Error> {
+            Ok(Claim::Granted)
+        }
+
+        async fn commit(&self, _: DeliveryId, _: Owner, _: Duration) -> Result<bool, Self::Error> {
+            Ok(true)
+        }
+
+        async fn release(&self, _: DeliveryId, _: Owner) -> Result<(), Self::Error> {
+            Ok(())
+        }
+    }
+
+    assert!(!Remote.release_now(id(1), owner(1)));
+    let (store, _) = store(10);
+    assert!(store.release_now(id(1), owner(1)));
+}
+
 /// A store that keeps records that are over must not count them either.
 #[test]
 fn counts_a_record_for_nothing_once_it_is_over_although_it_is_kept() {

@@ -189,3 +189,6 @@ impl Hasher for IdHasher {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests;
