@@ -155,13 +155,9 @@ fn path(name: &str) -> PathBuf {
         // With all features, as the tests are built: then cargo has next to nothing to do, and
         // a program of an earlier state of the sources is never taken for today's.
         let built = std::process::Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--workspace",
-                "--bins",
-                "--all-features",
-            ])
+            .args(["build", "--quiet", "--bins", "--all-features"])
+            // All of the workspace, which is above this package.
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .status();
         assert!(
             built.is_ok_and(|status| status.success()),
