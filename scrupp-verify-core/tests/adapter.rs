@@ -1,6 +1,5 @@
 //! What the adapters' settings and errors say.
 #![cfg(feature = "adapter")]
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::time::Duration;
 
