@@ -85,7 +85,8 @@ fn head(body: &[u8]) -> String {
 
 /// Waits until the server has read all that was sent to it.
 fn settle(port: u16) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    // A body that takes longer is refused.
+    let deadline = Instant::now() + Duration::from_secs(8);
     loop {
         thread::sleep(Duration::from_millis(100));
         if queued(port)? == 0 {

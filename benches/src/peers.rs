@@ -22,7 +22,6 @@ pub(crate) fn add<'a>(rounds: &mut Rounds<'a>, body: &'a [u8], repeats: u32) {
     add_by_hand(rounds, body, repeats);
     add_svix(rounds, body, repeats);
     add_standardwebhooks(rounds, body, repeats);
-    add_webhooksmith(rounds, body, repeats);
     add_primitives(rounds, body, repeats);
 }
 
@@ -100,19 +99,6 @@ fn standard_headers(time: i64, signature: &str) -> HeaderMap {
         ("webhook-signature", signature),
     ];
     pairs.into_iter().filter_map(header).collect()
-}
-
-/// The same signed content as Scrupp's. It is given the header's values, not the headers.
-fn add_webhooksmith<'a>(rounds: &mut Rounds<'a>, body: &'a [u8], repeats: u32) {
-    let time = sign(body).time().as_secs().cast_signed();
-    let signature = webhooksmith::signing::sign(SECRET, time, body).expect("signs");
-    let timestamp = time.to_string();
-    rounds.add("webhooksmith, header values", repeats, move || {
-        let time = black_box(timestamp.as_str()).parse().unwrap_or_default();
-        let genuine =
-            webhooksmith::signing::verify(SECRET, time, black_box(body), black_box(&signature));
-        assert!(genuine);
-    });
 }
 
 /// The MAC alone, with a key prepared before, over the signed content in one piece.

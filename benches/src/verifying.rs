@@ -19,9 +19,9 @@ const LARGE: usize = 1024 * 1024;
 /// The blocks of 256 bytes with timestamp, dot and padding, and the one that the outer hash adds.
 const SMALL_BLOCKS: usize = 6;
 
-/// Calls in one turn: long enough for the clock, and short enough to be over before another
-/// process gets the core.
-const REPEATS: u32 = 50;
+/// Calls in one turn: enough that the first, with cold caches, hardly counts, and few enough to be
+/// over before another process gets the core.
+const REPEATS: u32 = 200;
 
 pub(crate) fn figures(rounds: u32) -> Vec<Figure> {
     let small = small(rounds);

@@ -222,10 +222,10 @@ fn is_equal(tag: &Tag, candidate: &Tag) -> Choice {
     words.fold(Choice::from(1), |equal, (a, b)| equal & a.ct_eq(&b))
 }
 
-/// Copies `from` to the start of `to`, as far as there is room.
+/// Copies `from` to the start of `to`, where there is room.
 fn overwrite(to: &mut [u8], from: &[u8]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
+    if let Some(to) = to.get_mut(..from.len()) {
+        to.copy_from_slice(from);
     }
 }
 

@@ -25,6 +25,9 @@ use tower::ServiceBuilder;
 use tower_github_webhook::ValidateGitHubWebhookLayer;
 use webhook_verify::tower::VerifyLayer;
 
+/// Enough for the bodies of 1,000 connections at the limit.
+const BUFFER_BUDGET: usize = 1000 * 256 * 1024;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let variant = std::env::args().nth(1).unwrap_or_default();
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -32,7 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     match variant.as_str() {
         "axum-bare" => axum(listener, bare()),
         "axum-layer" => {
-            let layer = scrupp_verify_tower::ScruppVerify::new(delivery::secret());
+            let layer = scrupp_verify_tower::ScruppVerify::new(delivery::secret())
+                .buffer_budget(BUFFER_BUDGET);
             axum(listener, bare().layer(layer))
         }
         "axum-by-hand" => axum(listener, Router::new().route("/", post(check_by_hand))),
@@ -45,7 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             app.route("/", web::post().to(take_in_actix));
         }),
         "actix-middleware" => actix(listener, |app| {
-            let middleware = scrupp_verify_actix::ScruppVerify::new(delivery::secret());
+            let middleware = scrupp_verify_actix::ScruppVerify::new(delivery::secret())
+                .buffer_budget(BUFFER_BUDGET);
             let route = web::post().to(take_in_actix);
             app.service(web::resource("/").wrap(middleware).route(route));
         }),
