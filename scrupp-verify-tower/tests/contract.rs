@@ -5,7 +5,7 @@ use core::{
     convert::Infallible,
     future::ready,
     pin::{Pin, pin},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,8 +16,8 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full};
 use scrupp_verify_tower::{
-    Account, Rejection, RejectionKind, ScruppVerify, Secret, Signer, UnixTime, Verified,
-    VerifiedBody, dedup::MemoryStore,
+    Account, Dedup, Rejection, RejectionKind, ScruppVerify, Secret, Signer, Tolerance, UnixTime,
+    Verified, VerifiedBody, dedup::MemoryStore,
 };
 use tokio::time::{Instant, timeout};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
@@ -446,6 +446,70 @@ async fn handles_a_delivery_once_and_until_it_has_succeeded() {
         assert_eq!(response.status(), expected);
         assert_eq!(calls.load(Ordering::Relaxed), calls_after);
     }
+}
+
+#[tokio::test]
+async fn remembers_a_delivery_until_the_last_second_that_its_timestamp_is_accepted() {
+    let now = Arc::new(AtomicU64::new(NOW - 60));
+    let clock = {
+        let now = Arc::clone(&now);
+        move || Some(UnixTime::from_secs(now.load(Ordering::Relaxed)))
+    };
+    // The least that is allowed, and a window that grew wider afterwards.
+    let least = Duration::from_secs(360);
+    for (past, window) in [(300, 360), (1000, 1060)] {
+        let store = MemoryStore::default().clock(clock.clone());
+        let dedup = Dedup::new(store).retention(least, Tolerance::default());
+        let layer = ScruppVerify::new(secret())
+            .clock(clock.clone())
+            .tolerance(Tolerance::new(
+                Duration::from_secs(past),
+                Duration::from_secs(60),
+            ))
+            .dedup(dedup.unwrap());
+        let seen = Seen::default();
+        let service = layer.layer(keeps(&seen));
+
+        now.store(NOW - 60, Ordering::Relaxed);
+        let handled = service.clone().oneshot(genuine(EVENT)).await.unwrap();
+        assert_eq!(handled.status(), StatusCode::OK);
+        now.store(NOW - 60 + window, Ordering::Relaxed);
+        let replayed = service.clone().oneshot(genuine(EVENT)).await.unwrap();
+        assert_eq!(replayed.status(), StatusCode::OK, "{past}");
+        assert_eq!(seen.lock().unwrap().len(), 1, "{past}");
+        now.store(NOW - 60 + window + 1, Ordering::Relaxed);
+        let too_late = service.oneshot(genuine(EVENT)).await.unwrap();
+        assert_eq!(kind(&too_late), RejectionKind::TooOld, "{past}");
+    }
+}
+
+#[tokio::test]
+async fn judges_the_time_once_when_the_head_comes() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let clock = {
+        let asked = Arc::clone(&asked);
+        // Leaps by years, back and ahead, whenever it is asked again.
+        move || match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => Some(UnixTime::from_secs(NOW)),
+            1 => Some(UnixTime::from_secs(1)),
+            _ => Some(UnixTime::from_secs(u64::MAX)),
+        }
+    };
+    let seen = Seen::default();
+    let service = layer().clock(clock).layer(keeps(&seen));
+    let pieces = Scripted::new(EVENT.chunks(5).map(Turn::Data));
+    let response = service
+        .clone()
+        .oneshot(signed(pieces, EVENT))
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    for expected in [RejectionKind::InFuture, RejectionKind::TooOld] {
+        let response = service.clone().oneshot(genuine(EVENT)).await.unwrap();
+        assert_eq!(kind(&response), expected);
+    }
+    assert_eq!(seen.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

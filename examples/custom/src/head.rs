@@ -28,7 +28,7 @@ impl Head {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         let length = match request.parse(received) {
-            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD_BYTES => length,
             Ok(httparse::Status::Partial) if received.len() < MAX_HEAD_BYTES => return Ok(None),
             _ => return Err(HeadError),
         };

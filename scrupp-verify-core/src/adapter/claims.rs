@@ -103,10 +103,12 @@ impl Dedup {
         self
     }
 
-    /// The same, remembering deliveries for as long as their timestamps can be inside the window.
+    /// The same, remembering deliveries for as long as their timestamps can be inside the window:
+    /// its last second is part of it.
     pub(super) fn covering(&self, tolerance: Tolerance) -> Self {
+        let window = tolerance.window().saturating_add(Duration::from_secs(1));
         Self {
-            retention: self.retention.max(tolerance.window()),
+            retention: self.retention.max(window),
             ..self.clone()
         }
     }
