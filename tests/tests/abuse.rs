@@ -6,10 +6,13 @@
     reason = "a test may panic"
 )]
 
-use core::{net::SocketAddr, time::Duration};
-use std::{process::Command, time::Instant};
+use core::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{fs, process::Command, time::Instant};
 
-use scrupp_verify_tests::{Connection, Delivery, FrontEnd, Process, SECRET, Server, Step};
+use bytes::Bytes;
+use http_body_util::Full;
+use scrupp_verify_tests::{Connection, Delivery, FrontEnd, Process, Program, SECRET, Server, Step};
+use scrupp_verify_tower::{Account, ScruppVerify, Secret, VerifiedBody};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -17,6 +20,7 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tower::{Layer, ServiceExt};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -275,6 +279,111 @@ async fn recovers_from_a_lack_of_file_descriptors(front_end: FrontEnd) {
         began.elapsed() < Duration::from_secs(5),
         "{:?}",
         began.elapsed()
+    );
+}
+
+/// Nothing that was acknowledged is lost where memory runs out: the program may end, but not lie.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledges_nothing_that_it_has_no_memory_to_handle() {
+    const DELIVERIES: u64 = 900;
+    let directory = std::env::temp_dir().join(format!("scrupp-memory-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let settings = [
+        (
+            "DATABASE_URL",
+            format!("sqlite:{}", directory.join("inbox.db").display()),
+        ),
+        ("SCRUPP_API_ORIGIN", "http://127.0.0.1:1".to_owned()),
+    ];
+    let inbox = Program::start("example-inbox", &settings).await;
+    let limit = Process::new(inbox.pid()).address_space_bytes() + 24 * MIB;
+    let (limit, pid) = (format!("--as={limit}"), inbox.pid().to_string());
+    let limited = Command::new("prlimit")
+        .args([&limit, "--pid", &pid])
+        .status();
+    assert!(limited.unwrap().success());
+
+    let address = inbox.address();
+    let mut senders = JoinSet::new();
+    for number in 1..=DELIVERIES {
+        senders.spawn(async move {
+            // The first ones on their own, the others all at once.
+            sleep(Duration::from_millis(20 * number.min(30))).await;
+            let mut large = Delivery::new(number);
+            large.pad_to(200 * 1024);
+            (number, deliver(address, &large).await)
+        });
+    }
+    let answers = senders.join_all().await;
+    inbox.kill().await;
+
+    let inbox = Program::start("example-inbox", &settings).await;
+    let kept: serde_json::Value =
+        serde_json::from_slice(&inbox.get("/deliveries").await.body).unwrap();
+    let kept = kept.as_array().unwrap().iter();
+    let kept: Vec<_> = kept
+        .map(|row| row["process_id"].as_u64().unwrap())
+        .collect();
+    let acknowledged = answers.iter().filter(|(_, status)| *status == Some(200));
+    let acknowledged: Vec<_> = acknowledged.map(|(number, _)| *number).collect();
+    println!(
+        "{} of {DELIVERIES} acknowledged, {} kept",
+        acknowledged.len(),
+        kept.len()
+    );
+    assert!(
+        (1..300).contains(&acknowledged.len()),
+        "memory ran out at once, or never"
+    );
+    assert!(acknowledged.iter().all(|number| kept.contains(number)));
+    fs::remove_dir_all(directory).unwrap();
+}
+
+/// An account that does not exist is refused after as much work as a wrong signature.
+#[tokio::test]
+async fn the_time_of_a_refusal_does_not_tell_whether_an_account_exists() {
+    let account = Account::new("known", Secret::new(SECRET).unwrap());
+    let lookup = move |head: &http::request::Parts| {
+        let (known, account) = (head.uri.path() == "/known", account.clone());
+        async move { Ok::<_, Infallible>(known.then_some(account)) }
+    };
+    let handler = tower::service_fn(async |_: http::Request<VerifiedBody>| {
+        Ok::<_, Infallible>(http::Response::new(Full::<Bytes>::default()))
+    });
+    let layer = ScruppVerify::with_secrets(lookup).layer(handler);
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..6000 {
+        let mut forged = Delivery::new(round);
+        forged.sign_with("another", forged.now);
+        // Each comes first every other time.
+        let paths = [(0, "/known"), (1, "/unknown")];
+        for (which, path) in if round % 2 == 0 {
+            paths
+        } else {
+            [paths[1], paths[0]]
+        } {
+            let mut request = http::Request::post(path);
+            for (name, value) in &forged.headers {
+                request = request.header(*name, value);
+            }
+            let request = request
+                .body(Full::new(Bytes::from(forged.body.clone())))
+                .unwrap();
+            let began = Instant::now();
+            let response = layer.clone().oneshot(request).await.unwrap();
+            times[which].push(began.elapsed());
+            assert_eq!(response.status(), 401);
+        }
+    }
+    let [known, unknown] = times.map(|mut times| {
+        times.sort();
+        times[times.len() / 2].as_secs_f64()
+    });
+    println!("{known:e} s with an account, {unknown:e} s without");
+    assert!(
+        (0.93..1.07).contains(&(unknown / known)),
+        "{}",
+        unknown / known
     );
 }
 
