@@ -282,6 +282,12 @@ async fn recovers_from_a_lack_of_file_descriptors(front_end: FrontEnd) {
     );
 }
 
+async fn send_large(address: SocketAddr, number: u64) -> (u64, Option<u16>) {
+    let mut large = Delivery::new(number);
+    large.pad_to(200 * 1024);
+    (number, deliver(address, &large).await)
+}
+
 /// Nothing that was acknowledged is lost where memory runs out: the program may end, but not lie.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledges_nothing_that_it_has_no_memory_to_handle() {
@@ -296,23 +302,20 @@ async fn acknowledges_nothing_that_it_has_no_memory_to_handle() {
         ("SCRUPP_API_ORIGIN", "http://127.0.0.1:1".to_owned()),
     ];
     let inbox = Program::start("example-inbox", &settings).await;
-    let limit = Process::new(inbox.pid()).address_space_bytes() + 24 * MIB;
+    let address = inbox.address();
+    for number in 1..=10 {
+        assert_eq!(send_large(address, number).await.1, Some(200));
+    }
+    // The others come all at once, and there is no memory for them.
+    let limit = Process::new(inbox.pid()).address_space_bytes() + MIB;
     let (limit, pid) = (format!("--as={limit}"), inbox.pid().to_string());
     let limited = Command::new("prlimit")
         .args([&limit, "--pid", &pid])
         .status();
     assert!(limited.unwrap().success());
-
-    let address = inbox.address();
     let mut senders = JoinSet::new();
-    for number in 1..=DELIVERIES {
-        senders.spawn(async move {
-            // The first ones on their own, the others all at once.
-            sleep(Duration::from_millis(20 * number.min(30))).await;
-            let mut large = Delivery::new(number);
-            large.pad_to(200 * 1024);
-            (number, deliver(address, &large).await)
-        });
+    for number in 11..=DELIVERIES {
+        senders.spawn(send_large(address, number));
     }
     let answers = senders.join_all().await;
     inbox.kill().await;
@@ -325,7 +328,10 @@ async fn acknowledges_nothing_that_it_has_no_memory_to_handle() {
         .map(|row| row["process_id"].as_u64().unwrap())
         .collect();
     let acknowledged = answers.iter().filter(|(_, status)| *status == Some(200));
-    let acknowledged: Vec<_> = acknowledged.map(|(number, _)| *number).collect();
+    let acknowledged: Vec<_> = acknowledged
+        .map(|(number, _)| *number)
+        .chain(1..=10)
+        .collect();
     println!(
         "{} of {DELIVERIES} acknowledged, {} kept",
         acknowledged.len(),
