@@ -199,21 +199,15 @@ fn parse_timestamp(value: &[u8]) -> Option<UnixTime> {
 }
 
 fn parse_decimal(digits: &[u8]) -> Option<u64> {
-    /// So many always fit.
-    const SAFE_DIGITS: usize = 19;
-
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() {
         return None;
     }
-    let value = |byte: &u8| u64::from(byte.wrapping_sub(b'0'));
-    let (safe, rest) = digits
-        .split_at_checked(SAFE_DIGITS)
-        .unwrap_or((digits, &[]));
-    let safe = safe.iter().fold(0_u64, |number, digit| {
-        number.wrapping_mul(10).wrapping_add(value(digit))
-    });
-    rest.iter().try_fold(safe, |number, digit| {
-        number.checked_mul(10)?.checked_add(value(digit))
+    digits.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number.checked_mul(10)?.checked_add(digit.into())
     })
 }
 
