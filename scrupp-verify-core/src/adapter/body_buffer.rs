@@ -110,6 +110,16 @@ mod tests {
     }
 
     #[test]
+    fn copies_small_pieces_once() {
+        let mut buffer = BodyBuffer::new();
+        for _ in 0..10 {
+            buffer.push(Bytes::from_static(b"0123456789"));
+        }
+        let copy = buffer.copied.as_ptr();
+        assert_eq!(buffer.into_bytes().as_ptr(), copy);
+    }
+
+    #[test]
     fn joins_pieces_in_order() {
         for piece_bytes in [1, 7, 64, 1000, 5000] {
             let body: Vec<u8> = (0..20_000_u32).map(|n| n as u8).collect();
