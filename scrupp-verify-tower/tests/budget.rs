@@ -101,17 +101,23 @@ async fn receives_no_more_while_the_budget_is_held_and_goes_on_when_it_is_free()
     assert!(!third.answer.is_finished());
     assert!(!second.answer.is_finished());
 
+    let freed = Instant::now();
     first.feed(1).await;
     assert_eq!(first.answer().await, Ok(()));
     assert_eq!(second.answer().await, Ok(()));
     assert_eq!(third.answer().await, Ok(()));
+    assert!(
+        freed.elapsed() < Duration::from_secs(1),
+        "woken by the deadline only"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn refuses_what_finds_no_room_in_time() {
     let layer = layer(500).body_timeout(Duration::from_secs(7));
     let mut stalling = UnderWay::start(&layer.clone().body_timeout(Duration::from_secs(60)));
-    stalling.feed(600).await;
+    // As much as there is.
+    stalling.feed(500).await;
     let started = Instant::now();
     let mut waiting = UnderWay::start(&layer);
     waiting.feed(1000).await;
@@ -162,6 +168,7 @@ async fn wakes_all_that_there_is_room_for() {
         waiting.push(delivery);
     }
     // Three leave, one by one: what is free then is enough for all that wait.
+    let freed = Instant::now();
     for delivery in large.drain(3..) {
         delivery.answer.abort();
     }
@@ -172,4 +179,14 @@ async fn wakes_all_that_there_is_room_for() {
     for delivery in waiting {
         assert_eq!(delivery.answer().await, Ok(()));
     }
+    assert!(
+        freed.elapsed() < Duration::from_secs(1),
+        "woken by the deadline only"
+    );
+}
+
+#[test]
+fn is_64_mib_by_default() {
+    let default = format!("{:?}", ScruppVerify::new(secret()));
+    assert!(default.contains("limit: 67108864"), "{default}");
 }

@@ -136,6 +136,7 @@ impl<R> fmt::Debug for Gate<R> {
         f.debug_struct("Gate")
             .field("policy", &self.policy)
             .field("body_timeout", &self.body_timeout)
+            .field("buffer_budget", &self.buffer_budget)
             .finish_non_exhaustive()
     }
 }
