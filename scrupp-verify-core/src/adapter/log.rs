@@ -17,11 +17,11 @@ pub(super) fn verified(verified: &Verified) {
     let _ = verified;
 }
 
-/// A delivery was refused: at level `info` for what strangers do, `error` for what is out of
-/// order here.
+/// A delivery was refused: at level `info` for what senders do, `error` for what is out of order
+/// here.
 pub(super) fn rejected(rejection: &Rejection) {
     #[cfg(feature = "tracing")]
-    if rejection.status() == 503 {
+    if rejection.status() == 503 && rejection.kind() != crate::RejectionKind::InFlight {
         tracing::error!(target: "scrupp_verify", kind = rejection.kind().as_str(), "{rejection}");
     } else {
         tracing::info!(
