@@ -53,6 +53,9 @@
 //!   half-closed: the claim of a delivery is then released when the handler ends. With
 //!   [`h1_allow_half_closed(false)`](actix_web::HttpServer::h1_allow_half_closed) a hang-up ends
 //!   the handler and releases the claim at once.
+//! - **The server reads ahead** up to 256 KiB of each connection before it waits for anybody. That
+//!   is not counted in [`ScruppVerify::buffer_budget`]; bound it by
+//!   [`max_connections`](actix_web::HttpServer::max_connections).
 //!
 //! # Features
 //!

@@ -1,5 +1,4 @@
 //! What an operator sees of the examples: their settings, and how they begin and end.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use scrupp_verify_tests::Program;
 
