@@ -102,6 +102,10 @@ impl<B: BodyStream> PumpProjection<'_, B> {
                 share.wake_next();
             }
         }
+        if self.room.is_some() {
+            // Dropped, it hands on to the next one a wake-up that it was not asked about.
+            self.room.set(None);
+        }
         Poll::Ready(())
     }
 }
