@@ -11,7 +11,7 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
 
-use std::{error::Error, io, net::TcpListener, process, time::Duration};
+use std::{error::Error, io, process, time::Duration};
 
 use actix_web::{App, HttpResponse, HttpServer, Responder, web};
 use example_support::{deliveries, settings};
@@ -29,11 +29,6 @@ async fn main() {
 async fn run() -> Result<(), Box<dyn Error>> {
     // One store for all workers: the middleware's clones share it.
     let verify = ScruppVerify::new(settings::keyring()?).dedup(MemoryStore::default());
-    let bind = settings::bind();
-    let listener = TcpListener::bind(&bind);
-    let listener = listener.map_err(|error| format!("BIND={bind}: {error}"))?;
-    let address = listener.local_addr()?;
-
     let app = move || {
         let webhook = web::resource("/webhooks/scrupp").wrap(verify.clone());
         let webhook = webhook.route(web::post().to(delivered));
@@ -47,8 +42,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let server = HttpServer::new(app).client_request_timeout(Duration::from_secs(10));
     // A client that hangs up ends its handler, so that its next attempt gets through at once.
     let server = server.h1_allow_half_closed(false);
-    let server = server.listen_auto_h2c(listener)?;
-    println!("listening on http://{address}");
+    let bind = settings::bind();
+    let server = server.bind_auto_h2c(&bind);
+    let server = server.map_err(|error| format!("BIND={bind}: {error}"))?;
+    for address in server.addrs() {
+        println!("listening on http://{address}");
+    }
     Ok(server.run().await?)
 }
 

@@ -116,8 +116,18 @@ impl<B: BodyStream> Future for Pump<B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let mut pieces = 0..PIECES_PER_POLL;
+        // First of all, so that nothing more is hashed of a body whose time is over.
+        let deadline = this.deadline.as_mut().as_pin_mut();
+        let is_late = deadline.is_some_and(|deadline| deadline.poll(cx).is_ready());
+        let mut late = match *this.room {
+            Some(_) => RejectionKind::OverBudget,
+            None => RejectionKind::BodyTimeout,
+        };
         let cut_off = loop {
-            let mut late = RejectionKind::OverBudget;
+            if is_late {
+                break Some(late);
+            }
+            late = RejectionKind::OverBudget;
             if this.poll_room(cx).is_ready() {
                 late = RejectionKind::BodyTimeout;
                 match this.body.as_mut().poll_piece(cx) {
