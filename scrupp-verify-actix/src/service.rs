@@ -57,10 +57,10 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let inner = Rc::clone(&self.inner);
         let settings = Rc::clone(&self.settings);
-        let body = Chunks(request.take_payload());
-        let head = Head(request.headers());
-        let reception = settings.gate.receive(&head, request.request(), body);
         Box::pin(async move {
+            let body = Chunks(request.take_payload());
+            let head = Head(request.headers());
+            let reception = settings.gate.receive(&head, request.request(), body);
             let admitted = match reception.await {
                 Outcome::Handle(admitted) => admitted,
                 Outcome::Acknowledged => {

@@ -2,10 +2,7 @@ use core::fmt;
 
 use zeroize::Zeroize;
 
-use crate::{
-    ConfigError, Secret,
-    mac::{self, BLOCK_BYTES, MacKey},
-};
+use crate::{ConfigError, Secret, mac::MacKey};
 
 /// The secrets that a delivery may be signed with, in order: the current one, then older ones.
 ///
@@ -92,10 +89,6 @@ impl Keyring {
 
     pub(crate) fn keys(&self) -> &[MacKey] {
         self.keys.get(..self.len).unwrap_or_default()
-    }
-
-    pub(crate) fn absorb(&mut self, blocks: &[[u8; BLOCK_BYTES]]) {
-        mac::absorb(self.keys.get_mut(..self.len).unwrap_or_default(), blocks);
     }
 }
 

@@ -1,12 +1,13 @@
 //! HMAC-SHA256 for several keys over one message.
 //!
 //! Built on the SHA-256 compression function itself, so that the keys share one copy of the
-//! message's unfinished block and one padding, and a prepared key is 64 bytes.
+//! message's unfinished block and one padding, and a prepared key is 64 bytes, of which a message
+//! on its way has half.
 //!
 //! No function here can panic: where the compiler asks for a case that cannot happen, nothing is
 //! hashed, so the tag comes out wrong and the delivery is refused.
 
-use core::slice;
+use core::{array, slice};
 
 use sha2::{Digest, Sha256, block_api::compress256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
@@ -73,10 +74,10 @@ impl MacKey {
         }
     }
 
-    /// The tag, once `inner` has taken in the whole padded message.
-    fn finish(&self) -> Tag {
+    /// The tag, once the state `inner` has taken in the whole padded message.
+    fn finish(&self, inner: State) -> Tag {
         let mut tail = Tail::EMPTY;
-        tail.fill(&to_bytes(self.inner));
+        tail.fill(&to_bytes(inner));
         tail.pad();
         let mut state = self.outer;
         compress256(&mut state, slice::from_ref(&tail.block));
@@ -135,17 +136,24 @@ impl Tail {
     }
 }
 
-/// A message on its way through every key of a keyring.
+/// A message on its way through several keys.
 #[derive(Clone)]
 pub(crate) struct Mac {
-    keys: Keyring,
+    /// The inner state of each key, and nothing from `keys` on.
+    states: [State; Keyring::MAX_SECRETS],
+    keys: usize,
     tail: Tail,
 }
 
 impl Mac {
     /// Starts with `tail`, the beginning of the message.
-    pub(crate) fn new(keys: Keyring, tail: Tail) -> Self {
-        Self { keys, tail }
+    pub(crate) fn new(keys: &[MacKey], tail: Tail) -> Self {
+        let state_of = |index| keys.get(index).map_or(INITIAL, |key: &MacKey| key.inner);
+        Self {
+            states: array::from_fn(state_of),
+            keys: keys.len(),
+            tail,
+        }
     }
 
     pub(crate) fn update(&mut self, data: &[u8]) {
@@ -155,29 +163,30 @@ impl Mac {
             if self.tail.filled < BLOCK_BYTES {
                 return;
             }
-            self.keys.absorb(slice::from_ref(&self.tail.block));
+            self.absorb_tail();
             self.tail.block = [0; BLOCK_BYTES];
             self.tail.filled = 0;
         }
         let (blocks, rest) = data.as_chunks();
         if !blocks.is_empty() {
-            self.keys.absorb(blocks);
+            absorb(self.states.get_mut(..self.keys), blocks);
             let absorbed = blocks.as_flattened().len() as u64;
             self.tail.total = self.tail.total.wrapping_add(absorbed);
         }
         self.tail.fill(rest);
     }
 
-    /// The index of the first key under which `candidate` is the tag of the message.
+    /// The index of the first of the keys, the same as in [`Mac::new`], under which `candidate` is
+    /// the tag of the message.
     ///
     /// Every key is tried, and every tag compared at full length. Nothing branches on a key or a
     /// tag, only on the verdict.
-    pub(crate) fn verify(&mut self, candidate: &Tag) -> Option<u8> {
+    pub(crate) fn verify(&mut self, keys: &[MacKey], candidate: &Tag) -> Option<u8> {
         self.absorb_padding();
         let mut found = Choice::from(0);
         let mut first = 0;
-        for (index, key) in (0..).zip(self.keys.keys()) {
-            let equal = is_equal(&key.finish(), candidate);
+        for (index, (key, state)) in (0..).zip(keys.iter().zip(self.states)) {
+            let equal = is_equal(&key.finish(state), candidate);
             first.conditional_assign(&index, equal & !found);
             found |= equal;
         }
@@ -185,25 +194,38 @@ impl Mac {
     }
 
     /// The tag of the message under the first key.
-    pub(crate) fn sign(mut self) -> Tag {
+    pub(crate) fn sign(mut self, key: &MacKey) -> Tag {
         self.absorb_padding();
-        let key = self.keys.keys().first();
-        key.unwrap_or(&MacKey::EMPTY).finish()
+        let [state, ..] = self.states;
+        key.finish(state)
     }
 
     fn absorb_padding(&mut self) {
         let last = self.tail.pad();
-        self.keys.absorb(slice::from_ref(&self.tail.block));
+        self.absorb_tail();
         if let Some(last) = last {
-            self.keys.absorb(slice::from_ref(&last));
+            absorb(self.states.get_mut(..self.keys), slice::from_ref(&last));
         }
+    }
+
+    fn absorb_tail(&mut self) {
+        let states = self.states.get_mut(..self.keys);
+        absorb(states, slice::from_ref(&self.tail.block));
     }
 }
 
-/// Takes whole blocks of the message into the inner state of each key.
-pub(crate) fn absorb(keys: &mut [MacKey], blocks: &[Block]) {
-    for key in keys {
-        compress256(&mut key.inner, blocks);
+/// A state under a key is worth as much as the half of the key that it is made of.
+impl Drop for Mac {
+    fn drop(&mut self) {
+        let states = self.states.iter_mut().take(self.keys);
+        states.for_each(Zeroize::zeroize);
+    }
+}
+
+/// Takes whole blocks of the message into each state.
+fn absorb(states: Option<&mut [State]>, blocks: &[Block]) {
+    for state in states.unwrap_or_default() {
+        compress256(state, blocks);
     }
 }
 
@@ -218,7 +240,7 @@ fn is_equal(tag: &Tag, candidate: &Tag) -> Choice {
     let (tag, _) = tag.as_chunks();
     let (candidate, _) = candidate.as_chunks();
     let words = tag.iter().zip(candidate);
-    let words = words.map(|(a, b)| (u64::from_ne_bytes(*a), u64::from_ne_bytes(*b)));
+    let words = words.map(|(a, b)| (u128::from_ne_bytes(*a), u128::from_ne_bytes(*b)));
     words.fold(Choice::from(1), |equal, (a, b)| equal & a.ct_eq(&b))
 }
 

@@ -1,3 +1,5 @@
+use core::{borrow::Borrow, convert};
+
 use crate::{
     Account, Keyring, Rejection, RejectionKind, RequestHead, SIGNATURE_HEADER, TIMESTAMP_HEADER,
     Tolerance, UnixTime, Verified,
@@ -133,21 +135,22 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Goes on to the body, to be verified with these secrets.
-    pub fn begin(self, keyring: Keyring) -> Delivery {
+    /// Goes on to the body, to be verified with these secrets: a [`Keyring`], or what holds one,
+    /// such as a `&Keyring` or an `Arc<Keyring>`.
+    pub fn begin<K: Borrow<Keyring>>(self, keyring: K) -> Delivery<K> {
         Delivery::new(self, keyring, None, None)
     }
 
     /// Goes through with a body that is there as a whole.
     pub(crate) fn verify(self, keyring: &Keyring, body: &[u8]) -> Result<Verified, Rejection> {
-        let mut delivery = self.begin(keyring.clone());
+        let mut delivery = self.begin(keyring);
         delivery.update(body)?;
         delivery.verdict()
     }
 
     /// Goes on to the body, to be verified with the secrets of this account.
     pub fn begin_for(self, account: Account) -> Delivery {
-        Delivery::new(self, account.keyring, Some(account.id), None)
+        self.begin_found(Some(account), convert::identity)
     }
 
     /// Goes on to the body of a delivery to an account that does not exist, and refuses it at the
@@ -156,12 +159,22 @@ impl Candidate {
     /// It is read and hashed like any other, so that a stranger cannot tell by the time that a
     /// refusal takes which accounts there are.
     pub fn begin_unknown(self) -> Delivery {
-        Delivery::new(
-            self,
-            Keyring::DECOY,
-            None,
-            Some(RejectionKind::UnknownAccount),
-        )
+        self.begin_found(None, convert::identity)
+    }
+
+    /// Goes on with what a secret lookup has found, its keyring kept as `hold` does it.
+    pub(crate) fn begin_found<K: Borrow<Keyring>>(
+        self,
+        found: Option<Account>,
+        hold: impl FnOnce(Keyring) -> K,
+    ) -> Delivery<K> {
+        match found {
+            Some(account) => Delivery::new(self, hold(account.keyring), Some(account.id), None),
+            None => {
+                let refused = Some(RejectionKind::UnknownAccount);
+                Delivery::new(self, hold(Keyring::DECOY), None, refused)
+            }
+        }
     }
 }
 

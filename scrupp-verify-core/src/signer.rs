@@ -1,7 +1,7 @@
-use core::{fmt, fmt::Write};
+use core::{fmt, fmt::Write, slice};
 
 use crate::{
-    Keyring, RequestHead, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER, UnixTime,
+    RequestHead, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER, UnixTime,
     mac::{Mac, Tail},
 };
 
@@ -25,7 +25,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Signer {
-    keyring: Keyring,
+    secret: Secret,
 }
 
 impl Signer {
@@ -33,7 +33,7 @@ impl Signer {
     #[must_use]
     pub fn new(secret: &Secret) -> Self {
         Self {
-            keyring: secret.clone().into(),
+            secret: secret.clone(),
         }
     }
 
@@ -41,12 +41,13 @@ impl Signer {
     #[must_use]
     pub fn sign(&self, now: UnixTime, body: &[u8]) -> SignedHeaders {
         let timestamp = Text::display(now);
-        let mut mac = Mac::new(self.keyring.clone(), Tail::EMPTY);
+        let key = self.secret.key();
+        let mut mac = Mac::new(slice::from_ref(key), Tail::EMPTY);
         mac.update(timestamp.as_str().as_bytes());
         mac.update(b".");
         mac.update(body);
         SignedHeaders {
-            signature: Text::display(Signature(mac.sign())),
+            signature: Text::display(Signature(mac.sign(key))),
             timestamp,
             time: now,
         }

@@ -8,11 +8,11 @@ use core::{
     slice,
 };
 
-use scrupp_verify_core::{Keyring, Secret};
+use scrupp_verify_core::{Keyring, Policy, Secret, Signer, UnixTime};
 
 /// The bytes of a value before and after it is dropped where it is.
 ///
-/// `T` must have no padding.
+/// `T` must have no padding, or not be looked at under Miri.
 fn before_and_after<T>(value: T) -> [Vec<u8>; 2] {
     fn bytes<T>(slot: &MaybeUninit<T>) -> Vec<u8> {
         // SAFETY: the slot was filled, without padding; what was dropped is not used as a `T`.
@@ -53,6 +53,30 @@ fn wipes_every_secret_of_a_keyring() {
                 assert!(held_in(&before), "{text} is there, of {held}");
                 assert!(!held_in(&after), "{text} is still there, of {held}");
             }
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "looks at padding, too")]
+fn wipes_the_states_of_a_delivery() {
+    let now = UnixTime::from_secs(1_735_471_800);
+    let head = Signer::new(&secret("one")).sign(now, b"{}");
+    let texts = ["one", "two", "three", "four"];
+    for held in 1..=4 {
+        let texts = || texts.iter().take(held);
+        let keyring = Keyring::new(texts().map(|text| secret(text))).unwrap();
+        let candidate = Policy::default().admit(&head, now).unwrap();
+        let [before, after] = before_and_after(candidate.begin(&keyring));
+        for text in texts() {
+            let [key, _] = before_and_after(secret(text));
+            // The inner half of the key is what a message starts with.
+            let states = |bytes: &[u8]| {
+                let half = |window: &[u8]| key.chunks(32).any(|half| half == window);
+                bytes.windows(32).filter(|window| half(window)).count()
+            };
+            assert_eq!(states(&before), 1, "{text} is there, of {held}");
+            assert_eq!(states(&after), 0, "{text} is still there, of {held}");
         }
     }
 }

@@ -57,18 +57,16 @@ impl BodyBuffer {
         }
     }
 
-    pub(super) fn into_bytes(mut self) -> Bytes {
+    /// All that was pushed, in one piece.
+    pub(super) fn take(&mut self) -> Bytes {
         if !self.only.is_empty() {
-            return self.only;
+            return mem::take(&mut self.only);
         }
         self.end_copy();
-        match self.kept.pop() {
-            Some(only) if self.kept.is_empty() => only,
-            Some(last) => {
-                self.kept.push(last);
-                self.kept.concat().into()
-            }
-            None => Bytes::new(),
+        match mem::take(&mut self.kept).as_mut_slice() {
+            [] => Bytes::new(),
+            [only] => mem::take(only),
+            pieces => pieces.concat().into(),
         }
     }
 }
@@ -92,7 +90,7 @@ mod tests {
         let mut buffer = BodyBuffer::new();
         buffer.push(Bytes::new());
         buffer.push(piece.clone());
-        assert_eq!(buffer.into_bytes().as_ptr(), piece.as_ptr());
+        assert_eq!(buffer.take().as_ptr(), piece.as_ptr());
     }
 
     #[test]
@@ -106,7 +104,7 @@ mod tests {
         assert_eq!(lengths, [5000, 30, LARGE_BYTES]);
         assert_eq!(buffer.kept[0].as_ptr(), pieces[0].as_ptr());
         assert_eq!(buffer.kept[2].as_ptr(), pieces[3].as_ptr());
-        assert_eq!(buffer.into_bytes(), pieces.concat());
+        assert_eq!(buffer.take(), pieces.concat());
     }
 
     #[test]
@@ -116,7 +114,7 @@ mod tests {
             buffer.push(Bytes::from_static(b"0123456789"));
         }
         let copy = buffer.copied.as_ptr();
-        assert_eq!(buffer.into_bytes().as_ptr(), copy);
+        assert_eq!(buffer.take().as_ptr(), copy);
     }
 
     #[test]
@@ -127,7 +125,7 @@ mod tests {
             for piece in body.chunks(piece_bytes) {
                 buffer.push(Bytes::copy_from_slice(piece));
             }
-            assert_eq!(buffer.into_bytes(), body);
+            assert_eq!(buffer.take(), body);
         }
     }
 
@@ -142,7 +140,7 @@ mod tests {
             capacity = buffer.copied.capacity();
             assert!(buffer.copied.capacity() <= received + received / 4 + 2 * GROWTH_BYTES);
         }
-        assert_eq!(buffer.into_bytes().len(), received);
+        assert_eq!(buffer.take().len(), received);
         assert!(moves < 50, "{moves} times moved");
     }
 }

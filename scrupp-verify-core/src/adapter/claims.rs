@@ -103,24 +103,18 @@ impl Dedup {
         self
     }
 
-    /// The same, remembering deliveries for as long as their timestamps can be inside the window:
-    /// its last second is part of it.
-    pub(super) fn covering(&self, tolerance: Tolerance) -> Self {
-        let window = tolerance.window().saturating_add(Duration::from_secs(1));
-        Self {
-            retention: self.retention.max(window),
-            ..self.clone()
-        }
-    }
-
     /// Claims a delivery. Whatever becomes of the future, what it has claimed is released unless
     /// the handler succeeds.
-    pub(super) fn claim(&self, verified: &Verified, body: &[u8]) -> Claiming {
+    ///
+    /// Once handled, it is remembered at least for as long as its timestamp can be inside the
+    /// window, of which the last second is a part.
+    pub(super) fn claim(&self, verified: &Verified, body: &[u8], tolerance: Tolerance) -> Claiming {
+        let window = tolerance.window().saturating_add(Duration::from_secs(1));
         let held = HeldClaim {
             store: Arc::clone(&self.store),
             id: (self.id)(verified, body),
             owner: Owner::random(),
-            retention: self.retention,
+            retention: self.retention.max(window),
             store_timeout: self.store_timeout,
             settled: false,
         };

@@ -27,12 +27,11 @@ pub struct Gate<R> {
     /// Where the time comes from, by default [`UnixTime::now`].
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// How each delivery is handled once; by default it is handled as often as it comes.
-    pub dedup: Option<Dedup>,
+    pub dedup: Option<Arc<Dedup>>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
 enum Secrets<R> {
-    Fixed(Keyring),
+    Fixed(Arc<Keyring>),
     LookedUp(Arc<dyn Fn(&R) -> LookupFuture + Send + Sync>),
 }
 
@@ -40,7 +39,7 @@ impl<R> Gate<R> {
     /// Verifies with these secrets.
     #[must_use]
     pub fn new(keyring: impl Into<Keyring>) -> Self {
-        Self::with(Secrets::Fixed(keyring.into()))
+        Self::with(Secrets::Fixed(Arc::new(keyring.into())))
     }
 
     /// Verifies with the secrets of the account that `lookup` finds for a request.
@@ -86,14 +85,12 @@ impl<R> Gate<R> {
                 drainable_bytes: self.policy.body_limit,
             },
             budget: self.buffer_budget.clone(),
-            dedup: self
-                .dedup
-                .as_ref()
-                .map(|dedup| dedup.covering(self.policy.tolerance)),
+            tolerance: self.policy.tolerance,
+            dedup: self.dedup.clone(),
         };
         match (self.admit(head), &self.secrets) {
             (Ok(candidate), Secrets::Fixed(keyring)) => {
-                Reception::read(terms, candidate.begin(keyring.clone()), body)
+                Reception::read(terms, candidate.begin(Arc::clone(keyring)), body)
             }
             (Ok(candidate), Secrets::LookedUp(lookup)) => {
                 Reception::look_up(terms, candidate, lookup(request), body)
@@ -119,7 +116,7 @@ impl<R> Clone for Gate<R> {
     fn clone(&self) -> Self {
         Self {
             secrets: match &self.secrets {
-                Secrets::Fixed(keyring) => Secrets::Fixed(keyring.clone()),
+                Secrets::Fixed(keyring) => Secrets::Fixed(Arc::clone(keyring)),
                 Secrets::LookedUp(lookup) => Secrets::LookedUp(Arc::clone(lookup)),
             },
             policy: self.policy,

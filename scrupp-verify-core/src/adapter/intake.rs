@@ -1,18 +1,20 @@
+use alloc::sync::Arc;
+
 use bytes::{Buf, Bytes};
 
 use super::{body_buffer::BodyBuffer, budget::Share, log};
-use crate::{Delivery, Rejection, Verified};
+use crate::{Delivery, Keyring, Rejection, Verified};
 
 /// A delivery whose body is on its way, and what has come of it.
 #[derive(Debug)]
 pub(super) struct Intake {
-    delivery: Delivery,
+    delivery: Delivery<Arc<Keyring>>,
     body: BodyBuffer,
     pub(super) share: Share,
 }
 
 impl Intake {
-    pub(super) fn new(delivery: Delivery, share: Share) -> Self {
+    pub(super) fn new(delivery: Delivery<Arc<Keyring>>, share: Share) -> Self {
         Self {
             delivery,
             body: BodyBuffer::new(),
@@ -34,9 +36,9 @@ impl Intake {
 
     /// Gives the verdict, once the stream has said that the body is complete, and the body that
     /// was verified: not a copy, if it came in one piece.
-    pub(super) fn finish(self) -> Result<(Verified, Bytes), Rejection> {
-        let verified = self.delivery.finish()?;
+    pub(super) fn finish(&mut self) -> Result<(Verified, Bytes), Rejection> {
+        let verified = self.delivery.verdict()?;
         log::verified(&verified);
-        Ok((verified, self.body.into_bytes()))
+        Ok((verified, self.body.take()))
     }
 }

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use core::{
     mem,
     pin::Pin,
@@ -62,10 +63,10 @@ pin_project! {
         intake: Result<Intake, Rejection>,
         #[pin]
         body: B,
-        #[pin]
-        room: Option<OwnedNotified>,
-        #[pin]
-        deadline: Option<Sleep>,
+        // In boxes, since most bodies are there at once and need neither.
+        room: Option<Pin<Box<OwnedNotified>>>,
+        deadline: Option<Pin<Box<Sleep>>>,
+        has_waited: bool,
     }
 }
 
@@ -78,6 +79,7 @@ impl<B: BodyStream> Pump<B> {
             body,
             room: None,
             deadline: None,
+            has_waited: false,
         }
     }
 }
@@ -90,22 +92,16 @@ impl<B: BodyStream> PumpProjection<'_, B> {
             return Poll::Ready(());
         };
         while !share.has_room() && !self.body.is_end() {
-            if self.room.is_none() {
-                self.room.set(Some(share.freed()));
-            }
-            if let Some(freed) = self.room.as_mut().as_pin_mut() {
-                ready!(freed.poll(cx));
-            }
-            self.room.set(None);
+            let freed = self.room.get_or_insert_with(|| Box::pin(share.freed()));
+            ready!(freed.as_mut().poll(cx));
+            *self.room = None;
             // There may be room for another one, too; it finds out after this piece is counted.
             if share.has_room() {
                 share.wake_next();
             }
         }
-        if self.room.is_some() {
-            // Dropped, it hands on to the next one a wake-up that it was not asked about.
-            self.room.set(None);
-        }
+        // Dropped, it hands on to the next one a wake-up that it was not asked about.
+        *self.room = None;
         Poll::Ready(())
     }
 }
@@ -117,8 +113,8 @@ impl<B: BodyStream> Future for Pump<B> {
         let mut this = self.project();
         let mut pieces = 0..PIECES_PER_POLL;
         // First of all, so that nothing more is hashed of a body whose time is over.
-        let deadline = this.deadline.as_mut().as_pin_mut();
-        let is_late = deadline.is_some_and(|deadline| deadline.poll(cx).is_ready());
+        let deadline = this.deadline.as_mut();
+        let is_late = deadline.is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
         let mut late = match *this.room {
             Some(_) => RejectionKind::OverBudget,
             None => RejectionKind::BodyTimeout,
@@ -156,19 +152,23 @@ impl<B: BodyStream> Future for Pump<B> {
                     Poll::Pending => {}
                 }
             }
-            if this.deadline.is_none() {
-                this.deadline.set(Some(sleep(this.terms.timeout)));
+            // A server that has read the body already hands it over by the next poll, which is
+            // cheaper than a timer.
+            if !mem::replace(this.has_waited, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
-            if let Some(deadline) = this.deadline.as_mut().as_pin_mut() {
-                ready!(deadline.poll(cx));
-            }
+            let timeout = this.terms.timeout;
+            let deadline = this
+                .deadline
+                .get_or_insert_with(|| Box::pin(sleep(timeout)));
+            ready!(deadline.as_mut().poll(cx));
             break Some(late);
         };
-        let completed = Err(RejectionKind::BodyBroken.into());
-        let intake = mem::replace(this.intake, completed)?;
-        Poll::Ready(match cut_off {
-            None => intake.finish(),
-            Some(reason) => Err(reason.into()),
+        Poll::Ready(match (this.intake, cut_off) {
+            (Err(rejection), _) => Err(*rejection),
+            (Ok(_), Some(reason)) => Err(reason.into()),
+            (Ok(intake), None) => intake.finish(),
         })
     }
 }

@@ -1,4 +1,4 @@
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 use core::{
     fmt, mem,
     pin::Pin,
@@ -15,13 +15,14 @@ use super::{
     log,
     pump::{Pump, ReadingTerms},
 };
-use crate::{Account, Candidate, Delivery, Rejection, RejectionKind, Verified};
+use crate::{Account, Candidate, Delivery, Keyring, Rejection, RejectionKind, Tolerance, Verified};
 
 /// What a reception goes by.
 pub(super) struct Terms {
     pub(super) reading: ReadingTerms,
     pub(super) budget: Budget,
-    pub(super) dedup: Option<Dedup>,
+    pub(super) tolerance: Tolerance,
+    pub(super) dedup: Option<Arc<Dedup>>,
 }
 
 pub(super) type LookupFuture =
@@ -106,7 +107,7 @@ impl<B: BodyStream> Reception<B> {
         }
     }
 
-    pub(super) fn read(terms: Terms, delivery: Delivery, body: B) -> Self {
+    pub(super) fn read(terms: Terms, delivery: Delivery<Arc<Keyring>>, body: B) -> Self {
         let stage = Stage::reading(&terms, delivery, body);
         Self { terms, stage }
     }
@@ -120,7 +121,7 @@ impl<B: BodyStream> Reception<B> {
 }
 
 impl<B: BodyStream> Stage<B> {
-    fn reading(terms: &Terms, delivery: Delivery, body: B) -> Self {
+    fn reading(terms: &Terms, delivery: Delivery<Arc<Keyring>>, body: B) -> Self {
         let intake = Intake::new(delivery, terms.budget.share());
         let pump = Pump::new(terms.reading, Ok(intake), body);
         Self::Reading { pump }
@@ -147,17 +148,17 @@ impl<B: BodyStream> Future for Reception<B> {
                         return Poll::Pending;
                     };
                     match found {
-                        Ok(Some(account)) => {
-                            Stage::reading(this.terms, candidate.begin_for(account), body)
+                        Ok(found) => {
+                            let delivery = candidate.begin_found(found, Arc::new);
+                            Stage::reading(this.terms, delivery, body)
                         }
-                        Ok(None) => Stage::reading(this.terms, candidate.begin_unknown(), body),
                         Err(kind) => Stage::refusing(kind, Some(body)),
                     }
                 }
                 StageProjection::Reading { pump } => match ready!(pump.poll(cx)) {
                     Ok((verified, body)) => match &this.terms.dedup {
                         Some(dedup) => Stage::Claiming {
-                            claiming: dedup.claim(&verified, &body),
+                            claiming: dedup.claim(&verified, &body, this.terms.tolerance),
                             verified,
                             body,
                         },

@@ -12,11 +12,11 @@ const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
 
 /// Signed with the keys that a body of an unknown account goes through.
 fn candidate_signed_with_the_decoy(body: &[u8]) -> Candidate {
-    let mut mac = Mac::new(Keyring::DECOY, Tail::EMPTY);
+    let mut mac = Mac::new(Keyring::DECOY.keys(), Tail::EMPTY);
     mac.update(b"1735471800.");
     mac.update(body);
     let digits: String = mac
-        .sign()
+        .sign(&Keyring::DECOY.keys()[0])
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
