@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use scrupp_verify_core::{
     RequestHead, SIGNATURE_HEADER, Secret, SignedHeaders, Signer, TIMESTAMP_HEADER, UnixTime,
 };
@@ -89,6 +89,7 @@ impl RequestHead for HttpHead<'_> {
         let values = match name {
             SIGNATURE_HEADER => self.0.get_all(&SIGNATURE),
             TIMESTAMP_HEADER => self.0.get_all(&TIMESTAMP),
+            "content-length" => self.0.get_all(header::CONTENT_LENGTH),
             other => self.0.get_all(other),
         };
         values.iter().map(HeaderValue::as_bytes)

@@ -5,7 +5,7 @@ use core::{
 
 use actix_web::{
     dev::Payload,
-    http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use bytes::Bytes;
 use futures_core::Stream;
@@ -26,7 +26,8 @@ impl RequestHead for Head<'_> {
         let values = match name {
             SIGNATURE_HEADER => self.0.get_all(&SIGNATURE),
             TIMESTAMP_HEADER => self.0.get_all(&TIMESTAMP),
-            "content-length" => self.0.get_all(CONTENT_LENGTH),
+            "content-length" => self.0.get_all(header::CONTENT_LENGTH),
+            "expect" => self.0.get_all(header::EXPECT),
             other => self.0.get_all(other),
         };
         values.map(HeaderValue::as_bytes)

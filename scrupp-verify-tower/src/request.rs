@@ -3,7 +3,7 @@ use core::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_LENGTH};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use scrupp_verify_core::{
@@ -23,7 +23,8 @@ impl RequestHead for Head<'_> {
         let values = match name {
             SIGNATURE_HEADER => self.0.get_all(&SIGNATURE),
             TIMESTAMP_HEADER => self.0.get_all(&TIMESTAMP),
-            "content-length" => self.0.get_all(&CONTENT_LENGTH),
+            "content-length" => self.0.get_all(header::CONTENT_LENGTH),
+            "expect" => self.0.get_all(header::EXPECT),
             other => self.0.get_all(other),
         };
         values.iter().map(HeaderValue::as_bytes)
