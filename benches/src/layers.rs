@@ -21,7 +21,8 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
     let by_hand = Router::new().route("/", post(check_by_hand));
     let mut rounds = Rounds::default();
     for (name, app) in [("bare", bare), ("layer", layer), ("by hand", by_hand)] {
-        let mut service = app.into_service::<Full<Bytes>>();
+        // Layers are put around the handlers once, as `axum::serve` does it for a connection.
+        let mut service = app.with_state(()).into_service::<Full<Bytes>>();
         let body = Bytes::from(delivery::body(delivery::EVENT_BYTES));
         let headers = http_headers(&sign(&body), body.len());
         rounds.add(name, REPEATS, move || {

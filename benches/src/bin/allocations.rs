@@ -133,6 +133,8 @@ where
 }
 
 fn of_axum(app: Router, headers: &HeaderMap, body: &Bytes) -> u64 {
+    // Layers are put around the handlers once, as `axum::serve` does it for a connection.
+    let app = app.with_state(());
     of_service(&mut app.into_service::<Full<Bytes>>(), headers, body)
 }
 

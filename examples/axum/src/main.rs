@@ -38,7 +38,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let app = Router::new()
         .route("/webhooks/scrupp", post(delivered).layer(verify))
         .route("/healthz", get(|| async {}))
-        .route("/deliveries", get(|| async { Json(deliveries::all()) }));
+        .route("/deliveries", get(|| async { Json(deliveries::all()) }))
+        // Puts the layer around its handler once, and not for each request.
+        .with_state(());
     // `axum::serve` would do as well, but has no time limit for a request's head.
     server::until_stopped(&settings::bind(), TowerToHyperService::new(app)).await
 }
