@@ -193,7 +193,7 @@ impl Mac {
         bool::from(found).then_some(first)
     }
 
-    /// The tag of the message under the first key.
+    /// The tag of the message under `key`, the first of the keys.
     pub(crate) fn sign(mut self, key: &MacKey) -> Tag {
         self.absorb_padding();
         let [state, ..] = self.states;
