@@ -81,3 +81,14 @@ fn leaves_room_for_the_longest_timestamp_before_the_first_block() {
     );
     assert_eq!(parse_timestamp(format!("{longest}0").as_bytes()), None);
 }
+
+#[test]
+fn reads_hex_digits_and_no_other_byte() {
+    for byte in 0..=u8::MAX {
+        let value = char::from(byte).to_digit(16);
+        match value {
+            Some(value) => assert_eq!(u32::from(nibble(byte)), value, "{byte}"),
+            None => assert!(nibble(byte) > 15, "{byte}"),
+        }
+    }
+}
