@@ -356,3 +356,21 @@ fn is_small_enough_to_be_kept_for_each_connection() {
     // 71 and 20 characters, their lengths, and a number.
     assert!(size_of::<SignedHeaders>() <= 120);
 }
+
+#[test]
+fn says_how_old_a_verified_delivery_is() {
+    let sent = UnixTime::from_secs(1_735_471_800);
+    let secret = Secret::new("topsecret").unwrap();
+    let head = Signer::new(&secret).sign(sent, b"{}");
+    let verifier = Verifier::new(secret);
+    for (now, age_secs) in [
+        (1_735_471_800, 0),
+        (1_735_472_100, 300),
+        (1_735_471_740, -60),
+    ] {
+        let verified = verifier.verify(&head, b"{}", UnixTime::from_secs(now));
+        let verified = verified.unwrap();
+        assert_eq!(verified.age_secs(), age_secs);
+        assert_eq!(verified.time(), sent);
+    }
+}
