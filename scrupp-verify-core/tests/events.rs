@@ -226,6 +226,7 @@ fn of_a_repeated_unknown_field_the_last_is_found_and_all_are_kept() {
     assert_eq!(event.other.get("x"), Some("2"));
     assert_eq!(event.other.get_as::<u8>("x"), Some(2));
     assert_eq!(event.other.len(), 2);
+    assert!(!event.other.is_empty());
     assert_eq!(serde_json::to_string(&event).unwrap(), body);
 }
 
