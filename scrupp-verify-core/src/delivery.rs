@@ -10,7 +10,7 @@ use crate::{
 /// Made by [`Verifier::begin`](crate::Verifier::begin) from the head, fed with the body in pieces
 /// of any size, and then asked for the verdict. Needs no allocation, and owns a copy of the keyring,
 /// so that it can be kept wherever a connection's state is kept; with a `&Keyring` or an
-/// `Arc<Keyring>` in place of the copy it is half as large.
+/// `Arc<Keyring>` in place of the copy it takes little more than half.
 ///
 /// # Security
 ///

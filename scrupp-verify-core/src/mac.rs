@@ -75,13 +75,13 @@ impl MacKey {
     }
 
     /// The tag, once the state `inner` has taken in the whole padded message.
-    fn finish(&self, inner: State) -> Tag {
+    fn finish(&self, inner: &State) -> Tag {
         let mut tail = Tail::EMPTY;
         tail.fill(&to_bytes(inner));
         tail.pad();
         let mut state = self.outer;
         compress256(&mut state, slice::from_ref(&tail.block));
-        to_bytes(state)
+        to_bytes(&state)
     }
 }
 
@@ -185,7 +185,8 @@ impl Mac {
         self.absorb_padding();
         let mut found = Choice::from(0);
         let mut first = 0;
-        for (index, (key, state)) in (0..).zip(keys.iter().zip(self.states)) {
+        let states = self.states.get(..self.keys).unwrap_or_default();
+        for (index, (key, state)) in (0..).zip(keys.iter().zip(states)) {
             let equal = is_equal(&key.finish(state), candidate);
             first.conditional_assign(&index, equal & !found);
             found |= equal;
@@ -196,7 +197,7 @@ impl Mac {
     /// The tag of the message under `key`, the first of the keys.
     pub(crate) fn sign(mut self, key: &MacKey) -> Tag {
         self.absorb_padding();
-        let [state, ..] = self.states;
+        let [state, ..] = &self.states;
         key.finish(state)
     }
 
@@ -251,7 +252,7 @@ fn overwrite(to: &mut [u8], from: &[u8]) {
     }
 }
 
-fn to_bytes(state: State) -> Tag {
+fn to_bytes(state: &State) -> Tag {
     let mut bytes = [0; TAG_BYTES];
     let (words, _) = bytes.as_chunks_mut();
     for (to, word) in words.iter_mut().zip(state) {

@@ -136,7 +136,7 @@ pub struct Candidate {
 
 impl Candidate {
     /// Goes on to the body, to be verified with these secrets: a [`Keyring`], or what holds one,
-    /// such as a `&Keyring` or an `Arc<Keyring>`.
+    /// such as a `&Keyring` or an `Arc<Keyring>`, and always the same one.
     pub fn begin<K: Borrow<Keyring>>(self, keyring: K) -> Delivery<K> {
         Delivery::new(self, keyring, None, None)
     }

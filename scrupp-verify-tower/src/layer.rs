@@ -27,7 +27,9 @@ use crate::{ResponseBody, ScruppVerifyService, request::Frames};
 ///
 /// # Runtime
 ///
-/// A body that has to be waited for needs a tokio runtime with its timer.
+/// A body that has to be waited for needs a tokio runtime with its timer, and panics without. Most
+/// bodies come together with their head and do not have to be waited for, so that what is missing
+/// shows late: run it on tokio, with `enable_all` or `enable_time`.
 ///
 /// # Examples
 ///

@@ -152,8 +152,8 @@ impl<B: BodyStream> Future for Pump<B> {
                     Poll::Pending => {}
                 }
             }
-            // A server that has read the body already hands it over by the next poll, which is
-            // cheaper than a timer.
+            // What a server has read with the head it hands over by the next poll, which is cheaper
+            // than a timer.
             if !mem::replace(this.has_waited, true) {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -165,10 +165,13 @@ impl<B: BodyStream> Future for Pump<B> {
             ready!(deadline.as_mut().poll(cx));
             break Some(late);
         };
-        Poll::Ready(match (this.intake, cut_off) {
+        let verdict = match (&mut *this.intake, cut_off) {
             (Err(rejection), _) => Err(*rejection),
             (Ok(_), Some(reason)) => Err(reason.into()),
             (Ok(intake), None) => intake.finish(),
-        })
+        };
+        // Dropped where it lies, so that its share of the budget is given back now.
+        *this.intake = Err(RejectionKind::BodyBroken.into());
+        Poll::Ready(verdict)
     }
 }

@@ -19,8 +19,9 @@ macro_rules! adapter_setters {
         /// Sets the length in bytes up to which a body is accepted, by default 262,144 (256 KiB):
         /// a documented event has about 200 bytes, and the rest is room for `meta`.
         ///
-        /// Over it the answer is 413, on the declared length before the body is read, else as
-        /// soon as the bytes that came are over.
+        /// Over it the answer is 413, on the declared length before the body is read. Where only the
+        /// bytes that come are over, none of them are kept any more, and the answer follows once the
+        /// body is at its end, its time-out, or twice the limit.
         #[must_use]
         pub fn body_limit(mut self, bytes: usize) -> Self {
             self.gate.policy = self.gate.policy.body_limit(bytes);
