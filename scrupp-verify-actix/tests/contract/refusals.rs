@@ -234,3 +234,10 @@ async fn polls_the_rest_of_a_request_before_an_answer_without_a_body_ends() {
     body::to_bytes(response.into_body()).await.unwrap();
     assert_eq!(polls.get(), 3);
 }
+
+#[actix_web::test]
+async fn ends_an_answer_without_a_body_at_once_where_the_request_has_none() {
+    let verify = verify().on_rejection(|_| HttpResponse::Unauthorized().finish());
+    let response = refusal(&verify, TestRequest::post().to_srv_request()).await;
+    assert!(response.response().body().size().is_eof());
+}
