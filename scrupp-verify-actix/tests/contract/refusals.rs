@@ -4,7 +4,8 @@ use core::{convert::Infallible, future::ready, time::Duration};
 use std::rc::Rc;
 
 use actix_web::{
-    HttpMessage, HttpResponse, body, body::MessageBody as _, http::StatusCode, test::TestRequest,
+    HttpMessage, HttpResponse, body, body::MessageBody as _, dev::Payload, http::StatusCode,
+    test::TestRequest,
 };
 use scrupp_verify_actix::{Account, Rejection, RejectionKind, ScruppVerify, UnixTime, Verified};
 
@@ -238,6 +239,8 @@ async fn polls_the_rest_of_a_request_before_an_answer_without_a_body_ends() {
 #[actix_web::test]
 async fn ends_an_answer_without_a_body_at_once_where_the_request_has_none() {
     let verify = verify().on_rejection(|_| HttpResponse::Unauthorized().finish());
-    let response = refusal(&verify, TestRequest::post().to_srv_request()).await;
+    let mut request = TestRequest::post().to_srv_request();
+    request.set_payload(Payload::None);
+    let response = refusal(&verify, request).await;
     assert!(response.response().body().size().is_eof());
 }
