@@ -15,7 +15,7 @@ use scrupp_verify_core::{Keyring, Policy, Secret, Signer, UnixTime};
 /// `T` must have no padding, or not be looked at under Miri.
 fn before_and_after<T>(value: T) -> [Vec<u8>; 2] {
     fn bytes<T>(slot: &MaybeUninit<T>) -> Vec<u8> {
-        // SAFETY: the slot was filled, without padding; what was dropped is not used as a `T`.
+        // SAFETY: the slot was filled; padding is read only where the caller says so; what was dropped is not used as a `T`.
         unsafe { slice::from_raw_parts(slot.as_ptr().cast(), size_of::<T>()) }.to_vec()
     }
     let mut slot = MaybeUninit::new(value);

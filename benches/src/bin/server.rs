@@ -39,10 +39,6 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .buffer_budget(BUFFER_BUDGET);
             axum(listener, bare().layer(layer))
         }
-        "axum-nothing" => axum(
-            listener,
-            bare().layer(tower::layer::layer_fn(|service| service)),
-        ),
         "axum-by-hand" => axum(listener, Router::new().route("/", post(check_by_hand))),
         "axum-webhook-verify" => axum(listener, with_webhook_verify()),
         "axum-github" => axum(
