@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use scrupp_verify_core::{
     RequestHead, SIGNATURE_HEADER, Secret, SignedHeaders, Signer, TIMESTAMP_HEADER, UnixTime,
 };
@@ -76,22 +76,14 @@ pub fn header((name, value): (&'static str, &str)) -> Option<(HeaderName, Header
     Some((HeaderName::from_static(name), value))
 }
 
-static SIGNATURE: HeaderName = HeaderName::from_static(SIGNATURE_HEADER);
-static TIMESTAMP: HeaderName = HeaderName::from_static(TIMESTAMP_HEADER);
-
 /// The headers of a request, as the core sees them: as the tower layer does it.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a view of what it holds")]
 pub struct HttpHead<'h>(pub &'h HeaderMap);
 
 impl RequestHead for HttpHead<'_> {
-    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-        let values = match name {
-            SIGNATURE_HEADER => self.0.get_all(&SIGNATURE),
-            TIMESTAMP_HEADER => self.0.get_all(&TIMESTAMP),
-            "content-length" => self.0.get_all(header::CONTENT_LENGTH),
-            other => self.0.get_all(other),
-        };
-        values.iter().map(HeaderValue::as_bytes)
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let headers = self.0.iter();
+        headers.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
     }
 }

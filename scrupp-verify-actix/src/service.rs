@@ -1,4 +1,8 @@
-use core::{future::poll_fn, pin::Pin, task::Poll};
+use core::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+};
 use std::rc::Rc;
 
 use actix_web::{
@@ -61,7 +65,9 @@ where
             let body = Chunks(request.take_payload());
             let head = Head(request.headers());
             let reception = settings.gate.receive(&head, request.request(), body);
-            let admitted = match reception.await {
+            let mut reception = pin!(reception);
+            let outcome = poll_fn(|cx| reception.as_mut().poll(&settings.gate, cx)).await;
+            let admitted = match outcome {
                 Outcome::Handle(admitted) => admitted,
                 Outcome::Acknowledged => {
                     let response = HttpResponse::Ok()

@@ -7,6 +7,7 @@
 mod body_buffer;
 mod budget;
 mod claims;
+mod deadline;
 mod extract;
 mod gate;
 mod intake;
@@ -14,11 +15,12 @@ mod log;
 mod pump;
 mod reception;
 mod setters;
+mod source;
 
 pub use crate::adapter_setters as setters;
 pub use budget::Budget;
 pub use claims::{Dedup, HeldClaim, Settling};
 pub use extract::ExtractError;
 pub use gate::Gate;
-pub use pump::{BodyStream, Broken};
 pub use reception::{Admitted, Outcome, Reception, Refused, Rest};
+pub use source::{BodyStream, Broken};

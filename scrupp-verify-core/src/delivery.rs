@@ -1,4 +1,4 @@
-use core::{borrow::Borrow, fmt};
+use core::fmt;
 
 use crate::{
     AccountId, Candidate, Keyring, Rejection, RejectionKind, UnixTime, Verified,
@@ -9,8 +9,7 @@ use crate::{
 ///
 /// Made by [`Verifier::begin`](crate::Verifier::begin) from the head, fed with the body in pieces
 /// of any size, and then asked for the verdict. Needs no allocation, and owns a copy of the keyring,
-/// so that it can be kept wherever a connection's state is kept; with a `&Keyring` or an
-/// `Arc<Keyring>` in place of the copy it takes little more than half.
+/// so that it can be kept wherever a connection's state is kept.
 ///
 /// # Security
 ///
@@ -41,8 +40,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 #[must_use = "a delivery is verified only by `finish`"]
-pub struct Delivery<K = Keyring> {
-    keyring: K,
+pub struct Delivery {
     mac: Mac,
     tag: Tag,
     sent: UnixTime,
@@ -53,16 +51,15 @@ pub struct Delivery<K = Keyring> {
     refused: Option<RejectionKind>,
 }
 
-impl<K: Borrow<Keyring>> Delivery<K> {
+impl Delivery {
     pub(crate) fn new(
-        head: Candidate,
-        keyring: K,
+        head: &Candidate,
+        keyring: &Keyring,
         account: Option<AccountId>,
         refused: Option<RejectionKind>,
     ) -> Self {
         Self {
-            mac: Mac::new(keyring.borrow().keys(), head.signed),
-            keyring,
+            mac: Mac::new(keyring, &head.signed),
             tag: head.tag,
             sent: head.sent,
             received: head.received,
@@ -99,7 +96,7 @@ impl<K: Borrow<Keyring>> Delivery<K> {
     /// The end of [`finish`](Self::finish), for where a delivery need not be moved.
     pub(crate) fn verdict(&mut self) -> Result<Verified, Rejection> {
         self.check_limit()?;
-        let matched = self.mac.verify(self.keyring.borrow().keys(), &self.tag);
+        let matched = self.mac.verify(&self.tag);
         if let Some(reason) = self.refused {
             return Err(reason.into());
         }
@@ -111,6 +108,12 @@ impl<K: Borrow<Keyring>> Delivery<K> {
         })
     }
 
+    /// How many bytes of the body have come.
+    #[cfg(feature = "adapter")]
+    pub(crate) const fn body_bytes(&self) -> usize {
+        self.body_bytes
+    }
+
     fn check_limit(&self) -> Result<(), RejectionKind> {
         if self.body_bytes > self.body_limit {
             return Err(RejectionKind::BodyTooLarge);
@@ -119,7 +122,7 @@ impl<K: Borrow<Keyring>> Delivery<K> {
     }
 }
 
-impl<K> fmt::Debug for Delivery<K> {
+impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery")
             .field("sent", &self.sent)

@@ -1,8 +1,8 @@
 /// The headers of a request, as verification sees them.
 ///
 /// Implemented for slices and arrays of (name, value) pairs; a server with a header type of its
-/// own implements it in a few lines. What the values mean, and that each header must come exactly
-/// once, is decided in this crate, not by an implementation.
+/// own implements it in a few lines. Which headers matter, what their values mean, and that each
+/// must come exactly once, is decided in this crate, not by an implementation.
 ///
 /// # Examples
 ///
@@ -15,24 +15,28 @@
 /// assert_eq!(head.values("x-scrupp-signature").count(), 0);
 /// ```
 pub trait RequestHead {
-    /// Each value of the header `name`, as it came and without the white space around it, where a
-    /// value is what stands in one header line: neither split at commas nor joined.
-    ///
-    /// `name` is in lower case; names in the request match it in any case. Trailers are not
-    /// headers.
-    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]>;
+    /// Each header line as (name, value): the name in any case, the value as it came and without
+    /// the white space around it, neither split at commas nor joined with another. Trailers are
+    /// not headers.
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])>;
+
+    /// Each value of the header `name`, in any case.
+    fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
+        self.headers()
+            .filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
 }
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> RequestHead for [(N, V)] {
-    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.iter()
-            .filter(|(candidate, _)| candidate.as_ref().eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value.as_ref())
+            .map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 }
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>, const LEN: usize> RequestHead for [(N, V); LEN] {
-    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-        self.as_slice().values(name)
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.as_slice().headers()
     }
 }

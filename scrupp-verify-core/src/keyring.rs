@@ -90,6 +90,10 @@ impl Keyring {
     pub(crate) fn keys(&self) -> &[MacKey] {
         self.keys.get(..self.len).unwrap_or_default()
     }
+
+    pub(crate) fn keys_mut(&mut self) -> &mut [MacKey] {
+        self.keys.get_mut(..self.len).unwrap_or_default()
+    }
 }
 
 impl From<Secret> for Keyring {
@@ -117,10 +121,7 @@ impl<const N: usize> From<[Secret; N]> for Keyring {
 
 impl Drop for Keyring {
     fn drop(&mut self) {
-        self.keys
-            .iter_mut()
-            .take(self.len)
-            .for_each(Zeroize::zeroize);
+        self.keys_mut().iter_mut().for_each(Zeroize::zeroize);
     }
 }
 

@@ -1,13 +1,12 @@
 //! HMAC-SHA256 for several keys over one message.
 //!
 //! Built on the SHA-256 compression function itself, so that the keys share one copy of the
-//! message's unfinished block and one padding, and a prepared key is 64 bytes, of which a message
-//! on its way has half.
+//! message's unfinished block and one padding, and a prepared key is 64 bytes.
 //!
 //! No function here can panic: where the compiler asks for a case that cannot happen, nothing is
 //! hashed, so the tag comes out wrong and the delivery is refused.
 
-use core::{array, slice};
+use core::slice;
 
 use sha2::{Digest, Sha256, block_api::compress256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
@@ -37,6 +36,15 @@ const INITIAL: State = [
     0x1f83_d9ab,
     0x5be0_cd19,
 ];
+
+/// What follows the inner hash in the only block of the outer message: the padding, and the length
+/// of the key's block and the hash, 768 bits.
+const OUTER_PADDING: Block = {
+    let mut block = [0; BLOCK_BYTES];
+    block[TAG_BYTES] = 0x80;
+    block[BLOCK_BYTES - 2] = 3;
+    block
+};
 
 /// A key after its two pads went through the compression function (RFC 2104, section 4).
 ///
@@ -74,13 +82,12 @@ impl MacKey {
         }
     }
 
-    /// The tag, once the state `inner` has taken in the whole padded message.
-    fn finish(&self, inner: &State) -> Tag {
-        let mut tail = Tail::EMPTY;
-        tail.fill(&to_bytes(inner));
-        tail.pad();
+    /// The tag, once the inner state has taken in the whole padded message.
+    fn tag(&self) -> Tag {
+        let mut block = OUTER_PADDING;
+        overwrite(&mut block, &to_bytes(&self.inner));
         let mut state = self.outer;
-        compress256(&mut state, slice::from_ref(&tail.block));
+        compress256(&mut state, slice::from_ref(&block));
         to_bytes(&state)
     }
 }
@@ -139,20 +146,17 @@ impl Tail {
 /// A message on its way through several keys.
 #[derive(Clone)]
 pub(crate) struct Mac {
-    /// The inner state of each key, and nothing from `keys` on.
-    states: [State; Keyring::MAX_SECRETS],
-    keys: usize,
+    /// A copy, whose inner states take in the message: still worth as much as the keys.
+    keyring: Keyring,
     tail: Tail,
 }
 
 impl Mac {
     /// Starts with `tail`, the beginning of the message.
-    pub(crate) fn new(keys: &[MacKey], tail: Tail) -> Self {
-        let state_of = |index| keys.get(index).map_or(INITIAL, |key: &MacKey| key.inner);
+    pub(crate) fn new(keyring: &Keyring, tail: &Tail) -> Self {
         Self {
-            states: array::from_fn(state_of),
-            keys: keys.len(),
-            tail,
+            keyring: keyring.clone(),
+            tail: tail.clone(),
         }
     }
 
@@ -169,64 +173,52 @@ impl Mac {
         }
         let (blocks, rest) = data.as_chunks();
         if !blocks.is_empty() {
-            absorb(self.states.get_mut(..self.keys), blocks);
+            absorb(&mut self.keyring, blocks);
             let absorbed = blocks.as_flattened().len() as u64;
             self.tail.total = self.tail.total.wrapping_add(absorbed);
         }
         self.tail.fill(rest);
     }
 
-    /// The index of the first of the keys, the same as in [`Mac::new`], under which `candidate` is
-    /// the tag of the message.
+    /// The index of the first of the keys under which `candidate` is the tag of the message.
     ///
     /// Every key is tried, and every tag compared at full length. Nothing branches on a key or a
     /// tag, only on the verdict.
-    pub(crate) fn verify(&mut self, keys: &[MacKey], candidate: &Tag) -> Option<u8> {
+    pub(crate) fn verify(&mut self, candidate: &Tag) -> Option<u8> {
         self.absorb_padding();
         let mut found = Choice::from(0);
         let mut first = 0;
-        let states = self.states.get(..self.keys).unwrap_or_default();
-        for (index, (key, state)) in (0..).zip(keys.iter().zip(states)) {
-            let equal = is_equal(&key.finish(state), candidate);
+        for (index, key) in (0..).zip(self.keyring.keys()) {
+            let equal = is_equal(&key.tag(), candidate);
             first.conditional_assign(&index, equal & !found);
             found |= equal;
         }
         bool::from(found).then_some(first)
     }
 
-    /// The tag of the message under `key`, the first of the keys.
-    pub(crate) fn sign(mut self, key: &MacKey) -> Tag {
+    /// The tag of the message under the first of the keys.
+    pub(crate) fn sign(mut self) -> Tag {
         self.absorb_padding();
-        let [state, ..] = &self.states;
-        key.finish(state)
+        self.keyring.keys().first().unwrap_or(&MacKey::EMPTY).tag()
     }
 
     fn absorb_padding(&mut self) {
         let last = self.tail.pad();
         self.absorb_tail();
         if let Some(last) = last {
-            absorb(self.states.get_mut(..self.keys), slice::from_ref(&last));
+            absorb(&mut self.keyring, slice::from_ref(&last));
         }
     }
 
     fn absorb_tail(&mut self) {
-        let states = self.states.get_mut(..self.keys);
-        absorb(states, slice::from_ref(&self.tail.block));
+        absorb(&mut self.keyring, slice::from_ref(&self.tail.block));
     }
 }
 
-/// A state under a key is worth as much as the half of the key that it is made of.
-impl Drop for Mac {
-    fn drop(&mut self) {
-        let states = self.states.iter_mut().take(self.keys);
-        states.for_each(Zeroize::zeroize);
-    }
-}
-
-/// Takes whole blocks of the message into each state.
-fn absorb(states: Option<&mut [State]>, blocks: &[Block]) {
-    for state in states.unwrap_or_default() {
-        compress256(state, blocks);
+/// Takes whole blocks of the message into the inner state of each key.
+fn absorb(keyring: &mut Keyring, blocks: &[Block]) {
+    for key in keyring.keys_mut() {
+        compress256(&mut key.inner, blocks);
     }
 }
 

@@ -1,8 +1,6 @@
-use core::{borrow::Borrow, convert};
-
 use crate::{
     Account, Keyring, Rejection, RejectionKind, RequestHead, SIGNATURE_HEADER, TIMESTAMP_HEADER,
-    Tolerance, UnixTime, Verified,
+    Tolerance, UnixTime,
     delivery::Delivery,
     mac::{TAG_BYTES, Tag, Tail},
 };
@@ -25,7 +23,7 @@ use crate::{
 ///
 /// let candidate = Policy::default().admit(&head, now)?;
 /// let keyring = Keyring::from(secret); // looked up, now that it is worth the while
-/// let mut delivery = candidate.begin(keyring);
+/// let mut delivery = candidate.begin(&keyring);
 /// delivery.update(b"{}")?;
 /// assert!(delivery.finish().is_ok());
 ///
@@ -69,17 +67,21 @@ impl Policy {
     {
         use RejectionKind as Kind;
 
-        let signature = single(
-            head.values(SIGNATURE_HEADER),
-            Kind::MissingSignature,
-            Kind::RepeatedSignature,
-        )?;
+        let (mut signature, mut timestamp) = (Value::Missing, Value::Missing);
+        let mut declares_too_much = false;
+        for (name, value) in head.headers() {
+            match Name::of(name) {
+                Some(Name::Signature) => signature.add(value),
+                Some(Name::Timestamp) => timestamp.add(value),
+                Some(Name::ContentLength) => {
+                    declares_too_much |= declares_more_than(value, self.body_limit);
+                }
+                None => {}
+            }
+        }
+        let signature = signature.single(Kind::MissingSignature, Kind::RepeatedSignature)?;
         let tag = parse_signature(signature).ok_or(Kind::MalformedSignature)?;
-        let timestamp = single(
-            head.values(TIMESTAMP_HEADER),
-            Kind::MissingTimestamp,
-            Kind::RepeatedTimestamp,
-        )?;
+        let timestamp = timestamp.single(Kind::MissingTimestamp, Kind::RepeatedTimestamp)?;
         let sent = parse_timestamp(timestamp).ok_or(Kind::MalformedTimestamp)?;
         let age_secs = now.secs_since(sent);
         if self.tolerance.is_too_old(sent, now) {
@@ -92,10 +94,7 @@ impl Policy {
             };
             return Err(Rejection::aged(kind, age_secs));
         }
-        if head
-            .values("content-length")
-            .any(|declared| declares_more_than(declared, self.body_limit))
-        {
+        if declares_too_much {
             return Err(Kind::BodyTooLarge.into());
         }
 
@@ -135,22 +134,14 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Goes on to the body, to be verified with these secrets: a [`Keyring`], or what holds one,
-    /// such as a `&Keyring` or an `Arc<Keyring>`, and always the same one.
-    pub fn begin<K: Borrow<Keyring>>(self, keyring: K) -> Delivery<K> {
+    /// Goes on to the body, to be verified with these secrets.
+    pub fn begin(&self, keyring: &Keyring) -> Delivery {
         Delivery::new(self, keyring, None, None)
     }
 
-    /// Goes through with a body that is there as a whole.
-    pub(crate) fn verify(self, keyring: &Keyring, body: &[u8]) -> Result<Verified, Rejection> {
-        let mut delivery = self.begin(keyring);
-        delivery.update(body)?;
-        delivery.verdict()
-    }
-
     /// Goes on to the body, to be verified with the secrets of this account.
-    pub fn begin_for(self, account: Account) -> Delivery {
-        self.begin_found(Some(account), convert::identity)
+    pub fn begin_for(&self, account: &Account) -> Delivery {
+        Delivery::new(self, &account.keyring, Some(account.id), None)
     }
 
     /// Goes on to the body of a delivery to an account that does not exist, and refuses it at the
@@ -158,23 +149,9 @@ impl Candidate {
     ///
     /// It is read and hashed like any other, so that a stranger cannot tell by the time that a
     /// refusal takes which accounts there are.
-    pub fn begin_unknown(self) -> Delivery {
-        self.begin_found(None, convert::identity)
-    }
-
-    /// Goes on with what a secret lookup has found, its keyring kept as `hold` does it.
-    pub(crate) fn begin_found<K: Borrow<Keyring>>(
-        self,
-        found: Option<Account>,
-        hold: impl FnOnce(Keyring) -> K,
-    ) -> Delivery<K> {
-        match found {
-            Some(account) => Delivery::new(self, hold(account.keyring), Some(account.id), None),
-            None => {
-                let refused = Some(RejectionKind::UnknownAccount);
-                Delivery::new(self, hold(Keyring::DECOY), None, refused)
-            }
-        }
+    pub fn begin_unknown(&self) -> Delivery {
+        let refused = Some(RejectionKind::UnknownAccount);
+        Delivery::new(self, &Keyring::DECOY, None, refused)
     }
 }
 
@@ -191,15 +168,57 @@ impl core::fmt::Debug for Candidate {
 /// after the year 33,658.
 const MILLISECONDS_DIGITS: usize = 13;
 
-fn single<'a>(
-    mut values: impl Iterator<Item = &'a [u8]>,
-    missing: RejectionKind,
-    repeated: RejectionKind,
-) -> Result<&'a [u8], RejectionKind> {
-    let value = values.next().ok_or(missing)?;
-    match values.next() {
-        None => Ok(value),
-        Some(_) => Err(repeated),
+/// The headers that a policy looks at.
+#[derive(Clone, Copy)]
+enum Name {
+    Signature,
+    Timestamp,
+    ContentLength,
+}
+
+impl Name {
+    const ALL: [(&'static str, Self); 3] = [
+        (SIGNATURE_HEADER, Self::Signature),
+        (TIMESTAMP_HEADER, Self::Timestamp),
+        ("content-length", Self::ContentLength),
+    ];
+
+    fn of(candidate: &[u8]) -> Option<Self> {
+        let find = |is_equal: fn(&[u8], &[u8]) -> bool| {
+            let mut all = Self::ALL.iter();
+            all.find(|(name, _)| is_equal(name.as_bytes(), candidate))
+        };
+        // Most names come in lower case, and equal bytes are found sooner.
+        let found = find(|a, b| a == b).or_else(|| find(<[u8]>::eq_ignore_ascii_case));
+        found.map(|&(_, name)| name)
+    }
+}
+
+/// What has come of a header that must come once.
+enum Value<'a> {
+    Missing,
+    Single(&'a [u8]),
+    Repeated,
+}
+
+impl<'a> Value<'a> {
+    fn add(&mut self, value: &'a [u8]) {
+        *self = match self {
+            Self::Missing => Self::Single(value),
+            Self::Single(_) | Self::Repeated => Self::Repeated,
+        };
+    }
+
+    fn single(
+        self,
+        missing: RejectionKind,
+        repeated: RejectionKind,
+    ) -> Result<&'a [u8], RejectionKind> {
+        match self {
+            Self::Missing => Err(missing),
+            Self::Single(value) => Ok(value),
+            Self::Repeated => Err(repeated),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-use core::{fmt, fmt::Write, slice};
+use core::{fmt, fmt::Write};
 
 use crate::{
     RequestHead, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER, UnixTime,
@@ -41,13 +41,12 @@ impl Signer {
     #[must_use]
     pub fn sign(&self, now: UnixTime, body: &[u8]) -> SignedHeaders {
         let timestamp = Text::display(now);
-        let key = self.secret.key();
-        let mut mac = Mac::new(slice::from_ref(key), Tail::EMPTY);
+        let mut mac = Mac::new(&self.secret.clone().into(), &Tail::EMPTY);
         mac.update(timestamp.as_str().as_bytes());
         mac.update(b".");
         mac.update(body);
         SignedHeaders {
-            signature: Text::display(Signature(mac.sign(key))),
+            signature: Text::display(Signature(mac.sign())),
             timestamp,
             time: now,
         }
@@ -94,11 +93,9 @@ impl SignedHeaders {
 }
 
 impl RequestHead for SignedHeaders {
-    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-        self.pairs()
-            .into_iter()
-            .filter(move |(candidate, _)| *candidate == name)
-            .map(|(_, value)| value.as_bytes())
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let pairs = self.pairs().into_iter();
+        pairs.map(|(name, value)| (name.as_bytes(), value.as_bytes()))
     }
 }
 

@@ -67,7 +67,9 @@ impl Verifier {
         H: RequestHead + ?Sized,
     {
         let candidate = self.policy.admit(head, now)?;
-        candidate.verify(&self.keyring, body)
+        let mut delivery = candidate.begin(&self.keyring);
+        delivery.update(body)?;
+        delivery.verdict()
     }
 
     /// Decides all that the head can decide, before any of the body is read.
@@ -80,6 +82,6 @@ impl Verifier {
         H: RequestHead + ?Sized,
     {
         let candidate = self.policy.admit(head, now)?;
-        Ok(candidate.begin(self.keyring.clone()))
+        Ok(candidate.begin(&self.keyring))
     }
 }

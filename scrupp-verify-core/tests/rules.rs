@@ -709,7 +709,7 @@ fn carries_the_account_into_the_proof() {
     let account = Account::new("17", secret("topsecret"));
     let id = account.id();
     let candidate = Policy::default().admit(&signed(BODY), at(NOW)).unwrap();
-    let mut delivery = candidate.begin_for(account);
+    let mut delivery = candidate.begin_for(&account);
     delivery.update(BODY).unwrap();
     assert_eq!(delivery.finish().unwrap().account(), Some(id));
 

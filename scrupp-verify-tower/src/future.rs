@@ -74,7 +74,7 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateProjection::Receiving { reception, handler } => {
-                    let admitted = match ready!(reception.poll(cx)) {
+                    let admitted = match ready!(reception.poll(&this.settings.gate, cx)) {
                         Outcome::Handle(admitted) => admitted,
                         Outcome::Acknowledged => {
                             return Poll::Ready(Ok(Response::new(ResponseBody::empty())));

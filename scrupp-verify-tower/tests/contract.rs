@@ -84,6 +84,7 @@ fn kind<B>(response: &Response<B>) -> RejectionKind {
 struct Scripted {
     script: Vec<Turn>,
     polls: Arc<AtomicUsize>,
+    knows_its_length: bool,
 }
 
 enum Turn {
@@ -103,6 +104,14 @@ impl Scripted {
         Self {
             script,
             polls: Arc::default(),
+            knows_its_length: false,
+        }
+    }
+
+    fn of_known_length(script: impl IntoIterator<Item = Turn>) -> Self {
+        Self {
+            knows_its_length: true,
+            ..Self::new(script)
         }
     }
 }
@@ -131,6 +140,10 @@ impl Body for Scripted {
                 data(bytes)
             }
         }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.knows_its_length && self.script.is_empty()
     }
 }
 
@@ -190,6 +203,27 @@ async fn does_not_ask_for_the_body_before_a_bad_head_is_answered() {
     // Behind the head of the response, what is on its way is read.
     response.into_body().collect().await.unwrap();
     assert_eq!(polls.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn does_not_ask_on_when_a_body_is_known_to_be_at_its_end() {
+    let (start, end) = EVENT.split_at(20);
+    let pieces = || Scripted::of_known_length([Turn::Data(start), Turn::Data(end)]);
+
+    let genuine = pieces();
+    let polls = Arc::clone(&genuine.polls);
+    let seen = Seen::default();
+    let answer = layer().layer(keeps(&seen)).oneshot(signed(genuine, EVENT));
+    assert_eq!(answer.await.unwrap().status(), StatusCode::OK);
+    assert_eq!(seen.lock().unwrap()[0].body(), EVENT);
+    assert_eq!(polls.load(Ordering::Relaxed), 2);
+
+    let unsigned = pieces();
+    let polls = Arc::clone(&unsigned.polls);
+    let request = Request::post("/").body(unsigned).unwrap();
+    let response = layer().layer(never()).oneshot(request).await.unwrap();
+    response.into_body().collect().await.unwrap();
+    assert_eq!(polls.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ impl Head {
 }
 
 impl RequestHead for Head {
-    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers.as_slice().values(name)
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.headers.as_slice().headers()
     }
 }

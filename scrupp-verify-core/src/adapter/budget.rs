@@ -29,12 +29,20 @@ impl Budget {
         }))
     }
 
-    /// The share of one delivery, of nothing yet.
-    pub(super) fn share(&self) -> Share {
-        Share {
-            budget: self.clone(),
-            bytes: 0,
-        }
+    /// Whether one who holds `own` bytes may receive another piece. A delivery never waits for
+    /// itself, so that one that is larger than the budget gets through alone.
+    pub(super) fn has_room_beside(&self, own: usize) -> bool {
+        let held = self.0.held.load(Ordering::Relaxed);
+        held.saturating_sub(own) < self.0.limit
+    }
+
+    /// Ready when there may be room again. Whoever finds it wakes the next one.
+    pub(super) fn freed(&self) -> OwnedNotified {
+        Arc::clone(&self.0.freed).notified_owned()
+    }
+
+    pub(super) fn wake_next(&self) {
+        self.0.freed.notify_one();
     }
 }
 
@@ -55,25 +63,25 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// Whether another piece may be received. A delivery never waits for itself, so that one that
-    /// is larger than the budget gets through alone.
-    pub(super) fn has_room(&self) -> bool {
-        let held = self.budget.0.held.load(Ordering::Relaxed);
-        held.saturating_sub(self.bytes) < self.budget.0.limit
+    /// A share of nothing yet.
+    pub(super) fn of(budget: &Budget) -> Self {
+        Self {
+            budget: budget.clone(),
+            bytes: 0,
+        }
     }
 
-    pub(super) fn add(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.budget.0.held.fetch_add(bytes, Ordering::Relaxed);
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
-    /// Ready when there may be room again. Whoever finds it wakes the next one.
-    pub(super) fn freed(&self) -> OwnedNotified {
-        Arc::clone(&self.budget.0.freed).notified_owned()
-    }
-
-    pub(super) fn wake_next(&self) {
-        self.budget.0.freed.notify_one();
+    /// Holds this many bytes from now on, as more of the body has come.
+    pub(super) fn hold(&mut self, bytes: usize) {
+        let more = bytes.saturating_sub(self.bytes);
+        if more > 0 {
+            self.bytes = bytes;
+            self.budget.0.held.fetch_add(more, Ordering::Relaxed);
+        }
     }
 }
 
@@ -81,7 +89,7 @@ impl Drop for Share {
     fn drop(&mut self) {
         if self.bytes > 0 {
             self.budget.0.held.fetch_sub(self.bytes, Ordering::Relaxed);
-            self.wake_next();
+            self.budget.wake_next();
         }
     }
 }

@@ -5,9 +5,10 @@ use core::{
 };
 
 use super::{
-    BodyStream, Budget, Dedup, Reception, log,
-    pump::ReadingTerms,
-    reception::{LookupFuture, Terms},
+    BodyStream, Budget, Dedup, Reception,
+    intake::{Intake, Means, Whose},
+    log,
+    reception::LookupFuture,
 };
 use crate::{
     Account, Candidate, Clock, Keyring, Policy, Rejection, RejectionKind, RequestHead, UnixTime,
@@ -27,11 +28,12 @@ pub struct Gate<R> {
     /// Where the time comes from, by default [`UnixTime::now`].
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// How each delivery is handled once; by default it is handled as often as it comes.
-    pub dedup: Option<Arc<Dedup>>,
+    pub dedup: Option<Dedup>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one for each gate")]
 enum Secrets<R> {
-    Fixed(Arc<Keyring>),
+    Fixed(Keyring),
     LookedUp(Arc<dyn Fn(&R) -> LookupFuture + Send + Sync>),
 }
 
@@ -39,7 +41,7 @@ impl<R> Gate<R> {
     /// Verifies with these secrets.
     #[must_use]
     pub fn new(keyring: impl Into<Keyring>) -> Self {
-        Self::with(Secrets::Fixed(Arc::new(keyring.into())))
+        Self::with(Secrets::Fixed(keyring.into()))
     }
 
     /// Verifies with the secrets of the account that `lookup` finds for a request.
@@ -73,33 +75,34 @@ impl<R> Gate<R> {
     }
 
     /// Receives a delivery: decides all that the head can decide at once, and the rest as the
-    /// future is polled. Not a byte of the body is read before the head is found to be good.
+    /// reception is polled. Not a byte of the body is read before the head is found to be good.
     pub fn receive<H, B>(&self, head: &H, request: &R, body: B) -> Reception<B>
     where
         H: RequestHead + ?Sized,
         B: BodyStream,
     {
-        let terms = Terms {
-            reading: ReadingTerms {
-                timeout: self.body_timeout,
-                drainable_bytes: self.policy.body_limit,
-            },
-            budget: self.buffer_budget.clone(),
-            tolerance: self.policy.tolerance,
-            dedup: self.dedup.clone(),
-        };
         match (self.admit(head), &self.secrets) {
-            (Ok(candidate), Secrets::Fixed(keyring)) => {
-                Reception::read(terms, candidate.begin(Arc::clone(keyring)), body)
+            (Ok(candidate), Secrets::Fixed(_)) => {
+                Reception::reading(self, Intake::new(candidate, Whose::Own), body)
             }
             (Ok(candidate), Secrets::LookedUp(lookup)) => {
-                Reception::look_up(terms, candidate, lookup(request), body)
+                Reception::looking_up(lookup(request), candidate, body)
             }
             (Err(rejection), _) => {
                 // A client that waits to be asked for its body is not asked any more.
                 let waits = head.values("expect").next().is_some();
-                Reception::refuse(terms, rejection, (!waits).then_some(body))
+                Reception::refusing(rejection, (!waits).then_some(body))
             }
+        }
+    }
+
+    pub(super) fn means(&self) -> Means<'_> {
+        Means {
+            keyring: match &self.secrets {
+                Secrets::Fixed(keyring) => Some(keyring),
+                Secrets::LookedUp(_) => None,
+            },
+            budget: &self.buffer_budget,
         }
     }
 
@@ -116,7 +119,7 @@ impl<R> Clone for Gate<R> {
     fn clone(&self) -> Self {
         Self {
             secrets: match &self.secrets {
-                Secrets::Fixed(keyring) => Secrets::Fixed(Arc::clone(keyring)),
+                Secrets::Fixed(keyring) => Secrets::Fixed(keyring.clone()),
                 Secrets::LookedUp(lookup) => Secrets::LookedUp(Arc::clone(lookup)),
             },
             policy: self.policy,

@@ -1,4 +1,4 @@
-use alloc::{boxed::Box, sync::Arc};
+use alloc::boxed::Box;
 use core::{
     fmt, mem,
     pin::Pin,
@@ -9,21 +9,14 @@ use bytes::Bytes;
 use pin_project_lite::pin_project;
 
 use super::{
-    BodyStream, Budget, Dedup, HeldClaim,
+    BodyStream, Gate, HeldClaim,
     claims::{Claimed, Claiming},
-    intake::Intake,
+    intake::{Intake, Whose},
     log,
-    pump::{Pump, ReadingTerms},
+    pump::Pump,
+    source::{Source, TURNS},
 };
-use crate::{Account, Candidate, Delivery, Keyring, Rejection, RejectionKind, Tolerance, Verified};
-
-/// What a reception goes by.
-pub(super) struct Terms {
-    pub(super) reading: ReadingTerms,
-    pub(super) budget: Budget,
-    pub(super) tolerance: Tolerance,
-    pub(super) dedup: Option<Arc<Dedup>>,
-}
+use crate::{Account, Candidate, Rejection, RejectionKind, Verified};
 
 pub(super) type LookupFuture =
     Pin<Box<dyn Future<Output = Result<Option<Account>, RejectionKind>> + Send>>;
@@ -34,9 +27,8 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, it leaves nothing behind: what it has claimed is released.
-    #[must_use = "futures do nothing unless polled"]
+    #[must_use = "a reception does nothing unless polled"]
     pub struct Reception<B> {
-        terms: Terms,
         #[pin]
         stage: Stage<B>,
     }
@@ -57,10 +49,6 @@ pin_project! {
 #[expect(
     clippy::exhaustive_enums,
     reason = "an adapter has to act on each of them"
-)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart as soon as it is made"
 )]
 pub enum Outcome<B> {
     /// The handler is to run.
@@ -94,51 +82,27 @@ pub struct Refused<B> {
 }
 
 impl<B: BodyStream> Reception<B> {
-    pub(super) fn look_up(
-        terms: Terms,
-        candidate: Candidate,
-        lookup: LookupFuture,
-        body: B,
-    ) -> Self {
+    pub(super) fn looking_up(lookup: LookupFuture, candidate: Candidate, body: B) -> Self {
         let head = Some((candidate, body));
         Self {
-            terms,
             stage: Stage::LookingUp { lookup, head },
         }
     }
 
-    pub(super) fn read(terms: Terms, delivery: Delivery<Arc<Keyring>>, body: B) -> Self {
-        let stage = Stage::reading(&terms, delivery, body);
-        Self { terms, stage }
-    }
-
-    pub(super) fn refuse(terms: Terms, rejection: Rejection, unread: Option<B>) -> Self {
+    pub(super) fn reading<R>(gate: &Gate<R>, intake: Intake, body: B) -> Self {
         Self {
-            terms,
-            stage: Stage::Refusing { rejection, unread },
+            stage: Stage::reading(gate, intake, body),
         }
     }
-}
 
-impl<B: BodyStream> Stage<B> {
-    fn reading(terms: &Terms, delivery: Delivery<Arc<Keyring>>, body: B) -> Self {
-        let intake = Intake::new(delivery, terms.budget.share());
-        let pump = Pump::new(terms.reading, Ok(intake), body);
-        Self::Reading { pump }
-    }
-
-    fn refusing(reason: impl Into<Rejection>, unread: Option<B>) -> Self {
-        Self::Refusing {
-            rejection: reason.into(),
-            unread,
+    pub(super) fn refusing(rejection: Rejection, unread: Option<B>) -> Self {
+        Self {
+            stage: Stage::refusing(rejection, unread),
         }
     }
-}
 
-impl<B: BodyStream> Future for Reception<B> {
-    type Output = Outcome<B>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<B>> {
+    /// Goes on, as a future does, by the settings of the gate that it comes from.
+    pub fn poll<R>(self: Pin<&mut Self>, gate: &Gate<R>, cx: &mut Context<'_>) -> Poll<Outcome<B>> {
         let mut this = self.project();
         loop {
             let next = match this.stage.as_mut().project() {
@@ -149,16 +113,16 @@ impl<B: BodyStream> Future for Reception<B> {
                     };
                     match found {
                         Ok(found) => {
-                            let delivery = candidate.begin_found(found, Arc::new);
-                            Stage::reading(this.terms, delivery, body)
+                            let whose = Whose::Found(Box::new(found));
+                            Stage::reading(gate, Intake::new(candidate, whose), body)
                         }
                         Err(kind) => Stage::refusing(kind, Some(body)),
                     }
                 }
-                StageProjection::Reading { pump } => match ready!(pump.poll(cx)) {
-                    Ok((verified, body)) => match &this.terms.dedup {
+                StageProjection::Reading { pump } => match ready!(pump.poll(gate.means(), cx)) {
+                    Ok((verified, body)) => match &gate.dedup {
                         Some(dedup) => Stage::Claiming {
-                            claiming: dedup.claim(&verified, &body, this.terms.tolerance),
+                            claiming: dedup.claim(&verified, &body, gate.policy.tolerance),
                             verified,
                             body,
                         },
@@ -184,12 +148,27 @@ impl<B: BodyStream> Future for Reception<B> {
                     return Poll::Ready(Outcome::Refuse(Refused {
                         rejection: *rejection,
                         rest: unread.map(|body| Rest {
-                            pump: Pump::new(this.terms.reading, Err(*rejection), body),
+                            source: Source::new(gate, body),
                         }),
                     }));
                 }
             };
             this.stage.set(next);
+        }
+    }
+}
+
+impl<B: BodyStream> Stage<B> {
+    fn reading<R>(gate: &Gate<R>, intake: Intake, body: B) -> Self {
+        Self::Reading {
+            pump: Pump::new(gate, intake, body),
+        }
+    }
+
+    fn refusing(reason: impl Into<Rejection>, unread: Option<B>) -> Self {
+        Self::Refusing {
+            rejection: reason.into(),
+            unread,
         }
     }
 }
@@ -214,7 +193,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Rest<B> {
         #[pin]
-        pump: Pump<B>,
+        source: Source<B>,
     }
 }
 
@@ -222,8 +201,11 @@ impl<B: BodyStream> Future for Rest<B> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // It can only end in the rejection that is known already.
-        self.project().pump.poll(cx).map(drop)
+        let mut source = self.project().source;
+        if source.as_mut().late(cx).is_some() {
+            return Poll::Ready(());
+        }
+        source.poll_rest(&mut { TURNS }, cx)
     }
 }
 

@@ -67,7 +67,7 @@ macro_rules! adapter_setters {
         /// and the delivery may be handled again if it comes again.
         #[must_use]
         pub fn dedup(mut self, dedup: impl Into<$crate::adapter::Dedup>) -> Self {
-            self.gate.dedup = Some(::std::sync::Arc::new(dedup.into()));
+            self.gate.dedup = Some(dedup.into());
             self
         }
     };

@@ -14,8 +14,8 @@ use pulls_in_alloc as _;
 #[cfg(feature = "pull-in-std")]
 use pulls_in_std as _;
 use scrupp_verify_core::{
-    Account, Candidate, ConfigError, Delivery, Keyring, Policy, Rejection, RejectionKind,
-    RequestHead, Secret, Signer, UnixTime, Verified, Verifier,
+    Account, ConfigError, Delivery, Keyring, Policy, Rejection, RejectionKind, RequestHead, Secret,
+    Signer, UnixTime, Verified, Verifier,
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
@@ -107,13 +107,13 @@ fn stream(
 
 fn looked_up(head: &impl RequestHead, keyring: Keyring) -> Result<Delivery, Rejection> {
     let candidate = Policy::default().admit(head, NOW)?;
-    Ok(candidate.begin_for(Account::new("customer-17", keyring)))
+    Ok(candidate.begin_for(&Account::new("customer-17", keyring)))
 }
 
 fn unknown(head: &impl RequestHead) -> Result<Verified, Rejection> {
     let delivery = Policy::default()
         .admit(head, NOW)
-        .map(Candidate::begin_unknown);
+        .map(|candidate| candidate.begin_unknown());
     stream(delivery, BODY, BODY.len())
 }
 
