@@ -52,6 +52,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    #[inline]
     pub(crate) fn new(
         head: &Candidate,
         keyring: &Keyring,

@@ -99,6 +99,12 @@ impl Zeroize for MacKey {
     }
 }
 
+/// Those of the keys of a keyring.
+const INDICES: [u8; Keyring::MAX_SECRETS] = [0, 1, 2, 3];
+
+/// None of [`INDICES`].
+const NO_KEY: u8 = u8::MAX;
+
 /// The part of a message that does not fill a block yet.
 #[derive(Clone)]
 pub(crate) struct Tail {
@@ -186,14 +192,12 @@ impl Mac {
     /// tag, only on the verdict.
     pub(crate) fn verify(&mut self, candidate: &Tag) -> Option<u8> {
         self.absorb_padding();
-        let mut found = Choice::from(0);
-        let mut first = 0;
-        for (index, key) in (0..).zip(self.keyring.keys()) {
-            let equal = is_equal(&key.tag(), candidate);
-            first.conditional_assign(&index, equal & !found);
-            found |= equal;
+        let mut matched = NO_KEY;
+        // Backwards, so that the first one remains.
+        for (index, key) in INDICES.iter().zip(self.keyring.keys()).rev() {
+            matched.conditional_assign(index, is_equal(&key.tag(), candidate));
         }
-        bool::from(found).then_some(first)
+        (matched != NO_KEY).then_some(matched)
     }
 
     /// The tag of the message under the first of the keys.
@@ -233,8 +237,8 @@ fn is_equal(tag: &Tag, candidate: &Tag) -> Choice {
     let (tag, _) = tag.as_chunks();
     let (candidate, _) = candidate.as_chunks();
     let words = tag.iter().zip(candidate);
-    let words = words.map(|(a, b)| (u128::from_ne_bytes(*a), u128::from_ne_bytes(*b)));
-    words.fold(Choice::from(1), |equal, (a, b)| equal & a.ct_eq(&b))
+    let words = words.map(|(a, b)| u128::from_ne_bytes(*a) ^ u128::from_ne_bytes(*b));
+    words.fold(0, |all, difference| all | difference).ct_eq(&0)
 }
 
 /// Copies `from` to the start of `to`, where there is room.

@@ -135,6 +135,7 @@ pub struct Candidate {
 
 impl Candidate {
     /// Goes on to the body, to be verified with these secrets.
+    #[inline]
     pub fn begin(&self, keyring: &Keyring) -> Delivery {
         Delivery::new(self, keyring, None, None)
     }
