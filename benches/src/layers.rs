@@ -33,7 +33,7 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
         ("bare", bare),
         ("any layer", any_layer),
         ("layer", layer),
-        ("by hand", by_hand),
+        ("hand", by_hand),
     ] {
         // Layers are put around the handlers once, as `axum::serve` does it for a connection.
         let mut service = app.with_state(()).into_service::<Full<Bytes>>();
@@ -46,7 +46,7 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
     }
     let times = rounds.run(count);
     let bare = times.median("bare");
-    let added = ["any layer", "layer", "by hand"].map(|name| {
+    let added = ["any layer", "layer", "hand"].map(|name| {
         let added = (times.median(name) - bare) * 1e9;
         Figure::reported(
             format!("nanoseconds_added_by_{}", name.replace(' ', "_")),
