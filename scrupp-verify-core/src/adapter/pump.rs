@@ -14,8 +14,8 @@ use super::{
 use crate::{Rejection, RejectionKind, Verified};
 
 pin_project! {
-    #[project = PumpProjection]
     /// Moves a body to where it is verified or, once the delivery is refused, away.
+    #[project = PumpProjection]
     pub(super) struct Pump<B> {
         intake: Result<Intake, Rejection>,
         #[pin]
