@@ -109,12 +109,6 @@ impl Delivery {
         })
     }
 
-    /// How many bytes of the body have come.
-    #[cfg(feature = "adapter")]
-    pub(crate) const fn body_bytes(&self) -> usize {
-        self.body_bytes
-    }
-
     fn check_limit(&self) -> Result<(), RejectionKind> {
         if self.body_bytes > self.body_limit {
             return Err(RejectionKind::BodyTooLarge);

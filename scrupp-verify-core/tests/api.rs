@@ -372,3 +372,11 @@ fn says_how_old_a_verified_delivery_is() {
         assert_eq!(verified.time(), sent);
     }
 }
+
+#[test]
+fn finds_each_value_of_a_header_in_order_and_by_a_name_of_any_case() {
+    let head = [("Expect", "1"), ("expected", "2"), ("eXPECT", "3")];
+    let values: Vec<_> = head.values("expect").collect();
+    assert_eq!(values, [b"1", b"3"]);
+    assert_eq!(head.values("host").count(), 0);
+}

@@ -35,6 +35,7 @@ pub(super) enum Whose {
 struct Pieces {
     delivery: Delivery,
     body: BodyBuffer,
+    bytes: usize,
     share: Share,
 }
 
@@ -79,7 +80,7 @@ impl Intake {
     pub(super) fn hold(&mut self, means: Means<'_>) -> Result<(), Rejection> {
         if self.pieces.is_some() || !self.whole.is_empty() {
             let pieces = self.pieces(means)?;
-            pieces.share.hold(pieces.delivery.body_bytes());
+            pieces.share.hold(pieces.bytes);
         }
         Ok(())
     }
@@ -106,6 +107,7 @@ impl Intake {
                 let mut pieces = Box::new(Pieces {
                     delivery: self.begin(means)?,
                     body: BodyBuffer::new(),
+                    bytes: 0,
                     share: Share::of(means.budget),
                 });
                 pieces.push(mem::take(&mut self.whole))?;
@@ -133,6 +135,7 @@ impl Intake {
 impl Pieces {
     fn push(&mut self, part: Bytes) -> Result<(), Rejection> {
         self.delivery.update(&part)?;
+        self.bytes = self.bytes.saturating_add(part.len());
         self.body.push(part);
         Ok(())
     }
