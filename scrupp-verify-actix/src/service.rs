@@ -65,8 +65,11 @@ where
             let body = Chunks(request.take_payload());
             let head = Head(request.headers());
             let reception = settings.gate.receive(&head, request.request(), body);
-            let mut reception = pin!(reception);
-            let outcome = poll_fn(|cx| reception.as_mut().poll(&settings.gate, cx)).await;
+            // Dropped with the payload before the handler runs.
+            let outcome = {
+                let mut reception = pin!(reception);
+                poll_fn(|cx| reception.as_mut().poll(&settings.gate, cx)).await
+            };
             let admitted = match outcome {
                 Outcome::Handle(admitted) => admitted,
                 Outcome::Acknowledged => {

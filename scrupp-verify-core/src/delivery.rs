@@ -3,6 +3,7 @@ use core::fmt;
 use crate::{
     AccountId, Candidate, Keyring, Rejection, RejectionKind, UnixTime, Verified,
     mac::{Mac, Tag},
+    policy::check_limit,
 };
 
 /// A delivery whose body is on its way.
@@ -79,7 +80,7 @@ impl Delivery {
     /// piece is not hashed then, and the delivery can no longer be verified.
     pub fn update(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
         self.body_bytes = self.body_bytes.saturating_add(chunk.len());
-        self.check_limit()?;
+        check_limit(self.body_bytes, self.body_limit)?;
         self.mac.update(chunk);
         Ok(())
     }
@@ -96,7 +97,7 @@ impl Delivery {
 
     /// The end of [`finish`](Self::finish), for where a delivery need not be moved.
     pub(crate) fn verdict(&mut self) -> Result<Verified, Rejection> {
-        self.check_limit()?;
+        check_limit(self.body_bytes, self.body_limit)?;
         let matched = self.mac.verify(&self.tag);
         if let Some(reason) = self.refused {
             return Err(reason.into());
@@ -107,13 +108,6 @@ impl Delivery {
             secret_index: matched.ok_or(RejectionKind::SignatureMismatch)?,
             account: self.account,
         })
-    }
-
-    fn check_limit(&self) -> Result<(), RejectionKind> {
-        if self.body_bytes > self.body_limit {
-            return Err(RejectionKind::BodyTooLarge);
-        }
-        Ok(())
     }
 }
 

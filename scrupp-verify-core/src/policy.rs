@@ -244,6 +244,14 @@ fn parse_decimal(digits: &[u8]) -> Option<u64> {
     })
 }
 
+/// Whether so many bytes of a body are within the limit.
+pub(crate) fn check_limit(bytes: usize, limit: usize) -> Result<(), RejectionKind> {
+    if bytes > limit {
+        return Err(RejectionKind::BodyTooLarge);
+    }
+    Ok(())
+}
+
 /// Whether this `Content-Length` already shows that the body is too long. One that is not a
 /// number shows nothing: the bytes themselves are counted.
 fn declares_more_than(declared: &[u8], limit: usize) -> bool {

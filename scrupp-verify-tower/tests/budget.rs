@@ -5,7 +5,13 @@
     reason = "a test may panic"
 )]
 
-use core::{convert::Infallible, future::ready, time::Duration};
+use core::{
+    convert::Infallible,
+    future::ready,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -20,7 +26,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 const NOW: u64 = 1_735_471_800;
 const BODY: [u8; 1000] = [b'x'; 1000];
@@ -33,6 +39,23 @@ struct UnderWay {
 
 impl UnderWay {
     fn start(layer: &ScruppVerify) -> Self {
+        let handler = |_: Request<VerifiedBody>| {
+            ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+        };
+        Self::start_with(layer, service_fn(handler))
+    }
+
+    fn start_with<S>(layer: &ScruppVerify, handler: S) -> Self
+    where
+        S: Service<
+                Request<VerifiedBody>,
+                Response = Response<Empty<Bytes>>,
+                Error = Infallible,
+                Future: Send,
+            > + Clone
+            + Send
+            + 'static,
+    {
         let (feed, body) = Channel::<Bytes>::new(8);
         let headers = Signer::new(&secret()).sign(UnixTime::from_secs(NOW), &BODY);
         let mut request = Request::post("/");
@@ -40,9 +63,6 @@ impl UnderWay {
             request = request.header(name, value);
         }
         let request = request.body(body).unwrap();
-        let handler = service_fn(|_: Request<VerifiedBody>| {
-            ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
-        });
         let answer = layer.layer(handler).oneshot(request);
         let answer = async {
             let response = answer.await.unwrap();
@@ -70,6 +90,13 @@ impl UnderWay {
             .unwrap()
             .map_err(|rejection| rejection.kind())
     }
+}
+
+/// How many bytes are counted, as the layer shows itself.
+fn held(layer: &ScruppVerify) -> usize {
+    let shown = format!("{layer:?}");
+    let (_, after) = shown.split_once("held: ").unwrap();
+    after.split(',').next().unwrap().parse().unwrap()
 }
 
 /// Lets every task go as far as it can.
@@ -141,6 +168,59 @@ async fn gives_back_what_a_refused_or_dropped_delivery_held() {
     let mut genuine = UnderWay::start(&layer);
     genuine.feed(1000).await;
     assert_eq!(genuine.answer().await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_all_that_has_come_each_time_that_it_waits_for_more() {
+    let layer = layer(10_000);
+    let mut delivery = UnderWay::start(&layer);
+    assert_eq!(held(&layer), 0);
+    delivery.feed(100).await;
+    assert_eq!(held(&layer), 100);
+    delivery.feed(400).await;
+    assert_eq!(held(&layer), 500);
+    delivery.answer.abort();
+    settle().await;
+    assert_eq!(held(&layer), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn holds_nothing_any_more_while_the_service_is_called() {
+    let layer = layer(10_000);
+    let seen = Arc::new(AtomicUsize::new(usize::MAX));
+    let handler = {
+        let (layer, seen) = (layer.clone(), Arc::clone(&seen));
+        service_fn(move |_: Request<VerifiedBody>| {
+            seen.store(held(&layer), Ordering::Relaxed);
+            ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+        })
+    };
+    let mut delivery = UnderWay::start_with(&layer, handler);
+    delivery.feed(900).await;
+    assert_eq!(held(&layer), 900);
+    delivery.feed(100).await;
+    assert_eq!(delivery.answer().await, Ok(()));
+    assert_eq!(seen.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_for_no_room_for_a_body_that_is_at_its_end() {
+    let layer = layer(500);
+    let mut stalling = UnderWay::start(&layer);
+    stalling.feed(500).await;
+    let headers = Signer::new(&secret()).sign(UnixTime::from_secs(NOW), b"");
+    let mut request = Request::post("/");
+    for (name, value) in headers.pairs() {
+        request = request.header(name, value);
+    }
+    let handler = service_fn(|_: Request<VerifiedBody>| {
+        ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+    });
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    let started = Instant::now();
+    let response = layer.layer(handler).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(started.elapsed() < Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use core::{
     future::ready,
     pin::{Pin, pin},
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use scrupp_verify_tower::{
     Account, Dedup, Rejection, RejectionKind, ScruppVerify, Secret, Signer, Tolerance, UnixTime,
     Verified, VerifiedBody, dedup::MemoryStore,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, advance, timeout};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
 const NOW: u64 = 1_735_471_800;
@@ -175,6 +175,62 @@ async fn puts_pieces_of_any_size_together() {
         .await;
     assert_eq!(response.unwrap().status(), StatusCode::OK);
     assert_eq!(seen.lock().unwrap()[0].body(), EVENT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn takes_more_pieces_than_it_reads_at_once_without_waiting_in_between() {
+    let pieces = EVENT
+        .chunks(1)
+        .flat_map(|piece| [Turn::Data(piece), Turn::Data(b"")]);
+    let body = Scripted::new(pieces);
+    assert!(body.script.len() > 100);
+    let started = Instant::now();
+    let answer = layer()
+        .layer(keeps(&Seen::default()))
+        .oneshot(signed(body, EVENT));
+    assert_eq!(answer.await.unwrap().status(), StatusCode::OK);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn refuses_a_first_piece_over_the_limit_whatever_comes_behind_it() {
+    for behind in [Turn::Error, Turn::Data(b"."), Turn::Trailers] {
+        let body = Scripted::new([Turn::Data(EVENT), behind]);
+        let layer = layer().body_limit(EVENT.len() - 1).layer(never());
+        let response = layer.oneshot(signed(body, EVENT)).await.unwrap();
+        assert_eq!(kind(&response), RejectionKind::BodyTooLarge);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_nothing_more_of_a_body_whose_time_is_over() {
+    let stalling = || Scripted::new([Turn::Stall]);
+    let mut context = Context::from_waker(Waker::noop());
+
+    let body = stalling();
+    let polls = Arc::clone(&body.polls);
+    let mut answer = pin!(layer().layer(never()).oneshot(signed(body, EVENT)));
+    while polls.load(Ordering::Relaxed) < 2 {
+        assert!(answer.as_mut().poll(&mut context).is_pending());
+    }
+    advance(Duration::from_secs(11)).await;
+    let Poll::Ready(Ok(response)) = answer.poll(&mut context) else {
+        panic!("not answered")
+    };
+    assert_eq!(kind(&response), RejectionKind::BodyTimeout);
+    assert_eq!(polls.load(Ordering::Relaxed), 2);
+
+    let rest = stalling();
+    let polls = Arc::clone(&rest.polls);
+    let unsigned = Request::post("/").body(rest).unwrap();
+    let response = layer().layer(never()).oneshot(unsigned).await.unwrap();
+    let mut problem = pin!(response.into_body());
+    while polls.load(Ordering::Relaxed) < 2 {
+        assert!(problem.as_mut().poll_frame(&mut context).is_pending());
+    }
+    advance(Duration::from_secs(11)).await;
+    assert!(problem.poll_frame(&mut context).is_ready());
+    assert_eq!(polls.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

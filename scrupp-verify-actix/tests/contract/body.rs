@@ -1,11 +1,17 @@
 //! The handler gets the bytes that were on the wire, and reads them as ever.
 
-use core::{future::poll_fn, pin::Pin};
-use std::io::Write;
+use core::{
+    cell::Cell,
+    future::{poll_fn, ready},
+    pin::Pin,
+    task::{Context, Poll},
+};
+use std::{io::Write, rc::Rc};
 
 use actix_web::{
     App, HttpMessage, HttpResponse,
-    dev::Payload,
+    dev::{Payload, ServiceRequest, fn_service},
+    error::PayloadError,
     http::StatusCode,
     test::{self, TestRequest},
     web,
@@ -43,6 +49,44 @@ async fn hands_on_the_request_with_the_proof_and_the_very_bytes() {
     assert_eq!(chunk.as_ptr(), body.as_ptr(), "not a copy");
     assert_eq!(chunk, body);
     assert_eq!(next_chunk(&mut payload).await, None);
+}
+
+/// A body in one piece, which says when it is dropped.
+struct Watched {
+    body: Option<Bytes>,
+    is_dropped: Rc<Cell<bool>>,
+}
+
+impl Stream for Watched {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.body.take().map(Ok))
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.is_dropped.set(true);
+    }
+}
+
+#[actix_web::test]
+async fn lets_go_of_the_payload_before_the_handler_runs() {
+    let is_dropped = Rc::new(Cell::new(false));
+    let body = Watched {
+        body: Some(Bytes::from_static(EVENT)),
+        is_dropped: Rc::clone(&is_dropped),
+    };
+    let body: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = Box::pin(body);
+    let mut request = signed(EVENT).to_srv_request();
+    request.set_payload(Payload::from(body));
+    let handler = fn_service(move |request: ServiceRequest| {
+        assert!(is_dropped.get());
+        ready(Ok(request.into_response(HttpResponse::Ok())))
+    });
+    let response = answer(&verify(), handler, request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
 }
 
 #[actix_web::test]

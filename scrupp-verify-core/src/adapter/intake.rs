@@ -8,7 +8,9 @@ use super::{
     budget::{Budget, Share},
     log,
 };
-use crate::{Account, Candidate, Delivery, Keyring, Rejection, RejectionKind, Verified};
+use crate::{
+    Account, Candidate, Delivery, Keyring, Rejection, RejectionKind, Verified, policy::check_limit,
+};
 
 /// A delivery whose body is on its way, and what has come of it.
 #[derive(Debug)]
@@ -67,7 +69,9 @@ impl Intake {
     /// The piece that goes over the limit is not kept.
     pub(super) fn push(&mut self, means: Means<'_>, mut piece: impl Buf) -> Result<(), Rejection> {
         if self.pieces.is_none() && self.whole.is_empty() {
-            self.whole = next_part(&mut piece);
+            let part = next_part(&mut piece);
+            check_limit(part.len(), self.candidate.body_limit)?;
+            self.whole = part;
         }
         while piece.has_remaining() {
             let part = next_part(&mut piece);

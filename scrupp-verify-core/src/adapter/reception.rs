@@ -101,7 +101,8 @@ impl<B: BodyStream> Reception<B> {
         }
     }
 
-    /// Goes on, as a future does, by the settings of the gate that it comes from.
+    /// Goes on, as a future does, by the settings of the gate that it comes from: with another one
+    /// it would be verified with that one's secrets.
     pub fn poll<R>(self: Pin<&mut Self>, gate: &Gate<R>, cx: &mut Context<'_>) -> Poll<Outcome<B>> {
         let mut this = self.project();
         loop {

@@ -134,7 +134,7 @@ impl<B: BodyStream> SourceProjection<'_, B> {
                 return late.map(|()| Err(RejectionKind::OverBudget));
             }
             *self.room = None;
-            // There may be room for another one, too; it finds out after this piece is counted.
+            // There may be room for another one, too.
             if budget.has_room_beside(own) {
                 budget.wake_next();
             }
