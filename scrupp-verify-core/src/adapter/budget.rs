@@ -78,10 +78,8 @@ impl Share {
     /// Holds this many bytes from now on, as more of the body has come.
     pub(super) fn hold(&mut self, bytes: usize) {
         let more = bytes.saturating_sub(self.bytes);
-        if more > 0 {
-            self.bytes = bytes;
-            self.budget.0.held.fetch_add(more, Ordering::Relaxed);
-        }
+        self.bytes = self.bytes.saturating_add(more);
+        self.budget.0.held.fetch_add(more, Ordering::Relaxed);
     }
 }
 
