@@ -2,7 +2,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header, request};
+use http::{HeaderName, HeaderValue, Response, StatusCode, request};
 use scrupp_verify_core::{
     Account, Keyring, Rejection,
     adapter::{self, Gate, Refused},
@@ -185,21 +185,12 @@ fn problem(rejection: &Rejection) -> Response<Bytes> {
         *response.status_mut() = status;
     }
     for &(name, value) in rejection.headers() {
-        response
-            .headers_mut()
-            .insert(header_name(name), HeaderValue::from_static(value));
+        response.headers_mut().insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     response
-}
-
-/// What is known by name need not be parsed.
-fn header_name(name: &'static str) -> HeaderName {
-    match name {
-        "content-type" => header::CONTENT_TYPE,
-        "www-authenticate" => header::WWW_AUTHENTICATE,
-        "retry-after" => header::RETRY_AFTER,
-        other => HeaderName::from_static(other),
-    }
 }
 
 impl<S> Layer<S> for ScruppVerify {
