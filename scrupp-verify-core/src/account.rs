@@ -35,7 +35,7 @@ impl Account {
         let digest: [u8; 32] = Sha256::digest(id.as_ref()).into();
         Self {
             id: AccountId(digest),
-            keyring: keyring.into(),
+            keyring: keyring.into().padded(),
         }
     }
 

@@ -38,7 +38,10 @@ use crate::{ConfigError, Secret, mac::MacKey};
 #[derive(Clone)]
 pub struct Keyring {
     keys: [MacKey; Self::MAX_SECRETS],
-    len: usize,
+    /// How many of the keys are secrets; the others are placeholders.
+    len: u16,
+    /// How many of the keys are computed with: `len`, or all of them.
+    computed: u16,
 }
 
 impl Keyring {
@@ -54,10 +57,10 @@ impl Keyring {
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self, ConfigError> {
         let mut keyring = Self::EMPTY;
         for secret in secrets {
-            let slot = keyring.keys.get_mut(keyring.len);
+            let slot = keyring.keys.get_mut(usize::from(keyring.len));
             slot.ok_or(ConfigError::TooManySecrets)?
                 .clone_from(secret.key());
-            keyring.len = keyring.len.saturating_add(1);
+            keyring.set_len(keyring.len.saturating_add(1));
         }
         match keyring.len {
             0 => Err(ConfigError::NoSecret),
@@ -65,34 +68,61 @@ impl Keyring {
         }
     }
 
-    /// Stands in for the keyring of an account that does not exist: as much work as one secret.
-    pub(crate) const DECOY: Self = Self::placeholders(1);
+    /// Stands in for the keyring of an account that does not exist. No tag matches.
+    pub(crate) const DECOY: Self = Self::EMPTY.padded();
 
-    const EMPTY: Self = Self::placeholders(0);
+    const EMPTY: Self = Self {
+        keys: [const { MacKey::EMPTY }; Self::MAX_SECRETS],
+        len: 0,
+        computed: 0,
+    };
+
+    /// Returns the keyring with placeholders computed like secrets, so that the time of a
+    /// verification does not depend on how many secrets there are.
+    pub(crate) const fn padded(mut self) -> Self {
+        self.computed = Self::MAX_SECRETS as u16;
+        self
+    }
+
+    const fn set_len(&mut self, len: u16) {
+        self.len = len;
+        self.computed = len;
+    }
 
     /// Any keys at all, also such as are no secret that [`Secret`] takes.
     #[cfg(test)]
     pub(crate) fn of_keys(keys: &[&[u8]]) -> Self {
-        let mut keyring = Self::placeholders(keys.len());
+        let mut keyring = Self::EMPTY;
+        keyring.set_len(keys.len() as u16);
         for (slot, key) in keyring.keys.iter_mut().zip(keys) {
             *slot = MacKey::new(key);
         }
         keyring
     }
 
-    const fn placeholders(len: usize) -> Self {
-        Self {
-            keys: [const { MacKey::EMPTY }; Self::MAX_SECRETS],
-            len,
-        }
+    #[cfg(test)]
+    pub(crate) fn of_placeholders(len: u16) -> Self {
+        let mut keyring = Self::EMPTY;
+        keyring.set_len(len);
+        keyring
     }
 
+    /// Returns the keys to compute with: the secrets, then placeholders if the keyring is padded.
     pub(crate) fn keys(&self) -> &[MacKey] {
-        self.keys.get(..self.len).unwrap_or_default()
+        self.keys
+            .get(..usize::from(self.computed))
+            .unwrap_or_default()
     }
 
     pub(crate) fn keys_mut(&mut self) -> &mut [MacKey] {
-        self.keys.get_mut(..self.len).unwrap_or_default()
+        self.keys
+            .get_mut(..usize::from(self.computed))
+            .unwrap_or_default()
+    }
+
+    /// Returns whether the key at `index` is a secret, not a placeholder.
+    pub(crate) fn is_secret(&self, index: u8) -> bool {
+        u16::from(index) < self.len
     }
 }
 
@@ -114,7 +144,7 @@ impl<const N: usize> From<[Secret; N]> for Keyring {
         for (slot, secret) in keyring.keys.iter_mut().zip(&secrets) {
             slot.clone_from(secret.key());
         }
-        keyring.len = N;
+        keyring.set_len(N as u16);
         keyring
     }
 }

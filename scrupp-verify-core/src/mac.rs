@@ -195,7 +195,8 @@ impl Mac {
         let mut matched = NO_KEY;
         // Backwards, so that the first one remains.
         for (index, key) in INDICES.iter().zip(self.keyring.keys()).rev() {
-            matched.conditional_assign(index, is_equal(&key.tag(), candidate));
+            let is_secret = Choice::from(u8::from(self.keyring.is_secret(*index)));
+            matched.conditional_assign(index, is_equal(&key.tag(), candidate) & is_secret);
         }
         (matched != NO_KEY).then_some(matched)
     }

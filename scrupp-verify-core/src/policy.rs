@@ -140,19 +140,24 @@ impl Candidate {
         Delivery::new(self, keyring, None, None)
     }
 
-    /// Goes on to the body, to be verified with the secrets of this account.
-    pub fn begin_for(&self, account: &Account) -> Delivery {
-        Delivery::new(self, &account.keyring, Some(account.id), None)
-    }
-
-    /// Goes on to the body of a delivery to an account that does not exist, and refuses it at the
-    /// end: [`RejectionKind::UnknownAccount`].
+    /// Goes on to the body, to be verified with the secrets of this account. Without an account,
+    /// the delivery is rejected once it is complete: [`RejectionKind::UnknownAccount`].
     ///
-    /// It is read and hashed like any other, so that a stranger cannot tell by the time that a
-    /// refusal takes which accounts there are.
-    pub fn begin_unknown(&self) -> Delivery {
-        let refused = Some(RejectionKind::UnknownAccount);
-        Delivery::new(self, &Keyring::DECOY, None, refused)
+    /// # Security
+    ///
+    /// As much is computed for every account as for one with [`Keyring::MAX_SECRETS`] secrets, and
+    /// for an account that does not exist too. So the time of a rejection does not tell which
+    /// accounts there are, or which of them have a secret in rotation.
+    pub fn begin_for(&self, account: Option<&Account>) -> Delivery {
+        match account {
+            Some(account) => Delivery::new(self, &account.keyring, Some(account.id), None),
+            None => Delivery::new(
+                self,
+                &Keyring::DECOY,
+                None,
+                Some(RejectionKind::UnknownAccount),
+            ),
+        }
     }
 }
 

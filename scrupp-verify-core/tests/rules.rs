@@ -699,7 +699,7 @@ fn reports_the_first_of_equal_secrets() {
 #[test]
 fn never_verifies_a_delivery_to_an_unknown_account() {
     let candidate = Policy::default().admit(&signed(BODY), at(NOW)).unwrap();
-    let mut delivery = candidate.begin_unknown();
+    let mut delivery = candidate.begin_for(None);
     delivery.update(BODY).unwrap();
     assert_eq!(delivery.finish().unwrap_err().kind(), Kind::UnknownAccount);
 }
@@ -709,7 +709,7 @@ fn carries_the_account_into_the_proof() {
     let account = Account::new("17", secret("topsecret"));
     let id = account.id();
     let candidate = Policy::default().admit(&signed(BODY), at(NOW)).unwrap();
-    let mut delivery = candidate.begin_for(&account);
+    let mut delivery = candidate.begin_for(Some(&account));
     delivery.update(BODY).unwrap();
     assert_eq!(delivery.finish().unwrap().account(), Some(id));
 

@@ -128,10 +128,7 @@ impl Intake {
                 let keyring = means.keyring.ok_or(RejectionKind::SecretsUnavailable)?;
                 Ok(candidate.begin(keyring))
             }
-            Whose::Found(account) => Ok(match &**account {
-                Some(account) => candidate.begin_for(account),
-                None => candidate.begin_unknown(),
-            }),
+            Whose::Found(account) => Ok(candidate.begin_for(account.as_ref().as_ref())),
         }
     }
 }

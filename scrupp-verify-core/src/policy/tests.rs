@@ -34,38 +34,50 @@ fn finish(mut delivery: Delivery, body: &[u8]) -> Result<(), Rejection> {
 }
 
 #[test]
-fn never_verifies_an_unknown_account_even_if_the_decoy_matches() {
+fn never_verifies_an_unknown_account_even_if_the_placeholder_matches() {
     for body in [&b""[..], b"{}", &[7; 500]] {
         let candidate = candidate_signed_with_the_decoy(body);
-        let matching = candidate.begin(&Keyring::DECOY);
+        let matching = candidate.begin(&Keyring::of_placeholders(1));
         assert_eq!(
             finish(matching, body),
             Ok(()),
-            "the signature is the decoy's"
+            "the signature is the placeholder's"
         );
-        let refused = finish(candidate.begin_unknown(), body);
-        assert_eq!(refused, Err(RejectionKind::UnknownAccount.into()));
+        let rejected = finish(candidate.begin_for(None), body);
+        assert_eq!(rejected, Err(RejectionKind::UnknownAccount.into()));
     }
 }
 
 #[test]
-fn hashes_for_an_unknown_account_as_much_as_for_one_secret() {
-    assert_eq!(Keyring::DECOY.keys().len(), 1);
+fn computes_the_same_for_every_account_whether_it_exists_or_not() {
+    assert_eq!(Keyring::DECOY.keys().len(), Keyring::MAX_SECRETS);
+    for secrets in 1..=Keyring::MAX_SECRETS {
+        let account = Account::new("17", keyring(secrets));
+        assert_eq!(account.keyring.keys().len(), Keyring::MAX_SECRETS);
+    }
 }
 
 #[test]
-fn never_verifies_with_what_stands_where_a_keyring_has_no_secret() {
-    for held in 1..=3 {
+fn never_verifies_with_a_placeholder() {
+    for secrets in 1..Keyring::MAX_SECRETS {
         let candidate = candidate_signed_with_the_decoy(b"{}");
-        let secret = crate::Secret::new("topsecret").unwrap();
-        let keyring = Keyring::new(core::iter::repeat_n(secret, held)).unwrap();
-        let refused = finish(candidate.begin(&keyring), b"{}");
-        assert_eq!(
-            refused,
-            Err(RejectionKind::SignatureMismatch.into()),
-            "{held} secrets"
-        );
+        let account = Account::new("17", keyring(secrets));
+        for delivery in [
+            candidate.begin(&keyring(secrets)),
+            candidate.begin_for(Some(&account)),
+        ] {
+            assert_eq!(
+                finish(delivery, b"{}"),
+                Err(RejectionKind::SignatureMismatch.into()),
+                "{secrets} secrets"
+            );
+        }
     }
+}
+
+fn keyring(secrets: usize) -> Keyring {
+    let secret = crate::Secret::new("topsecret").unwrap();
+    Keyring::new(core::iter::repeat_n(secret, secrets)).unwrap()
 }
 
 #[test]

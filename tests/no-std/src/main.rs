@@ -107,13 +107,13 @@ fn stream(
 
 fn looked_up(head: &impl RequestHead, keyring: Keyring) -> Result<Delivery, Rejection> {
     let candidate = Policy::default().admit(head, NOW)?;
-    Ok(candidate.begin_for(&Account::new("customer-17", keyring)))
+    Ok(candidate.begin_for(Some(&Account::new("customer-17", keyring))))
 }
 
 fn unknown(head: &impl RequestHead) -> Result<Verified, Rejection> {
     let delivery = Policy::default()
         .admit(head, NOW)
-        .map(|candidate| candidate.begin_unknown());
+        .map(|candidate| candidate.begin_for(None));
     stream(delivery, BODY, BODY.len())
 }
 
