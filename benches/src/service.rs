@@ -10,6 +10,7 @@ use core::{
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
+use tokio::runtime::{Builder, Runtime};
 use tower::Service;
 
 /// The service inside: takes any request, and keeps its body.
@@ -53,6 +54,17 @@ where
     let mut context = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut context).is_ready());
     finish(service.call(request)).expect("the service answers")
+}
+
+/// Makes a Tokio runtime with a timer, which the adapters need around them: enter it.
+///
+/// # Panics
+///
+/// If the system gives no resources for one.
+#[must_use]
+pub fn runtime() -> Runtime {
+    let mut runtime = Builder::new_current_thread();
+    runtime.enable_time().build().expect("a runtime")
 }
 
 /// What comes of a future that waits for nothing.

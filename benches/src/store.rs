@@ -45,7 +45,7 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
         Figure::at_most(
             "memory_store_time_with_60000_held_per_0_held",
             times.ratio("60,000 held", "0 held"),
-            1.05,
+            2.0,
         ),
     ]
 }

@@ -37,12 +37,12 @@ pub(crate) fn figures(rounds: u32) -> Vec<Figure> {
         Figure::at_most(
             "verify_256_per_webhook_verify",
             small.ratio(verify, "webhook-verify"),
-            0.40,
+            0.75,
         ),
         Figure::at_most(
             "verify_256_per_svix",
             small.ratio(verify, "svix, http headers"),
-            0.16,
+            0.25,
         ),
         Figure::at_most(
             "verify_1mib_per_sha256",

@@ -7,14 +7,16 @@
 #![no_main]
 
 use core::{
-    cell::RefCell,
     convert::Infallible,
     future::ready,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
-use std::{collections::VecDeque, rc::Rc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -79,17 +81,17 @@ async fn deliver(
         request = request.header(name, value);
     }
     let most_polls = 2 * turns.len() + 4;
-    let polls = Rc::new(RefCell::new(0));
+    let polls = Arc::new(Mutex::new(0));
     let request = request
-        .body(Scripted::new(turns, Rc::clone(&polls)))
+        .body(Scripted::new(turns, Arc::clone(&polls)))
         .unwrap();
 
-    let seen = Rc::new(RefCell::new(Vec::new()));
+    let seen = Arc::new(Mutex::new(Vec::new()));
     let handler = {
-        let seen = Rc::clone(&seen);
+        let seen = Arc::clone(&seen);
         service_fn(move |request: Request<VerifiedBody>| {
             assert!(request.extensions().get::<Verified>().is_some());
-            seen.borrow_mut().push(request.into_body().into_bytes());
+            seen.lock().unwrap().push(request.into_body().into_bytes());
             ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
         })
     };
@@ -101,7 +103,7 @@ async fn deliver(
     let Ok(response) = layer.layer(handler).oneshot(request).await;
     if !has_head {
         assert_eq!(
-            *polls.borrow(),
+            *polls.lock().unwrap(),
             0,
             "the body is read before the head is answered"
         );
@@ -112,15 +114,18 @@ async fn deliver(
     let status = rejection.map_or(200, Rejection::status);
     assert_eq!(response.status().as_u16(), status);
     match verdict {
-        Ok(()) => assert_eq!(*seen.borrow(), [content]),
-        Err(_) => assert!(seen.borrow().is_empty(), "called for what is refused"),
+        Ok(()) => assert_eq!(*seen.lock().unwrap(), [content]),
+        Err(_) => assert!(
+            seen.lock().unwrap().is_empty(),
+            "called for a rejected delivery"
+        ),
     }
 
     let Ok(_) = response.into_body().collect().await;
     assert!(
-        *polls.borrow() <= most_polls,
+        *polls.lock().unwrap() <= most_polls,
         "{} polls of the body",
-        polls.borrow()
+        polls.lock().unwrap()
     );
     assert!(started.elapsed() <= BODY_TIMEOUT + Duration::from_millis(10));
 }
@@ -182,13 +187,13 @@ fn outcome(turns: &VecDeque<Turn>) -> (Vec<u8>, Result<(), RejectionKind>) {
 
 struct Scripted {
     turns: VecDeque<Turn>,
-    polls: Rc<RefCell<usize>>,
+    polls: Arc<Mutex<usize>>,
     waiting: Option<Pin<Box<Sleep>>>,
     is_over: bool,
 }
 
 impl Scripted {
-    fn new(turns: VecDeque<Turn>, polls: Rc<RefCell<usize>>) -> Self {
+    fn new(turns: VecDeque<Turn>, polls: Arc<Mutex<usize>>) -> Self {
         Self {
             turns,
             polls,
@@ -207,7 +212,7 @@ impl Body for Scripted {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
         assert!(!self.is_over, "polled after its end");
-        *self.polls.borrow_mut() += 1;
+        *self.polls.lock().unwrap() += 1;
         loop {
             if let Some(waiting) = &mut self.waiting {
                 ready!(waiting.as_mut().poll(cx));

@@ -26,63 +26,73 @@
 //! # }
 //! ```
 //!
-//! What is checked, and how, is decided in [`scrupp_verify_core`]; this crate moves the bytes.
+//! [`scrupp_verify_core`] decides what is accepted, and
+//! [`scrupp_verify_adapter`] in which order a request is handled. This crate connects them to
+//! actix-web.
 //!
-//! # What becomes of a request
+//! # Responses
 //!
-//! | outcome | answer |
+//! | request | status |
 //! |---|---|
-//! | verified | the service is called, with [`Verified`] in the request's extensions |
+//! | verified | that of the inner service, which gets [`Verified`] in the request's extensions |
 //! | header missing, repeated or malformed; too old; in the future; no secret matches; no such account | 401 |
-//! | body over the limit, declared or streamed | 413 |
+//! | body exceeds the limit, declared or received | 413 |
 //! | body not complete in time | 408 |
 //! | body broken off | 400 |
-//! | clock, secret lookup or store out of order; same delivery in flight | 503 |
-//! | delivery already acknowledged ([`ScruppVerify::dedup`]) | 200, empty |
+//! | clock, account lookup, store or runtime unavailable; no budget in time; same delivery in flight | 503 |
+//! | duplicate of an acknowledged delivery ([`ScruppVerify::dedup`]) | 200, empty |
 //!
-//! The [`Rejection`] is in the extensions of the response, and in `tracing`; the sender sees the
-//! status only. A refusal is a response, not an error, so that middleware around this one (a
-//! logger, CORS) treats it like any other.
+//! The [`Rejection`] is in the extensions of the response and in the log. The sender sees only the
+//! status. A rejection is a response, not an error, so middleware around this one (a logger, CORS)
+//! treats it like any other response.
 //!
-//! # What is actix-web's own
+//! A handler reads the proof as `web::ReqData<Verified>`, or from the request's extensions.
 //!
-//! - **Extractors keep their limits.** One that reads the body, `ScruppEvent` too, refuses a body
-//!   over actix-web's `PayloadConfig`, by default 256 KiB as the middleware does. Who raises
-//!   [`ScruppVerify::body_limit`] raises that as well.
-//! - **A client that hangs up** does not end its handler, as actix-web allows connections to be
-//!   half-closed: the claim of a delivery is then released when the handler ends. With
-//!   [`h1_allow_half_closed(false)`](actix_web::HttpServer::h1_allow_half_closed) a hang-up ends
-//!   the handler and releases the claim at once.
-//! - **The server reads ahead** up to 256 KiB of each connection before it waits for anybody. That
-//!   is not counted in [`ScruppVerify::buffer_budget`]; bound it by
+//! # Behaviour of actix-web
+//!
+//! - **Extractors keep their limits.** An extractor that reads the body, `ScruppEvent` too, rejects
+//!   a body that exceeds actix-web's `PayloadConfig`, by default 256 KiB as in the middleware. If
+//!   you raise [`ScruppVerify::body_limit`], raise that as well.
+//! - **A client that closes its half of the connection** does not end its handler, because actix-web
+//!   allows connections to be half-closed. The claim is released when the handler ends. With
+//!   [`h1_allow_half_closed(false)`](actix_web::HttpServer::h1_allow_half_closed), the server drops
+//!   the handler and the claim is released at once.
+//! - **The server reads ahead** up to 256 KiB of each connection. This is not counted in
+//!   [`ScruppVerify::buffer_budget`]; bound it by
 //!   [`max_connections`](actix_web::HttpServer::max_connections).
 //!
 //! # Features
 //!
-//! - `tracing` (default): an event for each delivery, with the target `scrupp_verify`: the kind of
-//!   a rejection, the age in seconds, the index of the secret; no byte of a header or a body.
+//! - `dedup` (default): [`ScruppVerify::dedup`], which handles each delivery once.
+//! - `events` (default): what a delivery says. Without it, no JSON parser is compiled.
+//! - `tracing` (default): a log event for each delivery, with the target `scrupp_verify`: the kind
+//!   of a rejection, the age in seconds, the index of the secret; no byte of a header or a body.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod extract;
+#[cfg(feature = "events")]
+mod event;
 mod middleware;
-mod request;
-mod response_body;
+mod rejection_body;
+mod request_body;
 mod service;
-mod verified;
 
-pub use extract::{ExtractError, ScruppEvent};
+#[cfg(feature = "events")]
+pub use event::ScruppEvent;
 pub use middleware::ScruppVerify;
-pub use response_body::RefusalBody;
+pub use rejection_body::RejectionBody;
 pub use service::ScruppVerifyService;
-pub use verified::Verified;
 
+#[doc(no_inline)]
+#[cfg(feature = "events")]
+pub use scrupp_verify_core::events;
 #[doc(no_inline)]
 pub use scrupp_verify_core::{
     Account, AccountId, Clock, ConfigError, Keyring, Rejection, RejectionKind, Secret,
-    SignedHeaders, Signer, Tolerance, UnixTime,
+    SignedHeaders, Signer, Tolerance, UnixTime, Verified,
 };
 #[doc(no_inline)]
-pub use scrupp_verify_core::{adapter::Dedup, dedup, events};
+#[cfg(feature = "dedup")]
+pub use {scrupp_verify_adapter::Dedup, scrupp_verify_core::dedup};

@@ -2,7 +2,7 @@ use core::{
     fmt,
     future::{Ready, ready},
 };
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use actix_web::{
     Error, HttpRequest, HttpResponse,
@@ -10,27 +10,24 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
     http::StatusCode,
 };
-use scrupp_verify_core::{
-    Account, Keyring, Rejection,
-    adapter::{self, Gate, Refused},
-};
+use scrupp_verify_core::{Account, Keyring, Rejection};
 
-use crate::{RefusalBody, ScruppVerifyService, request::Chunks};
+use crate::{RejectionBody, ScruppVerifyService};
 
-/// A middleware that runs the service inside only on deliveries that Scrupp signed.
+/// A middleware that calls the inner service only for deliveries that Scrupp signed.
 ///
-/// Everything else is answered here, as [`Rejection`] says, and the service is not called. What it
-/// gets is a request whose body is byte for byte the one that was verified, with
+/// The middleware responds to everything else itself, as [`Rejection`] says. The inner service gets
+/// a request whose body is byte for byte the one that was verified, with
 /// [`Verified`](crate::Verified) in the extensions.
 ///
-/// The defaults are the safe ones: 300 s into the past and 60 s into the future, 256 KiB of body,
-/// 10 s for it to come.
+/// By default, a timestamp may be 300 s old or 60 s ahead, and a body may have 256 KiB and take
+/// 10 s.
 ///
-/// # Where it goes
+/// # Placement
 ///
-/// Around an `App`, a `Scope` or a `Resource`. It can be built once and cloned into each worker.
-/// The signature is over the bytes on the wire: a compressed body is verified as it came, and the
-/// handler's extractors decompress it as ever.
+/// Put the middleware around an `App`, a `Scope` or a `Resource`. Build it once and clone it into
+/// each worker. The signature is over the bytes on the wire: a compressed body is verified as it
+/// was received, and the handler's extractors decompress it.
 ///
 /// # Examples
 ///
@@ -66,14 +63,15 @@ use crate::{RefusalBody, ScruppVerifyService, request::Chunks};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[must_use = "a middleware does nothing until it is wrapped around a service"]
 pub struct ScruppVerify {
-    pub(crate) gate: Gate<HttpRequest>,
-    on_rejection: Option<Arc<OnRejection>>,
+    config: Arc<Config>,
 }
 
-type OnRejection = dyn Fn(&Rejection) -> HttpResponse + Send + Sync;
+pub(crate) type Config = scrupp_verify_adapter::Config<HttpRequest, OnRejection>;
+
+type OnRejection = Arc<dyn Fn(&Rejection) -> HttpResponse + Send + Sync>;
 
 impl ScruppVerify {
     /// Verifies with one secret, or with several while one is being replaced: anything that is
@@ -91,16 +89,20 @@ impl ScruppVerify {
     /// # }
     /// ```
     pub fn new(keyring: impl Into<Keyring>) -> Self {
-        Self::with(Gate::new(keyring))
+        Self::with(Config::new(keyring, Arc::new(problem)))
     }
 
-    /// Verifies with the secrets that `lookup` finds for each request: for many accounts, and for
-    /// secrets that change while the server runs.
+    /// Verifies with the secrets of the account that `lookup` finds for each request.
     ///
-    /// It is called after the checks that need no secret, and before the body is read. For `None`
-    /// the body is read all the same and the answer is the 401 of a wrong signature, so that a
-    /// stranger cannot find out which accounts there are; how long the lookup itself takes is up
-    /// to it. For an error the answer is 503, and its text goes to the log.
+    /// The middleware calls `lookup` after the checks that need no secret, and before it reads the
+    /// body. If `lookup` returns `None`, the middleware reads the body all the same and responds
+    /// with the 401 of a wrong signature. If `lookup` fails, the middleware logs the error and
+    /// responds with 503.
+    ///
+    /// # Security
+    ///
+    /// The time of a rejection does not depend on whether the account exists, or on how many
+    /// secrets it has. The time that `lookup` itself takes is up to its author.
     ///
     /// # Examples
     ///
@@ -110,38 +112,37 @@ impl ScruppVerify {
     ///
     /// # fn main() -> Result<(), scrupp_verify_actix::ConfigError> {
     /// let of_customer_17 = Account::new("17", Secret::new("topsecret")?);
-    /// let middleware = ScruppVerify::with_secrets(move |request| {
+    /// let middleware = ScruppVerify::with_account_lookup(move |request| {
     ///     let account = (request.path() == "/hooks/17").then(|| of_customer_17.clone());
     ///     async move { Ok::<_, Infallible>(account) }
     /// });
     /// # Ok(())
     /// # }
     /// ```
-    pub fn with_secrets<F, Fut, E>(lookup: F) -> Self
+    pub fn with_account_lookup<F, Fut, E>(lookup: F) -> Self
     where
         F: Fn(&HttpRequest) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Option<Account>, E>> + Send + 'static,
         E: fmt::Display,
     {
-        Self::with(Gate::with_secrets(lookup))
+        Self::with(Config::with_account_lookup(lookup, Arc::new(problem)))
     }
 
-    fn with(gate: Gate<HttpRequest>) -> Self {
+    fn with(config: Config) -> Self {
         Self {
-            gate,
-            on_rejection: None,
+            config: Arc::new(config),
         }
     }
 
-    adapter::setters!();
+    scrupp_verify_adapter::setters!();
 
-    /// Makes the response to a rejection, in place of the problem document of
-    /// [`Rejection::problem`]. The decision stays: the service is not called.
+    /// Replaces the response to a rejection, by default the problem document of
+    /// [`Rejection::problem`]. The inner service is not called in any case.
     ///
     /// # Security
     ///
-    /// The reason is for the operator. A response that differs by it tells an attacker how far
-    /// they got.
+    /// The reason is for the operator. A response that depends on it tells attackers how far they
+    /// got.
     ///
     /// # Examples
     ///
@@ -161,25 +162,13 @@ impl ScruppVerify {
     where
         F: Fn(&Rejection) -> HttpResponse + Send + Sync + 'static,
     {
-        self.on_rejection = Some(Arc::new(response));
+        Arc::make_mut(&mut self.config).on_rejection = Arc::new(response);
         self
-    }
-
-    /// The response to a refused delivery, with the rejection in its extensions.
-    pub(crate) fn refuse(&self, refused: Refused<Chunks>) -> HttpResponse<RefusalBody> {
-        let Refused {
-            rejection, rest, ..
-        } = refused;
-        let mut response = match &self.on_rejection {
-            Some(on_rejection) => on_rejection(&rejection),
-            None => problem(&rejection),
-        };
-        response.extensions_mut().insert(rejection);
-        response.map_body(|_, body| RefusalBody::new(body, rest))
     }
 }
 
-fn problem(rejection: &Rejection) -> HttpResponse {
+/// Returns the default response to a rejection.
+pub(crate) fn problem(rejection: &Rejection) -> HttpResponse {
     let status = StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = HttpResponse::build(status);
     for header in rejection.headers() {
@@ -193,21 +182,15 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B, RefusalBody>>;
+    type Response = ServiceResponse<EitherBody<B, RejectionBody>>;
     type Error = Error;
     type Transform = ScruppVerifyService<S>;
     type InitError = ();
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(ScruppVerifyService::new(service, self.clone())))
-    }
-}
-
-impl fmt::Debug for ScruppVerify {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScruppVerify")
-            .field("gate", &self.gate)
-            .finish_non_exhaustive()
+        let config = Arc::clone(&self.config);
+        let inner = Rc::new(service);
+        ready(Ok(ScruppVerifyService { inner, config }))
     }
 }

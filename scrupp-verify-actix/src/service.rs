@@ -1,50 +1,22 @@
-use core::{
-    future::poll_fn,
-    pin::{Pin, pin},
-    task::Poll,
-};
-use std::rc::Rc;
+use core::pin::Pin;
+use std::{rc::Rc, sync::Arc};
 
 use actix_web::{
     Error, HttpMessage, HttpResponse,
     body::{EitherBody, MessageBody},
     dev::{Payload, Service, ServiceRequest, ServiceResponse, forward_ready},
+    http::header::HeaderMap,
+    rt::task::yield_now,
 };
-use scrupp_verify_core::adapter::Outcome;
+use scrupp_verify_core::RequestHead;
 
-use crate::{
-    RefusalBody, ScruppVerify, Verified,
-    request::{Chunks, Head},
-};
+use crate::{RejectionBody, middleware::Config, request_body::RequestBody};
 
-/// Lets the task that polls this go on with something else, once.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// The service that [`ScruppVerify`] puts around another.
+/// The service that [`ScruppVerify`](crate::ScruppVerify) puts around another.
 #[derive(Debug)]
 pub struct ScruppVerifyService<S> {
-    inner: Rc<S>,
-    settings: Rc<ScruppVerify>,
-}
-
-impl<S> ScruppVerifyService<S> {
-    pub(crate) fn new(inner: S, settings: ScruppVerify) -> Self {
-        Self {
-            inner: Rc::new(inner),
-            settings: Rc::new(settings),
-        }
-    }
+    pub(crate) inner: Rc<S>,
+    pub(crate) config: Arc<Config>,
 }
 
 impl<S, B> Service<ServiceRequest> for ScruppVerifyService<S>
@@ -52,7 +24,7 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody,
 {
-    type Response = ServiceResponse<EitherBody<B, RefusalBody>>;
+    type Response = ServiceResponse<EitherBody<B, RejectionBody>>;
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
 
@@ -60,45 +32,53 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let inner = Rc::clone(&self.inner);
-        let settings = Rc::clone(&self.settings);
+        let config = Arc::clone(&self.config);
         Box::pin(async move {
-            let body = Chunks(request.take_payload());
-            let head = Head(request.headers());
-            let reception = settings.gate.receive(&head, request.request(), body);
-            // Dropped with the payload before the handler runs.
-            let outcome = {
-                let mut reception = pin!(reception);
-                poll_fn(|cx| reception.as_mut().poll(&settings.gate, cx)).await
-            };
-            let admitted = match outcome {
-                Outcome::Handle(admitted) => admitted,
-                Outcome::Acknowledged => {
-                    let response = HttpResponse::Ok()
-                        .finish()
-                        .map_body(|_, body| RefusalBody::new(body, None));
+            let mut body = RequestBody::new(request.take_payload(), request.headers());
+            let headers = Headers(request.headers());
+            let received = config.receive(&headers, request.request(), &mut body).await;
+            let accepted = match received {
+                Ok(Some(accepted)) => accepted,
+                Ok(None) => {
+                    let response = HttpResponse::Ok().finish();
+                    let response = response.map_body(|_, body| RejectionBody::new(body, None));
                     return Ok(request.into_response(response).map_into_right_body());
                 }
-                Outcome::Refuse(refused) => {
-                    // The server closes a connection if it answers while a body is still to come.
-                    // Without being asked, it takes in what is there already.
+                Err(rejected) => {
+                    // The server closes a connection if the response comes before the body. This
+                    // lets it take in what has arrived already, without asking for more.
                     yield_now().await;
-                    let response = settings.refuse(refused);
+                    let mut response = (config.on_rejection)(&rejected.rejection);
+                    response.extensions_mut().insert(rejected.rejection);
+                    let drain = config.drain(rejected, body);
+                    let drain = drain.map(|drain| Box::pin(drain) as _);
+                    let response = response.map_body(|_, body| RejectionBody::new(body, drain));
                     return Ok(request.into_response(response).map_into_right_body());
                 }
             };
-            request
-                .extensions_mut()
-                .insert(Verified::new(admitted.verified));
-            request.set_payload(Payload::from(admitted.body));
-            let answer = inner.call(request).await;
-            if let Some(claim) = admitted.claim {
-                let status = match &answer {
+            drop(body);
+            request.extensions_mut().insert(accepted.verified);
+            request.set_payload(Payload::from(accepted.body));
+            let result = inner.call(request).await;
+            if let Some(claim) = accepted.claim {
+                let status = match &result {
                     Ok(response) => response.status(),
                     Err(error) => error.as_response_error().status_code(),
                 };
-                claim.settle(status.as_u16()).await;
+                claim.complete(status.as_u16()).await;
             }
-            answer.map(ServiceResponse::map_into_left_body)
+            result.map(ServiceResponse::map_into_left_body)
         })
+    }
+}
+
+/// The headers of a request, as the core reads them.
+struct Headers<'h>(&'h HeaderMap);
+
+impl RequestHead for Headers<'_> {
+    #[inline]
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let headers = self.0.iter();
+        headers.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
     }
 }

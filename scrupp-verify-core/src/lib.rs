@@ -1,9 +1,8 @@
 //! Verification of the webhook deliveries that [Scrupp](https://scrupp.com) signs.
 //!
 //! This crate decides whether a delivery is genuine, whole and fresh. It does no I/O, has no
-//! clock, allocates nothing and needs no `std`, so that it fits into any server. For axum, warp,
-//! hyper and everything else that speaks tower there is `scrupp-verify-tower`, for actix-web
-//! `scrupp-verify-actix`; they only move bytes in and out of this crate.
+//! clock, allocates nothing and needs no `std`, so it fits into any server. `scrupp-verify-tower`
+//! (axum, warp, hyper and any other `tower::Service`) and `scrupp-verify-actix` are built on it.
 //!
 //! # Scheme
 //!
@@ -55,8 +54,6 @@
 //! - `std`: the system clock (`UnixTime::now`) and conversions from `std::time`.
 //! - `events`: what a delivery says, and the URLs of its result; needs an allocator.
 //! - `dedup`: handling a delivery once: the rules of claiming it and, with `std`, a store in memory.
-//! - `adapter`: what the adapters share, for those who write one.
-//! - `tracing`: the adapters' events.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -70,8 +67,6 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
-#[cfg(feature = "adapter")]
-pub mod adapter;
 #[cfg(feature = "dedup")]
 pub mod dedup;
 #[cfg(feature = "events")]

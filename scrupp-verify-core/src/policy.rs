@@ -33,9 +33,12 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Policy {
-    pub(crate) tolerance: Tolerance,
-    pub(crate) body_limit: usize,
+    /// The window that timestamps are accepted in.
+    pub tolerance: Tolerance,
+    /// The largest body that is accepted, in bytes.
+    pub body_limit: usize,
 }
 
 impl Policy {

@@ -59,6 +59,8 @@ pub enum RejectionKind {
     BodyBroken,
     /// There was no room for the body in time: too many bytes that are not verified are held.
     OverBudget,
+    /// There is no Tokio runtime with a timer, which an adapter needs.
+    RuntimeUnavailable,
     /// The receiver does not know the time.
     ClockUnavailable,
     /// The secret lookup failed.
@@ -67,6 +69,10 @@ pub enum RejectionKind {
     StoreUnavailable,
     /// Another attempt at the same delivery is being handled.
     InFlight,
+    /// A handler asks for a verified delivery, but no adapter verified the request.
+    NotVerified,
+    /// The delivery is verified, but it is not an event.
+    NotAnEvent,
 }
 
 impl Rejection {
@@ -98,7 +104,7 @@ impl Rejection {
         self.age_secs
     }
 
-    /// The HTTP status to answer with: 401, 413, 408, 400 or 503.
+    /// The HTTP status to answer with: 400, 401, 408, 413 or 503; 422 or 500 from an extractor.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.answer().status
@@ -137,10 +143,13 @@ impl Rejection {
             Kind::BodyTimeout => &REQUEST_TIMEOUT,
             Kind::BodyBroken => &BAD_REQUEST,
             Kind::OverBudget
+            | Kind::RuntimeUnavailable
             | Kind::ClockUnavailable
             | Kind::SecretsUnavailable
             | Kind::StoreUnavailable
             | Kind::InFlight => &SERVICE_UNAVAILABLE,
+            Kind::NotVerified => &INTERNAL_SERVER_ERROR,
+            Kind::NotAnEvent => &UNPROCESSABLE_CONTENT,
         }
     }
 }
@@ -190,10 +199,16 @@ impl RejectionKind {
                 "over_budget",
                 "too many bytes of unverified bodies are held",
             ),
+            Self::RuntimeUnavailable => (
+                "runtime_unavailable",
+                "there is no Tokio runtime with a timer",
+            ),
             Self::ClockUnavailable => ("clock_unavailable", "the clock gives no time"),
-            Self::SecretsUnavailable => ("secrets_unavailable", "the secret lookup failed"),
+            Self::SecretsUnavailable => ("secrets_unavailable", "the account lookup failed"),
             Self::StoreUnavailable => ("store_unavailable", "the delivery store failed"),
             Self::InFlight => ("in_flight", "another attempt is being handled"),
+            Self::NotVerified => ("not_verified", "the request has not been verified"),
+            Self::NotAnEvent => ("not_an_event", "the delivery is not an event"),
         }
     }
 }
@@ -252,6 +267,18 @@ static BAD_REQUEST: Answer = Answer {
     status: 400,
     headers: &[PROBLEM_JSON],
     problem: r#"{"title":"Bad Request","status":400}"#,
+};
+
+static UNPROCESSABLE_CONTENT: Answer = Answer {
+    status: 422,
+    headers: &[PROBLEM_JSON],
+    problem: r#"{"title":"Unprocessable Content","status":422}"#,
+};
+
+static INTERNAL_SERVER_ERROR: Answer = Answer {
+    status: 500,
+    headers: &[PROBLEM_JSON],
+    problem: r#"{"title":"Internal Server Error","status":500}"#,
 };
 
 static SERVICE_UNAVAILABLE: Answer = Answer {

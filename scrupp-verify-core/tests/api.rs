@@ -99,7 +99,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::SecretsUnavailable,
         503,
         "secrets_unavailable",
-        "the secret lookup failed",
+        "the account lookup failed",
     ),
     (
         RejectionKind::StoreUnavailable,

@@ -3,33 +3,27 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, request};
-use scrupp_verify_core::{
-    Account, Keyring, Rejection,
-    adapter::{self, Gate, Refused},
-};
+use scrupp_verify_core::{Account, Keyring, Rejection};
 use tower_layer::Layer;
 
-use crate::{ResponseBody, ScruppVerifyService, request::Frames};
+use crate::ScruppVerifyService;
 
-/// A layer that runs the service inside only on deliveries that Scrupp signed.
+/// A layer that calls the inner service only for deliveries that Scrupp signed.
 ///
-/// Everything else is answered here, as [`Rejection`] says, and the service is not called. What it
-/// gets is a request whose body is byte for byte the one that was verified, with
+/// The layer responds to everything else itself, as [`Rejection`] says. The inner service gets a
+/// request whose body is byte for byte the one that was verified, with
 /// [`Verified`](crate::Verified) in the extensions.
 ///
-/// The defaults are the safe ones: 300 s into the past and 60 s into the future, 256 KiB of body,
-/// 10 s for it to come.
+/// By default, a timestamp may be 300 s old or 60 s ahead, and a body may have 256 KiB and take
+/// 10 s.
 ///
-/// # Where it goes
+/// # Placement
 ///
-/// Around the routes that take deliveries, and inside of them whatever changes a body: the
-/// signature is over the bytes on the wire, so that decompression has to come after it.
+/// Put the layer around the routes that take deliveries. The signature is over the bytes on the
+/// wire, so put everything that changes a body, such as decompression, inside of the layer.
 ///
-/// # Runtime
-///
-/// A body that has to be waited for needs a tokio runtime with its timer, and panics without. Most
-/// bodies come together with their head and do not have to be waited for, so that what is missing
-/// shows late: run it on tokio, with `enable_all` or `enable_time`.
+/// The service runs on a Tokio runtime with its timer enabled (`enable_all` or `enable_time`).
+/// Without one, every request is rejected with 503.
 ///
 /// # Examples
 ///
@@ -62,14 +56,15 @@ use crate::{ResponseBody, ScruppVerifyService, request::Frames};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct ScruppVerify {
-    pub(crate) gate: Gate<request::Parts>,
-    on_rejection: Option<Arc<OnRejection>>,
+    config: Arc<Config>,
 }
 
-type OnRejection = dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync;
+pub(crate) type Config = scrupp_verify_adapter::Config<request::Parts, OnRejection>;
+
+type OnRejection = Arc<dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync>;
 
 impl ScruppVerify {
     /// Verifies with one secret, or with several while one is being replaced: anything that is
@@ -87,16 +82,19 @@ impl ScruppVerify {
     /// # }
     /// ```
     pub fn new(keyring: impl Into<Keyring>) -> Self {
-        Self::with(Gate::new(keyring))
+        Self::with(Config::new(keyring, Arc::new(problem)))
     }
 
-    /// Verifies with the secrets that `lookup` finds for each request: for many accounts, and for
-    /// secrets that change while the server runs.
+    /// Verifies with the secrets of the account that `lookup` finds for each request.
     ///
-    /// It is called after the checks that need no secret, and before the body is read. For `None`
-    /// the body is read all the same and the answer is the 401 of a wrong signature, so that a
-    /// stranger cannot find out which accounts there are; how long the lookup itself takes is up
-    /// to it. For an error the answer is 503, and its text goes to the log.
+    /// The layer calls `lookup` after the checks that need no secret, and before it reads the body.
+    /// If `lookup` returns `None`, the layer reads the body all the same and responds with the 401
+    /// of a wrong signature. If `lookup` fails, the layer logs the error and responds with 503.
+    ///
+    /// # Security
+    ///
+    /// The time of a rejection does not depend on whether the account exists, or on how many
+    /// secrets it has. The time that `lookup` itself takes is up to its author.
     ///
     /// # Examples
     ///
@@ -106,38 +104,37 @@ impl ScruppVerify {
     ///
     /// # fn main() -> Result<(), scrupp_verify_tower::ConfigError> {
     /// let of_customer_17 = Account::new("17", Secret::new("topsecret")?);
-    /// let layer = ScruppVerify::with_secrets(move |head| {
+    /// let layer = ScruppVerify::with_account_lookup(move |head| {
     ///     let account = (head.uri.path() == "/hooks/17").then(|| of_customer_17.clone());
     ///     async move { Ok::<_, Infallible>(account) }
     /// });
     /// # Ok(())
     /// # }
     /// ```
-    pub fn with_secrets<F, Fut, E>(lookup: F) -> Self
+    pub fn with_account_lookup<F, Fut, E>(lookup: F) -> Self
     where
         F: Fn(&request::Parts) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Option<Account>, E>> + Send + 'static,
         E: fmt::Display,
     {
-        Self::with(Gate::with_secrets(lookup))
+        Self::with(Config::with_account_lookup(lookup, Arc::new(problem)))
     }
 
-    fn with(gate: Gate<request::Parts>) -> Self {
+    fn with(config: Config) -> Self {
         Self {
-            gate,
-            on_rejection: None,
+            config: Arc::new(config),
         }
     }
 
-    adapter::setters!();
+    scrupp_verify_adapter::setters!();
 
-    /// Makes the response to a rejection, in place of the problem document of
-    /// [`Rejection::problem`]. The decision stays: the service is not called.
+    /// Replaces the response to a rejection, by default the problem document of
+    /// [`Rejection::problem`]. The inner service is not called in any case.
     ///
     /// # Security
     ///
-    /// The reason is for the operator. A response that differs by it tells an attacker how far
-    /// they got.
+    /// The reason is for the operator. A response that depends on it tells attackers how far they
+    /// got.
     ///
     /// # Examples
     ///
@@ -159,27 +156,14 @@ impl ScruppVerify {
         F: Fn(&Rejection) -> Response<B> + Send + Sync + 'static,
         B: Into<Bytes>,
     {
-        self.on_rejection = Some(Arc::new(move |rejection| {
-            response(rejection).map(Into::into)
-        }));
+        let response = move |rejection: &Rejection| response(rejection).map(Into::into);
+        Arc::make_mut(&mut self.config).on_rejection = Arc::new(response);
         self
-    }
-
-    /// The response to a refused delivery, with the rejection in its extensions.
-    pub(crate) fn refuse<R, B>(&self, refused: Refused<Frames<B>>) -> Response<ResponseBody<R, B>> {
-        let Refused {
-            rejection, rest, ..
-        } = refused;
-        let mut response = match &self.on_rejection {
-            Some(on_rejection) => on_rejection(&rejection),
-            None => problem(&rejection),
-        };
-        response.extensions_mut().insert(rejection);
-        response.map(|body| ResponseBody::refused(body, rest))
     }
 }
 
-fn problem(rejection: &Rejection) -> Response<Bytes> {
+/// Returns the default response to a rejection.
+pub(crate) fn problem(rejection: &Rejection) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(rejection.problem().as_bytes()));
     if let Ok(status) = StatusCode::from_u16(rejection.status()) {
         *response.status_mut() = status;
@@ -197,14 +181,7 @@ impl<S> Layer<S> for ScruppVerify {
     type Service = ScruppVerifyService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ScruppVerifyService::new(inner, Arc::new(self.clone()))
-    }
-}
-
-impl fmt::Debug for ScruppVerify {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScruppVerify")
-            .field("gate", &self.gate)
-            .finish_non_exhaustive()
+        let config = Arc::clone(&self.config);
+        ScruppVerifyService { inner, config }
     }
 }

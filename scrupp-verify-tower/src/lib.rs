@@ -1,6 +1,6 @@
 //! A [tower](https://docs.rs/tower) layer that lets through only what
-//! [Scrupp](https://scrupp.com) signed: for axum, warp, hyper, tonic, Lambda, and whatever else is
-//! a [`tower::Service`](tower_service::Service) of HTTP requests.
+//! [Scrupp](https://scrupp.com) signed: for axum, warp, hyper, tonic, Lambda and any other
+//! [`tower::Service`](tower_service::Service) of HTTP requests.
 //!
 //! ```no_run
 //! use axum::{Router, body::Bytes, routing::post};
@@ -17,22 +17,25 @@
 //! # }
 //! ```
 //!
-//! What is checked, and how, is decided in [`scrupp_verify_core`]; this crate moves the bytes.
+//! [`scrupp_verify_core`] decides what is accepted, and
+//! [`scrupp_verify_adapter`] in which order a request is handled. This crate connects them to tower.
 //!
-//! # What becomes of a request
+//! # Responses
 //!
-//! | outcome | answer |
+//! | request | status |
 //! |---|---|
-//! | verified | the service is called, with [`Verified`] in the request's extensions |
+//! | verified | that of the inner service, which gets [`Verified`] in the request's extensions |
 //! | header missing, repeated or malformed; too old; in the future; no secret matches; no such account | 401 |
-//! | body over the limit, declared or streamed | 413 |
+//! | body exceeds the limit, declared or received | 413 |
 //! | body not complete in time | 408 |
 //! | body broken off | 400 |
-//! | clock, secret lookup or store out of order; same delivery in flight | 503 |
-//! | delivery already acknowledged ([`ScruppVerify::dedup`]) | 200, empty |
+//! | clock, account lookup, store or runtime unavailable; no budget in time; same delivery in flight | 503 |
+//! | duplicate of an acknowledged delivery ([`ScruppVerify::dedup`]) | 200, empty |
 //!
-//! The [`Rejection`] is in the extensions of the response, and in `tracing`; the sender sees the
-//! status only.
+//! The [`Rejection`] is in the extensions of the response and in the log. The sender sees only the
+//! status.
+//!
+//! A handler reads the proof as `axum::Extension<Verified>`, or from the request's extensions.
 //!
 //! # tonic, Lambda and other tower users
 //!
@@ -68,37 +71,38 @@
 //!
 //! # Features
 //!
-//! - `tracing` (default): an event for each delivery, with the target `scrupp_verify`: the kind of
-//!   a rejection, the age in seconds, the index of the secret; no byte of a header or a body.
-//! - `axum`: the extractors `ScruppEvent` and [`Verified`].
+//! - `dedup` (default): [`ScruppVerify::dedup`], which handles each delivery once.
+//! - `events` (default): what a delivery says. Without it, no JSON parser is compiled.
+//! - `tracing` (default): a log event for each delivery, with the target `scrupp_verify`: the kind
+//!   of a rejection, the age in seconds, the index of the secret; no byte of a header or a body.
+//! - `axum`: the extractor `ScruppEvent`.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "axum")]
-mod extract;
-mod future;
+#[cfg(all(feature = "axum", feature = "events"))]
+mod event;
 mod layer;
-mod request;
 mod response_body;
 mod service;
-mod verified;
 mod verified_body;
 
-#[cfg(feature = "axum")]
-pub use extract::ScruppEvent;
-pub use future::ResponseFuture;
+#[cfg(all(feature = "axum", feature = "events"))]
+pub use event::ScruppEvent;
 pub use layer::ScruppVerify;
 pub use response_body::ResponseBody;
 pub use service::ScruppVerifyService;
-pub use verified::Verified;
 pub use verified_body::VerifiedBody;
 
 #[doc(no_inline)]
+#[cfg(feature = "events")]
+pub use scrupp_verify_core::events;
+#[doc(no_inline)]
 pub use scrupp_verify_core::{
     Account, AccountId, Clock, ConfigError, Keyring, Rejection, RejectionKind, Secret,
-    SignedHeaders, Signer, Tolerance, UnixTime,
+    SignedHeaders, Signer, Tolerance, UnixTime, Verified,
 };
 #[doc(no_inline)]
-pub use scrupp_verify_core::{adapter::Dedup, dedup, events};
+#[cfg(feature = "dedup")]
+pub use {scrupp_verify_adapter::Dedup, scrupp_verify_core::dedup};

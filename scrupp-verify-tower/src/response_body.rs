@@ -7,56 +7,45 @@ use core::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use scrupp_verify_core::adapter::Rest;
-
-use crate::request::Frames;
 
 pin_project! {
-    /// The body of a response: the one that the service inside made, or that of a refusal.
+    /// The body of a response: the one of the inner service, or that of a rejection.
     ///
-    /// A refusal whose request was not read to its end reads the rest before it ends itself: its
-    /// client gets the head at once, and then sends what is on its way without being reset.
-    pub struct ResponseBody<R, B> {
+    /// If the request of a rejection was not read whole, its rest is drained before the response's
+    /// body: the client gets the response's head at once, and can go on sending without being reset.
+    pub struct ResponseBody<R> {
+        // `None` for a rejection or a duplicate.
         #[pin]
-        kind: Kind<R, B>,
+        handled: Option<R>,
+        problem: Bytes,
+        drain: Option<Drain>,
     }
 }
 
-pin_project! {
-    #[project = KindProjection]
-    enum Kind<R, B> {
-        Handled { #[pin] body: R },
-        Answered { problem: Bytes, rest: Option<Pin<Box<Rest<Frames<B>>>>> },
-    }
-}
+type Drain = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl<R, B> ResponseBody<R, B> {
+impl<R> ResponseBody<R> {
     pub(crate) fn handled(body: R) -> Self {
         Self {
-            kind: Kind::Handled { body },
+            handled: Some(body),
+            ..Self::empty()
         }
     }
 
     pub(crate) fn empty() -> Self {
-        Self::refused(Bytes::new(), None)
+        Self::rejected(Bytes::new(), None)
     }
 
-    pub(crate) fn refused(problem: Bytes, rest: Option<Rest<Frames<B>>>) -> Self {
+    pub(crate) fn rejected(problem: Bytes, drain: Option<Drain>) -> Self {
         Self {
-            // In a box, so that the body can be moved while it is read, as `lambda_http` does.
-            kind: Kind::Answered {
-                problem,
-                rest: rest.map(Box::pin),
-            },
+            handled: None,
+            problem,
+            drain,
         }
     }
 }
 
-impl<R, B> Body for ResponseBody<R, B>
-where
-    R: Body<Data = Bytes>,
-    B: Body,
-{
+impl<R: Body<Data = Bytes>> Body for ResponseBody<R> {
     type Data = Bytes;
     type Error = R::Error;
 
@@ -64,39 +53,36 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
-        match self.project().kind.project() {
-            KindProjection::Handled { body } => body.poll_frame(cx),
-            KindProjection::Answered { problem, rest } => {
-                if let Some(unread) = rest {
-                    ready!(unread.as_mut().poll(cx));
-                    *rest = None;
-                }
-                let problem = mem::take(problem);
-                Poll::Ready((!problem.is_empty()).then(|| Ok(Frame::data(problem))))
-            }
+        let this = self.project();
+        if let Some(body) = this.handled.as_pin_mut() {
+            return body.poll_frame(cx);
         }
+        if let Some(drain) = this.drain {
+            ready!(drain.as_mut().poll(cx));
+            *this.drain = None;
+        }
+        let problem = mem::take(this.problem);
+        Poll::Ready((!problem.is_empty()).then(|| Ok(Frame::data(problem))))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Handled { body } => body.is_end_stream(),
-            Kind::Answered { problem, rest } => problem.is_empty() && rest.is_none(),
+        match &self.handled {
+            Some(body) => body.is_end_stream(),
+            None => self.problem.is_empty() && self.drain.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Handled { body } => body.size_hint(),
-            // A length of 0 would end the response before the rest of the request is read.
-            Kind::Answered { problem, rest } if problem.is_empty() && rest.is_some() => {
-                SizeHint::default()
-            }
-            Kind::Answered { problem, .. } => SizeHint::with_exact(problem.len() as u64),
+        match &self.handled {
+            Some(body) => body.size_hint(),
+            // A length of 0 would end the response before the request is drained.
+            None if self.problem.is_empty() && self.drain.is_some() => SizeHint::default(),
+            None => SizeHint::with_exact(self.problem.len() as u64),
         }
     }
 }
 
-impl<R, B> fmt::Debug for ResponseBody<R, B> {
+impl<R> fmt::Debug for ResponseBody<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseBody").finish_non_exhaustive()
     }

@@ -1,47 +1,89 @@
 use core::{
     mem,
+    pin::Pin,
     task::{Context, Poll},
 };
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
+use scrupp_verify_core::RequestHead;
 use tower_service::Service;
 
-use crate::{ResponseBody, ResponseFuture, ScruppVerify, VerifiedBody};
+use crate::{ResponseBody, VerifiedBody, layer::Config};
 
-/// The service that [`ScruppVerify`] puts around another.
+/// The service that [`ScruppVerify`](crate::ScruppVerify) puts around another.
+///
+/// # Cancel safety
+///
+/// If a response future is dropped, the inner service's future is dropped with it, and the delivery
+/// can be handled when it is sent again.
 #[derive(Clone, Debug)]
 pub struct ScruppVerifyService<S> {
-    inner: S,
-    settings: Arc<ScruppVerify>,
-}
-
-impl<S> ScruppVerifyService<S> {
-    pub(crate) fn new(inner: S, settings: Arc<ScruppVerify>) -> Self {
-        Self { inner, settings }
-    }
+    pub(crate) inner: S,
+    pub(crate) config: Arc<Config>,
 }
 
 impl<S, B, R> Service<Request<B>> for ScruppVerifyService<S>
 where
-    S: Service<Request<VerifiedBody>, Response = Response<R>> + Clone,
-    B: Body,
-    R: Body<Data = Bytes>,
+    S: Service<Request<VerifiedBody>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    R: Body<Data = Bytes> + Send,
 {
-    type Response = Response<ResponseBody<R, B>>;
+    type Response = Response<ResponseBody<R>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, B>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The service that was made ready is the one to be called: its clone need not be ready.
+        // The service that was polled ready is the one to call: its clone may not be ready.
         let next = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, next);
-        ResponseFuture::new(ready, Arc::clone(&self.settings), request)
+        let mut inner = mem::replace(&mut self.inner, next);
+        let config = Arc::clone(&self.config);
+        let (mut head, mut body) = request.into_parts();
+        Box::pin(async move {
+            let headers = Headers(&head.headers);
+            let accepted = match config.receive(&headers, &head, &mut body).await {
+                Ok(Some(accepted)) => accepted,
+                Ok(None) => return Ok(Response::new(ResponseBody::empty())),
+                Err(rejected) => {
+                    let mut response = (config.on_rejection)(&rejected.rejection);
+                    response.extensions_mut().insert(rejected.rejection);
+                    let drain = config.drain(rejected, body);
+                    let drain = drain.map(|drain| Box::pin(drain) as _);
+                    return Ok(response.map(|body| ResponseBody::rejected(body, drain)));
+                }
+            };
+            drop(body);
+            head.extensions.insert(accepted.verified);
+            let request = Request::from_parts(head, VerifiedBody::new(accepted.body));
+            let result = inner.call(request).await;
+            if let Some(claim) = accepted.claim {
+                let status = match &result {
+                    Ok(response) => response.status(),
+                    Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                };
+                claim.complete(status.as_u16()).await;
+            }
+            result.map(|response| response.map(ResponseBody::handled))
+        })
+    }
+}
+
+/// The headers of a request, as the core reads them.
+struct Headers<'h>(&'h HeaderMap);
+
+impl RequestHead for Headers<'_> {
+    #[inline]
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let headers = self.0.iter();
+        headers.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
     }
 }

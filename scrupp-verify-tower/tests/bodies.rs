@@ -1,19 +1,21 @@
-//! What bodies say of themselves, and when the layer polls them, waits and lets go of them.
+//! The bodies of tower's requests and responses: types, size hints and ends.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::{
     convert::Infallible,
     future::ready,
-    pin::{Pin, pin},
-    task::{Context, Poll, Waker},
+    pin::Pin,
+    task::{Context, Poll},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, buf::Chain};
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
-use scrupp_verify_tower::{ScruppVerify, Secret, Signer, UnixTime, VerifiedBody};
-use tower::{Layer, Service, ServiceExt, service_fn};
+use scrupp_verify_tower::{
+    Rejection, RejectionKind, ScruppVerify, Secret, Signer, UnixTime, VerifiedBody,
+};
+use tower::{Layer, ServiceExt, service_fn};
 
 const NOW: u64 = 1_735_471_800;
 
@@ -30,45 +32,25 @@ fn signed<B>(content: &[u8], body: B) -> Request<B> {
     request.body(body).unwrap()
 }
 
-/// What a body says, as `(is at its end, length if known)`.
-fn says(body: &impl Body) -> (bool, Option<u64>) {
+async fn handle(_: Request<VerifiedBody>) -> Result<Response<Empty<Bytes>>, Infallible> {
+    Ok(Response::new(Empty::new()))
+}
+
+/// Returns whether a body says that it ended, and the length that it states.
+fn end_and_length(body: &impl Body) -> (bool, Option<u64>) {
     (body.is_end_stream(), body.size_hint().exact())
 }
 
-/// A body that is pending so often before its one frame, and says nothing of itself.
-struct Late {
-    pending: u32,
-    frame: Option<Bytes>,
-}
-
-impl Body for Late {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.pending > 0 {
-            self.pending -= 1;
-            return Poll::Pending;
-        }
-        Poll::Ready(self.frame.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-}
-
 #[tokio::test]
-async fn a_verified_body_says_how_long_it_is_and_when_it_is_over() {
+async fn verified_body_states_its_length_and_end() {
     for content in [&b""[..], b"{}", &[7; 1000]] {
         let handler = service_fn(move |request: Request<VerifiedBody>| async move {
             let mut body = request.into_body();
-            assert_eq!(
-                says(&body),
-                (content.is_empty(), Some(content.len() as u64))
-            );
-            let frames = body.frame().await;
-            assert_eq!(frames.is_some(), !content.is_empty());
-            assert_eq!(says(&body), (true, Some(0)));
+            let length = Some(content.len() as u64);
+            assert_eq!(end_and_length(&body), (content.is_empty(), length));
+            let frame = body.frame().await;
+            assert_eq!(frame.is_some(), !content.is_empty());
+            assert_eq!(end_and_length(&body), (true, Some(0)));
             assert!(body.frame().await.is_none());
             Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
         });
@@ -78,84 +60,90 @@ async fn a_verified_body_says_how_long_it_is_and_when_it_is_over() {
     }
 }
 
-#[tokio::test]
-async fn the_response_of_the_service_says_what_its_own_body_says() {
-    struct Hint(u64);
-    impl Body for Hint {
-        type Data = Bytes;
-        type Error = Infallible;
+/// A body that states this length, whatever it sends.
+struct Stating {
+    length: u64,
+    endless: Option<Bytes>,
+}
 
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _cx: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            Poll::Ready(None)
-        }
+impl Body for Stating {
+    type Data = Bytes;
+    type Error = Infallible;
 
-        fn is_end_stream(&self) -> bool {
-            self.0 == 0
-        }
-
-        fn size_hint(&self) -> SizeHint {
-            SizeHint::with_exact(self.0)
-        }
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.endless.clone().map(|chunk| Ok(Frame::data(chunk))))
     }
+
+    fn is_end_stream(&self) -> bool {
+        self.length == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
+
+#[tokio::test]
+async fn response_of_the_service_keeps_its_length_and_end() {
     for length in [0, 1, 1000] {
         let handler = service_fn(move |_: Request<VerifiedBody>| {
-            ready(Ok::<_, Infallible>(Response::new(Hint(length))))
+            let body = Stating {
+                length,
+                endless: None,
+            };
+            ready(Ok::<_, Infallible>(Response::new(body)))
         });
         let request = signed(b"{}", Full::new(Bytes::from_static(b"{}")));
         let response = layer().layer(handler).oneshot(request).await.unwrap();
-        assert_eq!(says(response.body()), (length == 0, Some(length)));
+        assert_eq!(end_and_length(response.body()), (length == 0, Some(length)));
     }
 }
 
 #[tokio::test]
-async fn a_refusal_says_its_length_unless_that_would_end_it_before_the_request_is_read() {
-    let silent = || layer().on_rejection(|_| Response::new(Bytes::new()));
-    let refuse = |layer: ScruppVerify, body: &'static [u8]| {
-        let handler = service_fn(|_: Request<VerifiedBody>| {
-            ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
-        });
-        let request = Request::post("/").body(Full::new(Bytes::from_static(body)));
-        layer.layer(handler).oneshot(request.unwrap())
-    };
+async fn rejection_states_its_length_unless_that_ends_it_before_the_drain() {
     let problem = br#"{"title":"Unauthorized","status":401}"#;
     let length = Some(problem.len() as u64);
-    for (layer, body, says_first, answer) in [
+    let empty = || layer().on_rejection(|_| Response::new(Bytes::new()));
+    for (layer, request, stated, response) in [
         (layer(), &b"{}"[..], (false, length), &problem[..]),
         (layer(), b"", (false, length), problem),
-        (silent(), b"{}", (false, None), b""),
-        (silent(), b"", (true, Some(0)), b""),
+        (empty(), b"{}", (false, None), b""),
+        (empty(), b"", (true, Some(0)), b""),
     ] {
-        let mut response = refuse(layer, body).await.unwrap().into_body();
-        assert_eq!(says(&response), says_first);
-        let frame = response.frame().await;
+        let request = Request::new(Full::new(Bytes::from_static(request)));
+        let rejected = layer.layer(service_fn(handle)).oneshot(request).await;
+        let mut body = rejected.unwrap().into_body();
+        assert_eq!(end_and_length(&body), stated);
+        let frame = body.frame().await;
         let data = frame.map(|frame| frame.unwrap().into_data().unwrap());
-        assert_eq!(data.unwrap_or_default(), answer);
-        assert_eq!(says(&response), (true, Some(0)));
+        assert_eq!(data.unwrap_or_default(), response);
+        assert_eq!(end_and_length(&body), (true, Some(0)));
     }
 }
 
-/// Without a runtime there is no timer to be had, so that this ends only if none is made.
-#[test]
-fn makes_no_timer_for_a_body_that_is_there_by_the_second_poll() {
-    for pending in [0, 1] {
-        let frame = Some(Bytes::from_static(b"{}"));
-        let handler = service_fn(|_: Request<VerifiedBody>| {
-            ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
-        });
-        let answer = layer()
-            .layer(handler)
-            .call(signed(b"{}", Late { pending, frame }));
-        let mut answer = pin!(answer);
-        let mut context = Context::from_waker(Waker::noop());
-        for _ in 0..pending {
-            assert!(answer.as_mut().poll(&mut context).is_pending());
-        }
-        let Poll::Ready(Ok(response)) = answer.poll(&mut context) else {
-            panic!("not answered at poll {}", pending + 1);
-        };
-        assert_eq!(response.status(), StatusCode::OK);
-    }
+#[tokio::test]
+async fn limit_counts_received_bytes_whatever_the_size_hint_states() {
+    let body = Stating {
+        length: 5,
+        endless: Some(Bytes::from_static(b"0123456789")),
+    };
+    let layer = layer().body_limit(100).layer(service_fn(handle));
+    let response = layer.oneshot(signed(b"", body)).await.unwrap();
+    let rejection = response.extensions().get::<Rejection>().unwrap();
+    assert_eq!(rejection.kind(), RejectionKind::BodyTooLarge);
+}
+
+#[tokio::test]
+async fn accepts_data_that_is_not_contiguous() {
+    let data: Chain<&[u8], &[u8]> = b"{\"a\":".chain(&b"1}"[..]);
+    let handler = service_fn(async |request: Request<VerifiedBody>| {
+        assert_eq!(request.into_body().into_bytes(), "{\"a\":1}");
+        Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+    });
+    let request = signed(b"{\"a\":1}", Full::new(data));
+    let response = layer().layer(handler).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
 }

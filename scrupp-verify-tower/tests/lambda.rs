@@ -16,7 +16,7 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 
 const NOW: u64 = 1_735_471_800;
 const EVENT: &str = r#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
-/// What a compressed body begins with is no text.
+/// The start of a compressed body, which is not text.
 const BINARY: &[u8] = b"\x1f\x8b\x08\x00\xff\xfe";
 
 fn secret() -> Secret {
@@ -36,8 +36,8 @@ fn signed(body: Body, content: &[u8]) -> lambda_http::Request {
     request.body(body).unwrap()
 }
 
-/// A function that counts its calls, and says how many bytes it got.
-fn counts(
+/// Creates a function that counts its calls, and responds with the number of bytes that it got.
+fn counting(
     calls: &Arc<AtomicUsize>,
 ) -> impl Service<
     Request<VerifiedBody>,
@@ -60,8 +60,7 @@ fn counts(
     })
 }
 
-/// The layer around that function, as `lambda_http::run` takes it. Lambda moves a response's body
-/// before it reads it: in a box.
+/// Creates the layer around that function, as `lambda_http::run` takes it.
 fn function(
     calls: &Arc<AtomicUsize>,
 ) -> impl Service<
@@ -70,16 +69,18 @@ fn function(
     Error: Into<Diagnostic> + Debug,
     Future: Send,
 > + use<> {
-    ServiceBuilder::new().layer(layer()).service(counts(calls))
+    ServiceBuilder::new()
+        .layer(layer())
+        .service(counting(calls))
 }
 
-async fn answer(request: lambda_http::Request, calls: &Arc<AtomicUsize>) -> Response<Body> {
+async fn respond(request: lambda_http::Request, calls: &Arc<AtomicUsize>) -> Response<Body> {
     let response = function(calls).oneshot(request).await;
     response.unwrap().into_response().await
 }
 
 #[tokio::test]
-async fn verifies_a_body_of_text_of_bytes_and_of_nothing() {
+async fn verifies_text_bytes_and_an_empty_body() {
     for (body, content) in [
         (Body::Text(EVENT.to_owned()), EVENT.as_bytes()),
         (Body::Binary(EVENT.into()), EVENT.as_bytes()),
@@ -87,7 +88,7 @@ async fn verifies_a_body_of_text_of_bytes_and_of_nothing() {
         (Body::Empty, b""),
     ] {
         let calls = Arc::default();
-        let response = answer(signed(body, content), &calls).await;
+        let response = respond(signed(body, content), &calls).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(calls.load(Ordering::Relaxed), 1);
         assert_eq!(response.headers()["x-received"], content.len().to_string());
@@ -95,14 +96,14 @@ async fn verifies_a_body_of_text_of_bytes_and_of_nothing() {
 }
 
 #[tokio::test]
-async fn answers_a_forgery_itself_with_a_problem_that_is_text() {
+async fn rejects_forgery_with_a_problem_that_is_text() {
     for body in [
         Body::Text("forged".to_owned()),
         Body::Binary(BINARY.to_vec()),
         Body::Empty,
     ] {
         let calls = Arc::default();
-        let response = answer(signed(body, EVENT.as_bytes()), &calls).await;
+        let response = respond(signed(body, EVENT.as_bytes()), &calls).await;
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         let rejection = response.extensions().get::<Rejection>().unwrap();
         assert_eq!(rejection.kind(), RejectionKind::SignatureMismatch);
@@ -111,7 +112,7 @@ async fn answers_a_forgery_itself_with_a_problem_that_is_text() {
     }
 }
 
-/// A request as API Gateway passes it on, in version 2.0 of its format.
+/// Returns a request in version 2.0 of API Gateway's format.
 fn from_gateway(headers: &[(&str, &str)], body: &str, is_base64_encoded: bool) -> String {
     let headers: Vec<_> = headers
         .iter()
@@ -137,7 +138,7 @@ fn from_gateway(headers: &[(&str, &str)], body: &str, is_base64_encoded: bool) -
 }
 
 #[tokio::test]
-async fn verifies_what_was_on_the_wire_before_the_gateway_encoded_it() {
+async fn verifies_the_bytes_that_the_gateway_encoded() {
     for (content, encoded, is_base64_encoded) in
         [(EVENT.as_bytes(), EVENT, false), (BINARY, "H4sIAP/+", true)]
     {
@@ -149,7 +150,7 @@ async fn verifies_what_was_on_the_wire_before_the_gateway_encoded_it() {
             let json = from_gateway(&signed.pairs(), encoded, is_base64_encoded);
             let request = lambda_http::request::from_str(&json).unwrap();
             assert_eq!(request.raw_http_path(), "/webhooks/scrupp");
-            let response = answer(request, &Arc::default()).await;
+            let response = respond(request, &Arc::default()).await;
             assert_eq!(response.status(), status);
         }
     }

@@ -1,5 +1,4 @@
-//! What an operator gets to read, line by line: kinds, ages and indices, and never a byte of a
-//! header or a body.
+//! The log, line by line: kinds, ages and indices, never a byte of a header or a body.
 #![cfg(all(feature = "axum", feature = "tracing"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -42,7 +41,7 @@ fn layer() -> ScruppVerify {
     ScruppVerify::new(keys).clock(|| Some(UnixTime::from_secs(NOW)))
 }
 
-/// What is logged while a delivery is received, signed so many seconds ago.
+/// Returns the log of a delivery that was signed so many seconds ago.
 fn logged(layer: Option<ScruppVerify>, secret: &str, age: u64, body: &str) -> String {
     let log = Log::default();
     let writer = log.clone();
@@ -84,7 +83,7 @@ fn logged(layer: Option<ScruppVerify>, secret: &str, age: u64, body: &str) -> St
     log
 }
 
-/// A store on which one operation fails.
+/// A store with one operation that fails.
 struct Failing(&'static str);
 
 impl DeliveryStore for Failing {
@@ -112,7 +111,7 @@ impl DeliveryStore for Failing {
 }
 
 #[test]
-fn a_verified_delivery_tells_its_age_and_which_secret_matched() {
+fn logs_age_and_secret_index_of_verified_delivery() {
     let log = logged(Some(layer()), "former", 17, EVENT);
     assert_eq!(
         log,
@@ -121,7 +120,7 @@ fn a_verified_delivery_tells_its_age_and_which_secret_matched() {
 }
 
 #[test]
-fn a_refused_delivery_tells_its_kind_and_its_age() {
+fn logs_kind_and_age_of_rejected_delivery() {
     let log = logged(Some(layer()), "another", 0, EVENT);
     let line = " INFO scrupp_verify: the signature matches none of the secrets kind=\"signature_mismatch\"\n";
     assert_eq!(log, line);
@@ -131,12 +130,12 @@ fn a_refused_delivery_tells_its_kind_and_its_age() {
 }
 
 #[test]
-fn what_is_out_of_order_here_is_an_error() {
+fn logs_failures_of_lookup_and_clock_as_errors() {
     let lookup = |_: &http::request::Parts| async { Err::<Option<Account>, _>("no such table") };
-    let lookup = ScruppVerify::with_secrets(lookup).clock(|| Some(UnixTime::from_secs(NOW)));
+    let lookup = ScruppVerify::with_account_lookup(lookup).clock(|| Some(UnixTime::from_secs(NOW)));
     let log = logged(Some(lookup), "topsecret", 0, EVENT);
-    let lines = "ERROR scrupp_verify: the secret lookup failed error=no such table\n\
-        ERROR scrupp_verify: the secret lookup failed kind=\"secrets_unavailable\"\n";
+    let lines = "ERROR scrupp_verify: the account lookup failed error=no such table\n\
+        ERROR scrupp_verify: the account lookup failed kind=\"secrets_unavailable\"\n";
     assert_eq!(log, lines);
     let log = logged(Some(layer().clock(|| None)), "topsecret", 0, EVENT);
     assert_eq!(
@@ -146,7 +145,7 @@ fn what_is_out_of_order_here_is_an_error() {
 }
 
 #[test]
-fn a_store_that_fails_tells_at_what() {
+fn logs_the_operation_at_which_the_store_fails() {
     let verified = "DEBUG scrupp_verify: delivery verified age_secs=0 secret_index=0\n";
     for (failing, expected) in [
         (
@@ -154,7 +153,7 @@ fn a_store_that_fails_tells_at_what() {
             "ERROR scrupp_verify: the delivery store failed operation=\"claim\" error=no route to the store\n\
              ERROR scrupp_verify: the delivery store failed kind=\"store_unavailable\"\n",
         ),
-        // What senders do when they try again too early.
+        // Not an error: a sender may try again while a handler runs.
         (
             "claimed",
             " INFO scrupp_verify: another attempt is being handled kind=\"in_flight\"\n",
@@ -168,7 +167,7 @@ fn a_store_that_fails_tells_at_what() {
             "ERROR scrupp_verify: the handler took longer than its lease, and the delivery was claimed again\n",
         ),
         (
-            "hang",
+            "pending",
             "ERROR scrupp_verify: the delivery store failed operation=\"commit\" error=deadline has elapsed\n",
         ),
     ] {
@@ -186,13 +185,13 @@ fn a_store_that_fails_tells_at_what() {
 }
 
 #[test]
-fn a_handler_without_the_layer_and_a_body_that_is_no_event_are_errors() {
+fn logs_missing_layer_and_malformed_event_as_errors() {
     let log = logged(None, "topsecret", 0, EVENT);
     let line = "ERROR scrupp_verify: a handler asks for a verified delivery, but ScruppVerify is not around it\n";
     assert_eq!(log, line);
     let log = logged(Some(layer()), "topsecret", 0, "{}");
     assert!(
-        log.contains("ERROR scrupp_verify: a verified delivery is no event error="),
+        log.contains("ERROR scrupp_verify: a verified delivery is not an event error="),
         "{log}"
     );
 }

@@ -1,4 +1,4 @@
-//! Where the layer goes, without a type being named.
+//! The places for the layer, without a named type.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use axum::{
@@ -18,7 +18,7 @@ fn secret() -> Secret {
     Secret::new("topsecret").unwrap()
 }
 
-/// A request with this body, signed for that content.
+/// Creates a request with this body, signed for that content.
 fn signed<B>(body: B, content: &[u8]) -> Request<B> {
     let now = UnixTime::now().unwrap();
     let headers = Signer::new(&secret()).sign(now, content);
@@ -34,7 +34,7 @@ async fn handler(body: Bytes) -> Bytes {
 }
 
 #[tokio::test]
-async fn guards_in_every_place_where_axum_takes_a_layer() {
+async fn guards_wherever_axum_takes_a_layer() {
     let path = "/webhooks/scrupp";
     let around_router = Router::new()
         .route(path, post(handler))
@@ -48,7 +48,10 @@ async fn guards_in_every_place_where_axum_takes_a_layer() {
             .map_request(|request: Request<Body>| request)
             .layer(ScruppVerify::new(secret())),
     );
-    let in_part = Router::new().nest(
+    let in_stack_alone = Router::new()
+        .route(path, any(handler))
+        .layer(ServiceBuilder::new().layer(ScruppVerify::new(secret())));
+    let nested = Router::new().nest(
         "/webhooks",
         Router::new()
             .route("/scrupp", post(handler))
@@ -65,7 +68,8 @@ async fn guards_in_every_place_where_axum_takes_a_layer() {
         ("routes", around_routes),
         ("method", around_method),
         ("stack", in_stack),
-        ("nested", in_part),
+        ("stack alone", in_stack_alone),
+        ("nested", nested),
         ("service", around_service),
     ] {
         let genuine = signed(Body::from(EVENT), EVENT);
@@ -83,18 +87,18 @@ async fn guards_in_every_place_where_axum_takes_a_layer() {
 #[derive(Debug, PartialEq)]
 struct Own;
 
-/// A service that answers with what it gets, and fails where that is nothing.
-async fn echoes(request: Request<VerifiedBody>) -> Result<http::Response<Full<Bytes>>, Own> {
+/// Responds with the body of the request, and fails if that is empty.
+async fn echo(request: Request<VerifiedBody>) -> Result<http::Response<Full<Bytes>>, Own> {
     match request.into_body().into_bytes() {
-        nothing if nothing.is_empty() => Err(Own),
+        empty if empty.is_empty() => Err(Own),
         body => Ok(http::Response::new(Full::new(body))),
     }
 }
 
 #[tokio::test]
-async fn can_be_boxed_and_keeps_the_error_of_the_service() {
+async fn can_be_boxed_and_returns_the_error_of_the_service() {
     let request = |body, content| signed(Full::<Bytes>::from(body), content);
-    let service = ScruppVerify::new(secret()).layer(service_fn(echoes));
+    let service = ScruppVerify::new(secret()).layer(service_fn(echo));
     let boxed = service.clone().boxed();
     let response = boxed.oneshot(request(EVENT, EVENT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
@@ -103,6 +107,6 @@ async fn can_be_boxed_and_keeps_the_error_of_the_service() {
     let forged = request(b"forged", EVENT);
     let response = boxed.clone().oneshot(forged).await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-    let answer = boxed.oneshot(request(b"", b"")).await;
-    assert_eq!(answer.map(drop), Err(Own));
+    let result = boxed.oneshot(request(b"", b"")).await;
+    assert_eq!(result.map(drop), Err(Own));
 }

@@ -9,7 +9,10 @@ use core::{
     hint::black_box,
     pin::Pin,
 };
-use std::{alloc::System, sync::Mutex};
+use std::{
+    alloc::System,
+    sync::{Arc, Mutex},
+};
 
 use actix_web::{App, HttpResponse, dev::Service as _, test, web};
 use axum::{Router, routing::post};
@@ -140,9 +143,10 @@ fn of_axum(app: Router, headers: &HeaderMap, body: &Bytes) -> u64 {
 
 /// The body's bytes, unless the handler gets the very same ones.
 fn copied_by_tower(layer: ScruppVerify, headers: &HeaderMap, body: &Bytes) -> usize {
-    let seen = Mutex::new(None);
-    let inner = tower::service_fn(|request: Request<scrupp_verify_tower::VerifiedBody>| {
-        *seen.lock().expect("not poisoned") = Some(request.into_body().into_bytes());
+    let seen = Arc::new(Mutex::new(None));
+    let kept = Arc::clone(&seen);
+    let inner = tower::service_fn(move |request: Request<scrupp_verify_tower::VerifiedBody>| {
+        *kept.lock().expect("not poisoned") = Some(request.into_body().into_bytes());
         core::future::ready(Ok::<_, core::convert::Infallible>(Response::new(
             Full::new(Bytes::new()),
         )))
@@ -151,7 +155,7 @@ fn copied_by_tower(layer: ScruppVerify, headers: &HeaderMap, body: &Bytes) -> us
         &mut layer.layer(inner),
         request(headers, Full::new(body.clone())),
     );
-    let seen = seen.into_inner().expect("not poisoned");
+    let seen = seen.lock().expect("not poisoned").take();
     copied(&seen.expect("the handler was called"), body)
 }
 

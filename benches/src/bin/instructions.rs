@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use scrupp_verify_benches::{
     delivery::{self, HttpHead},
-    service::{Answer, call, request},
+    service::{Answer, call, request, runtime},
 };
 use scrupp_verify_core::{Secret, UnixTime, Verifier};
 use scrupp_verify_tower::ScruppVerify;
@@ -24,6 +24,8 @@ const REPEATS: usize = 100;
 
 fn main() -> ExitCode {
     let case = env::args().nth(1).unwrap_or_default();
+    let runtime = runtime();
+    let _entered = runtime.enter();
     match case.as_str() {
         "compressions_5" => compressions::<5>(),
         "compressions_6" => compressions::<6>(),

@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{Path, State},
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
@@ -28,7 +28,7 @@ pub(crate) fn router(inbox: Inbox, verify: ScruppVerify) -> Router {
 /// that Scrupp tries again.
 async fn delivered(
     State(inbox): State<Inbox>,
-    verified: Verified,
+    Extension(verified): Extension<Verified>,
     ScruppEvent(event): ScruppEvent,
 ) -> StatusCode {
     match timeout(ANSWER_WITHIN, inbox.add(&verified, &event)).await {

@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
+use axum::{Extension, Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use scrupp_verify_redis::RedisStore;
 use scrupp_verify_tests::SECRET;
 use scrupp_verify_tower::{
@@ -75,7 +75,11 @@ impl DeliveryStore for LoggedStore {
 }
 
 /// One in five fails; of the others one in twenty-five takes longer than the sender waits.
-async fn handle(State(log): State<Log>, verified: Verified, body: Bytes) -> StatusCode {
+async fn handle(
+    State(log): State<Log>,
+    Extension(verified): Extension<Verified>,
+    body: Bytes,
+) -> StatusCode {
     let chance = fastrand::u32(..100);
     if chance < 20 {
         sleep(Duration::from_millis(5)).await;

@@ -1,0 +1,54 @@
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use bytes::Bytes;
+
+/// The body of the response to a rejection or a duplicate.
+///
+/// If the request was not read whole, its rest is drained before the response's body: the client
+/// gets the response's head at once, and can go on sending without being reset.
+pub struct RejectionBody {
+    body: BoxBody,
+    drain: Option<Drain>,
+}
+
+type Drain = Pin<Box<dyn Future<Output = ()>>>;
+
+impl RejectionBody {
+    pub(crate) fn new(body: BoxBody, drain: Option<Drain>) -> Self {
+        Self { body, drain }
+    }
+}
+
+impl MessageBody for RejectionBody {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        match self.body.size() {
+            // That would end the response before the request is drained.
+            size if size.is_eof() && self.drain.is_some() => BodySize::Stream,
+            size => size,
+        }
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        if let Some(drain) = &mut self.drain {
+            ready!(drain.as_mut().poll(cx));
+            self.drain = None;
+        }
+        Pin::new(&mut self.body).poll_next(cx)
+    }
+}
+
+impl fmt::Debug for RejectionBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RejectionBody").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,10 @@
+//! actix-web's own rules: places, extractors, and real servers.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod claims;
+mod extract;
+mod places;
+mod rejection_body;
+mod server;
+mod support;
+mod wire;

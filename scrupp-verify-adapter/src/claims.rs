@@ -1,0 +1,285 @@
+use core::{
+    fmt::{self, Display},
+    pin::Pin,
+    time::Duration,
+};
+use std::sync::Arc;
+
+use scrupp_verify_core::{
+    ConfigError, RejectionKind, Tolerance, Verified,
+    dedup::{Claim, DeliveryId, DeliveryStore, Owner},
+};
+use tokio::{runtime::Handle, time::timeout};
+
+use crate::log;
+
+/// How an adapter handles each delivery once: a [`DeliveryStore`] and its terms.
+///
+/// Made from a store by `into()`, with a lease of 60 s, a retention of a day (as long as Scrupp's
+/// retries go on), and a store time-out of 2 s.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use scrupp_verify_adapter::Dedup;
+/// use scrupp_verify_core::{ConfigError, Tolerance, dedup::MemoryStore};
+///
+/// # fn main() -> Result<(), ConfigError> {
+/// let dedup = Dedup::new(MemoryStore::default())
+///     .lease(Duration::from_secs(30))
+///     .retention(Duration::from_secs(3600), Tolerance::default())?;
+///
+/// // Forgotten while it could still be replayed:
+/// let too_short = Dedup::new(MemoryStore::default())
+///     .retention(Duration::from_secs(359), Tolerance::default());
+/// assert_eq!(too_short.unwrap_err(), ConfigError::RetentionTooShort);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Dedup {
+    store: Store,
+    id: Arc<IdFunction>,
+    lease: Duration,
+    retention: Duration,
+}
+
+type IdFunction = dyn Fn(&Verified, &[u8]) -> DeliveryId + Send + Sync;
+
+impl Dedup {
+    /// Claims deliveries in this store, with the default terms.
+    pub fn new(store: impl DeliveryStore + Send + Sync + 'static) -> Self {
+        Self {
+            store: Store {
+                operations: Arc::new(store),
+                timeout: Duration::from_secs(2),
+            },
+            id: Arc::new(DeliveryId::new),
+            lease: Duration::from_secs(60),
+            retention: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+
+    /// Sets how long a handler may take, by default 60 s, in whole seconds. If it takes longer, or
+    /// its process crashes, the next attempt can claim the delivery.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Sets how long a handled delivery is remembered, by default a day, in whole seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::RetentionTooShort`] if it is shorter than the window of `tolerance`, past
+    /// and future together: a delivery could then be replayed after it was forgotten. If the
+    /// adapter's own tolerance is wider, deliveries are remembered for that long.
+    pub fn retention(
+        mut self,
+        retention: Duration,
+        tolerance: Tolerance,
+    ) -> Result<Self, ConfigError> {
+        if retention < tolerance.window() {
+            return Err(ConfigError::RetentionTooShort);
+        }
+        self.retention = retention;
+        Ok(self)
+    }
+
+    /// Sets how long an operation of the store may take, by default 2 s. If a claim takes longer,
+    /// the delivery is rejected with 503.
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.store.timeout = timeout;
+        self
+    }
+
+    /// Replaces [`DeliveryId::new`] by another function of the proof and the body.
+    pub fn delivery_id<F>(mut self, id: F) -> Self
+    where
+        F: Fn(&Verified, &[u8]) -> DeliveryId + Send + Sync + 'static,
+    {
+        self.id = Arc::new(id);
+        self
+    }
+
+    /// Claims a verified delivery. Returns `None` if it is a duplicate.
+    ///
+    /// Once handled, it is remembered at least for `window`, in which it can be replayed.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, what it has claimed is released.
+    pub(crate) async fn claim(
+        &self,
+        verified: &Verified,
+        body: &[u8],
+        window: Duration,
+    ) -> Result<Option<ClaimGuard>, RejectionKind> {
+        // The last second of the window is a part of it.
+        let window = window.saturating_add(Duration::from_secs(1));
+        let held = Held {
+            store: self.store.clone(),
+            id: (self.id)(verified, body),
+            owner: Owner::random(),
+            retention: self.retention.max(window),
+        };
+        let claim = self.store.operations.claim(held.id, held.owner, self.lease);
+        // Made first, because a claim whose result is lost may have been granted.
+        let mut guard = ClaimGuard {
+            held: Some(Box::new(held)),
+        };
+        let claim = self.store.run("claim", claim).await;
+        let claim = claim.ok_or(RejectionKind::StoreUnavailable)?;
+        if claim == Claim::Granted {
+            return Ok(Some(guard));
+        }
+        guard.held = None;
+        match claim {
+            Claim::InFlight => Err(RejectionKind::InFlight),
+            Claim::Acknowledged | Claim::Granted => Ok(None),
+        }
+    }
+}
+
+impl<S: DeliveryStore + Send + Sync + 'static> From<S> for Dedup {
+    fn from(store: S) -> Self {
+        Self::new(store)
+    }
+}
+
+impl fmt::Debug for Dedup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dedup")
+            .field("lease", &self.lease)
+            .field("retention", &self.retention)
+            .field("store_timeout", &self.store.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The claim of a delivery that the handler runs on.
+///
+/// If it is dropped before it is completed, as when the handler panics or the server drops it with
+/// its connection, the claim is released: at once, or in the background if the store needs time.
+#[must_use = "a claim that is dropped is released"]
+pub struct ClaimGuard {
+    /// `None` once there is nothing to release.
+    held: Option<Box<Held>>,
+}
+
+struct Held {
+    store: Store,
+    id: DeliveryId,
+    owner: Owner,
+    retention: Duration,
+}
+
+impl ClaimGuard {
+    /// Commits the claim if the handler responded with a 2xx, and releases it otherwise.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped before completion, the operation continues as a background task on the current
+    /// Tokio runtime. Without a runtime, the claim expires with its lease.
+    pub async fn complete(mut self, status: u16) {
+        let Some(held) = self.held.take() else { return };
+        if let Ok(runtime) = Handle::try_current() {
+            // A panic of the store ends its task, not the response.
+            let _ = match status {
+                200..=299 => runtime.spawn(held.commit()),
+                _ => runtime.spawn(held.release()),
+            }
+            .await;
+        }
+    }
+}
+
+impl Held {
+    async fn commit(self) {
+        let commit = self
+            .store
+            .operations
+            .commit(self.id, self.owner, self.retention);
+        if let Some(false) = self.store.run("commit", commit).await {
+            log::error(
+                "the handler took longer than its lease, and the delivery was claimed again",
+            );
+        }
+    }
+
+    async fn release(self) {
+        let release = self.store.operations.release(self.id, self.owner);
+        self.store.run("release", release).await;
+    }
+}
+
+impl Drop for ClaimGuard {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take()
+            && !held.store.operations.release_now(held.id, held.owner)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(held.release());
+        }
+    }
+}
+
+impl fmt::Debug for ClaimGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClaimGuard").finish_non_exhaustive()
+    }
+}
+
+/// A store of any type, and how long its operations may take.
+#[derive(Clone)]
+struct Store {
+    operations: Arc<dyn Operations>,
+    timeout: Duration,
+}
+
+impl Store {
+    /// Returns the result of an operation, or `None` if it failed, as the log says.
+    async fn run<T>(&self, name: &str, operation: Operation<'_, T>) -> Option<T> {
+        let result = timeout(self.timeout, operation).await;
+        let result = result.unwrap_or_else(|elapsed| Err(elapsed.to_string()));
+        result
+            .inspect_err(|error| log::store_failed(name, error))
+            .ok()
+    }
+}
+
+/// A [`DeliveryStore`] behind a pointer.
+trait Operations: Send + Sync {
+    fn claim(&self, id: DeliveryId, owner: Owner, lease: Duration) -> Operation<'_, Claim>;
+    fn commit(&self, id: DeliveryId, owner: Owner, retention: Duration) -> Operation<'_, bool>;
+    fn release(&self, id: DeliveryId, owner: Owner) -> Operation<'_, ()>;
+    fn release_now(&self, id: DeliveryId, owner: Owner) -> bool;
+}
+
+type Operation<'s, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 's>>;
+
+impl<S: DeliveryStore + Send + Sync> Operations for S {
+    fn claim(&self, id: DeliveryId, owner: Owner, lease: Duration) -> Operation<'_, Claim> {
+        boxed(DeliveryStore::claim(self, id, owner, lease))
+    }
+
+    fn commit(&self, id: DeliveryId, owner: Owner, retention: Duration) -> Operation<'_, bool> {
+        boxed(DeliveryStore::commit(self, id, owner, retention))
+    }
+
+    fn release(&self, id: DeliveryId, owner: Owner) -> Operation<'_, ()> {
+        boxed(DeliveryStore::release(self, id, owner))
+    }
+
+    fn release_now(&self, id: DeliveryId, owner: Owner) -> bool {
+        DeliveryStore::release_now(self, id, owner)
+    }
+}
+
+fn boxed<'s, T, E: Display>(
+    operation: impl Future<Output = Result<T, E>> + Send + 's,
+) -> Operation<'s, T> {
+    Box::pin(async move { operation.await.map_err(|error| error.to_string()) })
+}

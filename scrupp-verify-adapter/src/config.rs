@@ -1,0 +1,127 @@
+use core::{
+    fmt::{self, Display},
+    pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+use std::{panic, sync::Arc};
+
+use scrupp_verify_core::{
+    Account, Candidate, Clock, Keyring, Policy, Rejection, RejectionKind, RequestHead, UnixTime,
+};
+use tokio::{runtime::Handle, time::sleep};
+
+use crate::{Budget, claims::Dedup, log};
+
+/// An adapter's settings. `R` is a request as its framework shows it to an account lookup; `F`
+/// makes the response to a rejection.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Config<R, F> {
+    pub(crate) secrets: Secrets<R>,
+    /// Set once a request has found a timer. Later requests do not look again.
+    has_timer: Arc<AtomicBool>,
+    /// The window that timestamps are accepted in, and the body limit.
+    pub policy: Policy,
+    /// How long a body may take until it is complete.
+    pub body_timeout: Duration,
+    /// How many bytes of unverified bodies may be held at once.
+    pub buffer_budget: Budget,
+    /// The clock.
+    pub clock: Arc<dyn Clock + Send + Sync>,
+    /// How each delivery is handled once; `None` runs the handler for every delivery.
+    pub dedup: Option<Dedup>,
+    /// Makes the response to a rejection.
+    pub on_rejection: F,
+}
+
+#[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each adapter")]
+pub(crate) enum Secrets<R> {
+    Fixed(Keyring),
+    LookedUp(Arc<dyn Fn(&R) -> Lookup + Send + Sync>),
+}
+
+type Lookup = Pin<Box<dyn Future<Output = Result<Option<Box<Account>>, RejectionKind>> + Send>>;
+
+impl<R, F> Config<R, F> {
+    /// Creates the default settings, with the secrets of one account.
+    #[must_use]
+    pub fn new(keyring: impl Into<Keyring>, on_rejection: F) -> Self {
+        Self::with_secrets(Secrets::Fixed(keyring.into()), on_rejection)
+    }
+
+    /// Creates the default settings, with the secrets of the account that `lookup` finds for a
+    /// request.
+    #[must_use]
+    pub fn with_account_lookup<L, Fut, E>(lookup: L, on_rejection: F) -> Self
+    where
+        L: Fn(&R) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<Account>, E>> + Send + 'static,
+        E: Display,
+    {
+        let lookup = move |request: &R| -> Lookup {
+            let lookup = lookup(request);
+            Box::pin(async move {
+                let found = lookup.await.map_err(|error| {
+                    log::failed("the account lookup failed", &error);
+                    RejectionKind::SecretsUnavailable
+                });
+                Ok(found?.map(Box::new))
+            })
+        };
+        Self::with_secrets(Secrets::LookedUp(Arc::new(lookup)), on_rejection)
+    }
+
+    fn with_secrets(secrets: Secrets<R>, on_rejection: F) -> Self {
+        Self {
+            secrets,
+            has_timer: Arc::default(),
+            policy: Policy::default(),
+            body_timeout: Duration::from_secs(10),
+            buffer_budget: Budget::new(64 * 1024 * 1024),
+            clock: Arc::new(UnixTime::now),
+            dedup: None,
+            on_rejection,
+        }
+    }
+
+    /// Checks everything that needs neither a secret nor the body: the runtime, the clock, the two
+    /// headers, the window and the declared length.
+    ///
+    /// # Errors
+    ///
+    /// A [`Rejection`] with the status 401, 413 or 503.
+    pub fn check_head<H>(&self, headers: &H) -> Result<Candidate, Rejection>
+    where
+        H: RequestHead + ?Sized,
+    {
+        if !self.has_timer() {
+            return Err(RejectionKind::RuntimeUnavailable.into());
+        }
+        let now = self.clock.now().ok_or(RejectionKind::ClockUnavailable)?;
+        self.policy.admit(headers, now)
+    }
+
+    /// Returns whether the current thread is in a Tokio runtime that has a timer.
+    fn has_timer(&self) -> bool {
+        if Handle::try_current().is_err() {
+            return false;
+        }
+        // Tokio tells of a timer that is not enabled only by a panic.
+        let has_timer = self.has_timer.load(Ordering::Relaxed)
+            || panic::catch_unwind(|| sleep(Duration::ZERO)).is_ok();
+        self.has_timer.store(has_timer, Ordering::Relaxed);
+        has_timer
+    }
+}
+
+impl<R, F> fmt::Debug for Config<R, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("policy", &self.policy)
+            .field("body_timeout", &self.body_timeout)
+            .field("buffer_budget", &self.buffer_budget)
+            .finish_non_exhaustive()
+    }
+}

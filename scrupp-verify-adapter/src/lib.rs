@@ -1,0 +1,67 @@
+//! The parts that the server adapters of scrupp-verify share: they read a delivery, verify it, and
+//! claim it for the handler.
+//!
+//! `scrupp-verify-tower` and `scrupp-verify-actix` are built on this crate. An adapter for another
+//! server that runs on Tokio has four parts of its own: a view of the request's headers, the
+//! request's body as an [`http_body::Body`], the body that the handler gets, and the response to a
+//! rejection. Everything else happens here, in one async function: [`Config::receive`].
+//!
+//! # The order of a request
+//!
+//! | step | function | rejected with |
+//! |---|---|---|
+//! | 1. check that there is a Tokio runtime with a timer | [`Config::check_head`] | 503 |
+//! | 2. read the clock | [`Config::check_head`] | 503 |
+//! | 3. check the headers, the window and the declared length | [`Config::check_head`] | 401, 413 |
+//! | 4. look up the account | [`Config::receive`] | 503 |
+//! | 5. read the body, within the limit, the deadline and the budget | [`Config::receive`] | 400, 408, 413, 503 |
+//! | 6. compute and compare the MAC | [`Config::receive`] | 401 |
+//! | 7. claim the delivery in the store | [`Config::receive`] | 503; 200 for a duplicate |
+//! | 8. run the handler | the adapter | |
+//! | 9. commit the claim after a 2xx, release it otherwise | [`ClaimGuard::complete`] | |
+//! | 10. read the rest of a rejected body, behind the head of the response | [`Config::drain`] | |
+//!
+//! No chunk of the body is polled before step 5, so a server that waits with `100 Continue` until
+//! then never asks for the body of a request that steps 1 to 4 reject.
+//!
+//! # Memory
+//!
+//! A body that is complete in one chunk is handed on without a copy. Any other body is copied chunk
+//! by chunk, because a chunk may keep a much larger read buffer of the server alive. Once a body
+//! exceeds 16 KiB, it waits for the [`Budget`] before the next chunk is polled, and acquires
+//! everything that it may need in one step. So a delivery never waits for the budget while it holds a part of it, and
+//! a body of up to 16 KiB never waits.
+//!
+//! # Features
+//!
+//! - `dedup`: `Dedup`, which claims each delivery in a store.
+//! - `events`: the event of a verified delivery, for extractors.
+//! - `tracing`: log events with the target `scrupp_verify`.
+
+#![forbid(unsafe_code)]
+#![warn(clippy::std_instead_of_core)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod budget;
+#[cfg(feature = "dedup")]
+mod claims;
+#[cfg(not(feature = "dedup"))]
+#[path = "no_claims.rs"]
+mod claims;
+mod config;
+#[cfg(feature = "events")]
+mod event;
+mod log;
+mod receive;
+mod setters;
+
+pub use budget::Budget;
+pub use claims::{ClaimGuard, Dedup};
+pub use config::Config;
+#[cfg(feature = "events")]
+pub use event::read_event;
+pub use receive::{Accepted, Rejected};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

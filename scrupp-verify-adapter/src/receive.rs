@@ -1,0 +1,262 @@
+use core::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+};
+
+use bytes::{Buf, Bytes};
+use http_body::Body;
+use scrupp_verify_core::{Delivery, Rejection, RejectionKind, RequestHead, Verified};
+use tokio::{
+    task::{consume_budget, yield_now},
+    time::timeout,
+};
+
+use crate::{ClaimGuard, Config, budget::Reservation, config::Secrets, log};
+
+/// How many bytes of each body are received without a reservation in the budget.
+const FREE_BYTES: usize = 16 * 1024;
+
+/// How many bytes are hashed before other tasks get a turn.
+const HASH_STEP_BYTES: usize = 64 * 1024;
+
+/// A verified delivery for the handler.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// The proof.
+    pub verified: Verified,
+    /// The body that was verified, not copied if it arrived in one chunk.
+    pub body: Bytes,
+    /// The claim to [complete](ClaimGuard::complete) by the handler's response, if deliveries are
+    /// claimed.
+    pub claim: Option<ClaimGuard>,
+}
+
+/// A delivery that was turned away, as the log says.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Rejected {
+    /// The reason.
+    pub rejection: Rejection,
+    /// True if the client may still be sending its body.
+    is_sending: bool,
+}
+
+impl Rejected {
+    /// Before the body is polled, a client that expects `100 Continue` sends nothing. Without a
+    /// runtime there is no timer to drain with.
+    fn early(rejection: impl Into<Rejection>, headers: &(impl RequestHead + ?Sized)) -> Self {
+        let rejection = rejection.into();
+        let is_sending = headers.values("expect").next().is_none()
+            && rejection.kind() != RejectionKind::RuntimeUnavailable;
+        Self::new(rejection, is_sending)
+    }
+
+    /// Once the body is polled, only one that exceeds the limit is neither complete, broken nor late.
+    fn late(rejection: impl Into<Rejection>) -> Self {
+        let rejection = rejection.into();
+        Self::new(rejection, rejection.kind() == RejectionKind::BodyTooLarge)
+    }
+
+    fn new(rejection: Rejection, is_sending: bool) -> Self {
+        log::rejected(&rejection);
+        Self {
+            rejection,
+            is_sending,
+        }
+    }
+}
+
+impl<R, F> Config<R, F> {
+    /// Receives a delivery: checks the head, looks up the account, reads the body, verifies it and
+    /// claims the delivery, in this order.
+    ///
+    /// Returns `None` for a duplicate: respond 200 with an empty body. The handler must not run.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] with the reason. [Drain](Self::drain) the body then.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the budget gets back what the delivery had reserved, and its claim
+    /// is released.
+    pub async fn receive<H, B>(
+        &self,
+        headers: &H,
+        request: &R,
+        body: &mut B,
+    ) -> Result<Option<Accepted>, Rejected>
+    where
+        H: RequestHead + ?Sized,
+        B: Body + Unpin,
+    {
+        let head = self.check_head(headers);
+        let head = head.map_err(|rejection| Rejected::early(rejection, headers))?;
+        let account = match &self.secrets {
+            Secrets::Fixed(_) => Ok(None),
+            Secrets::LookedUp(lookup) => lookup(request).await,
+        };
+        let account = account.map_err(|kind| Rejected::early(kind, headers))?;
+
+        let read = self.read_in_time(body).await;
+        let (body, reservation) = read.map_err(Rejected::late)?;
+
+        let delivery = || match &self.secrets {
+            Secrets::Fixed(keyring) => head.begin(keyring),
+            Secrets::LookedUp(_) => head.begin_for(account.as_deref()),
+        };
+        let verified = if body.len() <= HASH_STEP_BYTES {
+            verify(delivery(), &body)
+        } else {
+            // In a box: most deliveries are too small to need the room.
+            Box::pin(verify_in_steps(delivery(), &body)).await
+        };
+        let verified = verified.map_err(Rejected::late)?;
+        log::verified(&verified);
+        // From here on the body is the handler's.
+        drop(reservation);
+
+        let mut claim = None;
+        if let Some(dedup) = &self.dedup {
+            let window = self.policy.tolerance.window();
+            claim = dedup
+                .claim(&verified, &body, window)
+                .await
+                .map_err(Rejected::late)?;
+            if claim.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Accepted {
+            verified,
+            body,
+            claim,
+        }))
+    }
+
+    /// Reads a body whole, before its deadline.
+    async fn read_in_time<B>(
+        &self,
+        body: &mut B,
+    ) -> Result<(Bytes, Option<Reservation<'_>>), RejectionKind>
+    where
+        B: Body + Unpin,
+    {
+        // If time runs out, waiting for the budget is another reason than waiting for the client.
+        let mut late = RejectionKind::BodyTimeout;
+        let read = {
+            let mut read = pin!(self.read(body, &mut late));
+            // Most bodies are there at the first poll, and need no timer.
+            match poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await {
+                Poll::Ready(read) => Ok(read),
+                Poll::Pending => Box::pin(timeout(self.body_timeout, read)).await,
+            }
+        };
+        read.unwrap_or(Err(late))
+    }
+
+    /// Reads a body whole. Sets `late` to the reason to reject it if time runs out meanwhile.
+    async fn read<B>(
+        &self,
+        body: &mut B,
+        late: &mut RejectionKind,
+    ) -> Result<(Bytes, Option<Reservation<'_>>), RejectionKind>
+    where
+        B: Body + Unpin,
+    {
+        let mut next = next_chunk(body, self.policy.body_limit).await?;
+        if body.is_end_stream() {
+            return Ok((next.unwrap_or_default(), None));
+        }
+        // Copied, because a chunk may keep a much larger read buffer of the server alive.
+        let mut received = Vec::new();
+        let mut reservation = None;
+        while let Some(chunk) = next {
+            received.extend_from_slice(&chunk);
+            drop(chunk);
+            if body.is_end_stream() {
+                break;
+            }
+            if received.len() > FREE_BYTES && reservation.is_none() {
+                let rest = body.size_hint().upper().unwrap_or(u64::MAX);
+                let rest = usize::try_from(rest).unwrap_or(usize::MAX);
+                let whole = received
+                    .len()
+                    .saturating_add(rest)
+                    .min(self.policy.body_limit);
+                *late = RejectionKind::OverBudget;
+                reservation = self.buffer_budget.reserve(whole).await.ok();
+                *late = RejectionKind::BodyTimeout;
+                received.reserve_exact(whole.saturating_sub(received.len()));
+            }
+            next = next_chunk(body, self.policy.body_limit.saturating_sub(received.len())).await?;
+        }
+        Ok((received.into(), reservation))
+    }
+
+    /// Reads the rest of a rejected body, up to the body limit and the body time-out, so that the
+    /// client gets to read the response: a server that closes a connection with bytes unread resets
+    /// it. The adapter polls the future behind the response's head.
+    ///
+    /// Returns `None` if nothing is left to read or worth waiting for: the body is complete, broken
+    /// or late, or its client expects `100 Continue` and was not asked to send.
+    pub fn drain<B>(
+        &self,
+        rejected: Rejected,
+        mut body: B,
+    ) -> Option<impl Future<Output = ()> + use<R, F, B>>
+    where
+        B: Body + Unpin,
+    {
+        if !rejected.is_sending || body.is_end_stream() {
+            return None;
+        }
+        let (mut limit, time) = (self.policy.body_limit, self.body_timeout);
+        Some(async move {
+            let drained = timeout(time, async {
+                while !body.is_end_stream()
+                    && let Ok(Some(chunk)) = next_chunk(&mut body, limit).await
+                {
+                    limit = limit.saturating_sub(chunk.len());
+                }
+            });
+            // Late or not, the response ends now.
+            let _ = drained.await;
+        })
+    }
+}
+
+/// Returns the next chunk, or `None` after the last. Trailers end the body: they are not signed.
+async fn next_chunk<B>(body: &mut B, limit: usize) -> Result<Option<Bytes>, RejectionKind>
+where
+    B: Body + Unpin,
+{
+    // A body that is always ready must not keep other tasks, or its own deadline, from running.
+    consume_budget().await;
+    match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+        Some(Ok(frame)) => match frame.into_data() {
+            Ok(data) if data.remaining() > limit => Err(RejectionKind::BodyTooLarge),
+            Ok(mut data) => Ok(Some(data.copy_to_bytes(data.remaining()))),
+            Err(_trailers) => Ok(None),
+        },
+        Some(Err(_)) => Err(RejectionKind::BodyBroken),
+        None => Ok(None),
+    }
+}
+
+/// Verifies a complete body.
+fn verify(mut delivery: Delivery, body: &[u8]) -> Result<Verified, Rejection> {
+    delivery.update(body)?;
+    delivery.finish()
+}
+
+/// Verifies a large body, and lets other tasks run meanwhile.
+async fn verify_in_steps(mut delivery: Delivery, body: &[u8]) -> Result<Verified, Rejection> {
+    for step in body.chunks(HASH_STEP_BYTES) {
+        delivery.update(step)?;
+        yield_now().await;
+    }
+    delivery.finish()
+}

@@ -1,0 +1,83 @@
+/// The setters that every `ScruppVerify` has, for a type with a field `config`, an `Arc` of a `Config`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! setters {
+    () => {
+        /// Sets the window that timestamps are accepted in, by default 300 s into the past and
+        /// 60 s into the future.
+        ///
+        /// # Security
+        ///
+        /// Without duplicate handling, a recorded delivery can be replayed for as long as the
+        /// past tolerance.
+        #[must_use]
+        pub fn tolerance(mut self, tolerance: ::scrupp_verify_core::Tolerance) -> Self {
+            ::std::sync::Arc::make_mut(&mut self.config)
+                .policy
+                .tolerance = tolerance;
+            self
+        }
+
+        /// Sets the largest body that is accepted, by default 262,144 bytes (256 KiB): a
+        /// documented event has about 200 bytes, and the rest is room for `meta`.
+        ///
+        /// Rejects larger bodies with 413: before reading if `Content-Length` exceeds the limit,
+        /// otherwise as soon as the received bytes exceed it.
+        #[must_use]
+        pub fn body_limit(mut self, bytes: usize) -> Self {
+            ::std::sync::Arc::make_mut(&mut self.config)
+                .policy
+                .body_limit = bytes;
+            self
+        }
+
+        /// Sets how long a body may take until it is complete, by default 10 s. The time is for
+        /// the whole body, so a client cannot hold a connection by sending a byte at a time.
+        ///
+        /// Rejects a body that takes longer with 408.
+        #[must_use]
+        pub fn body_timeout(mut self, timeout: ::core::time::Duration) -> Self {
+            ::std::sync::Arc::make_mut(&mut self.config).body_timeout = timeout;
+            self
+        }
+
+        /// Sets how many bytes of unverified bodies may be held at once, over all connections, by
+        /// default 67,108,864 (64 MiB).
+        ///
+        /// The first 16 KiB of each body are not counted. A body that needs more waits until its
+        /// declared length is available, or the body limit if it declares none. If the body
+        /// time-out passes before, the delivery is rejected with 503. What the server itself
+        /// buffers is not counted.
+        #[must_use]
+        pub fn buffer_budget(mut self, bytes: usize) -> Self {
+            ::std::sync::Arc::make_mut(&mut self.config).buffer_budget = $crate::Budget::new(bytes);
+            self
+        }
+
+        /// Replaces the system clock. If the clock returns `None`, every delivery is rejected with
+        /// 503.
+        #[must_use]
+        pub fn clock(
+            mut self,
+            clock: impl ::scrupp_verify_core::Clock + Send + Sync + 'static,
+        ) -> Self {
+            ::std::sync::Arc::make_mut(&mut self.config).clock = ::std::sync::Arc::new(clock);
+            self
+        }
+
+        /// Handles each delivery once: takes a store, or a [`Dedup`]($crate::Dedup) to change the
+        /// terms.
+        ///
+        /// Once the handler responded to a delivery with a 2xx, its duplicates get 200 and the
+        /// handler does not run. While one attempt is in flight, others are rejected with 503. If
+        /// the store fails before the handler, the delivery is rejected with 503. If the store
+        /// fails after the handler succeeded, the response stays a 2xx, and a later duplicate may
+        /// be handled again.
+        #[cfg(feature = "dedup")]
+        #[must_use]
+        pub fn dedup(mut self, dedup: impl Into<$crate::Dedup>) -> Self {
+            ::std::sync::Arc::make_mut(&mut self.config).dedup = Some(dedup.into());
+            self
+        }
+    };
+}

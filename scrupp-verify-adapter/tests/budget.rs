@@ -1,0 +1,319 @@
+//! How much of unverified bodies is held at once, and who waits for whom.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use core::{
+    convert::Infallible,
+    pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use scrupp_verify_adapter::{Budget, Config};
+use scrupp_verify_core::{RejectionKind, Secret, Signer, UnixTime};
+use tokio::{
+    sync::{Barrier, mpsc},
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+type Settings = Arc<Config<(), ()>>;
+
+const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
+const KIB: usize = 1024;
+
+fn settings(budget: usize) -> Config<(), ()> {
+    let mut config = Config::new(Secret::new("topsecret").unwrap(), ());
+    config.clock = Arc::new(|| Some(NOW));
+    config.buffer_budget = Budget::new(budget);
+    config
+}
+
+/// How many bytes of the budget nobody has reserved.
+fn available(config: &Config<(), ()>) -> usize {
+    config.buffer_budget.available_bytes()
+}
+
+async fn receive(config: &Config<(), ()>, content: &[u8], mut body: Arriving) -> Outcome {
+    let signer = Signer::new(&Secret::new("topsecret").unwrap());
+    let headers = signer.sign(NOW, content);
+    match config.receive(&headers, &(), &mut body).await {
+        Ok(accepted) => {
+            assert_eq!(accepted.unwrap().body, content);
+            Ok(())
+        }
+        Err(rejected) => Err(rejected.rejection.kind()),
+    }
+}
+
+type Outcome = Result<(), RejectionKind>;
+
+/// A delivery whose body arrives as the test goes.
+struct Upload {
+    body: Bytes,
+    sent: usize,
+    sender: mpsc::Sender<Bytes>,
+    outcome: JoinHandle<Outcome>,
+}
+
+/// A body that arrives through a channel, and says how many bytes are still to come, or nothing.
+struct Arriving {
+    chunks: mpsc::Receiver<Bytes>,
+    rest: Option<u64>,
+}
+
+impl Body for Arriving {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let chunk = ready!(self.chunks.poll_recv(cx));
+        if let (Some(chunk), Some(rest)) = (&chunk, &mut self.rest) {
+            *rest -= chunk.len() as u64;
+        }
+        Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.rest
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl Upload {
+    fn start(config: &Settings, bytes: usize) -> Self {
+        Self::start_with(config, bytes, None)
+    }
+
+    fn start_declared(config: &Settings, bytes: usize) -> Self {
+        Self::start_with(config, bytes, Some(bytes as u64))
+    }
+
+    fn start_with(config: &Settings, bytes: usize, rest: Option<u64>) -> Self {
+        let (sender, chunks) = mpsc::channel(8);
+        let body = Bytes::from(vec![b'x'; bytes]);
+        let (config, content) = (Arc::clone(config), body.clone());
+        let arriving = Arriving { chunks, rest };
+        Self {
+            body,
+            sent: 0,
+            sender,
+            outcome: tokio::spawn(async move { receive(&config, &content, arriving).await }),
+        }
+    }
+
+    async fn send(&mut self, bytes: usize) {
+        let chunk = self.body.slice(self.sent..self.sent + bytes);
+        self.sent += bytes;
+        self.sender.send(chunk).await.unwrap();
+        settle().await;
+    }
+
+    async fn end(self) -> Outcome {
+        drop(self.sender);
+        self.outcome.await.unwrap()
+    }
+}
+
+/// Lets every task go as far as it can.
+async fn settle() {
+    sleep(Duration::from_millis(1)).await;
+}
+
+/// Each body exceeds half of the budget, and all need more of it at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn deliveries_never_wait_for_each_other() {
+    for (budget, bytes) in [(1000, 700), (60 * KIB, 40 * KIB), (KIB, 40 * KIB)] {
+        for _ in 0..100 {
+            let config = Arc::new(settings(budget));
+            let barrier = Arc::new(Barrier::new(3));
+            let deliveries = [(); 3].map(|()| {
+                let upload = Upload::start(&config, bytes);
+                let barrier = Arc::clone(&barrier);
+                tokio::spawn(async move {
+                    let mut second = upload.body.clone();
+                    let first = second.split_to(bytes / 2);
+                    upload.sender.send(first).await.unwrap();
+                    barrier.wait().await;
+                    upload.sender.send(second).await.unwrap();
+                    upload.end().await
+                })
+            });
+            let started = Instant::now();
+            for delivery in deliveries {
+                assert_eq!(delivery.await.unwrap(), Ok(()), "{bytes} of {budget}");
+            }
+            assert!(started.elapsed() < Duration::from_secs(5));
+            assert_eq!(available(&config), budget);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_16_kib_are_free_and_a_small_body_never_waits() {
+    let config = Arc::new(settings(64 * KIB));
+    let mut slow = Upload::start(&config, 64 * KIB);
+    slow.send(16 * KIB).await;
+    assert_eq!(available(&config), 64 * KIB);
+    slow.send(1).await;
+    assert_eq!(available(&config), 0);
+
+    let started = Instant::now();
+    for chunks in [1, 4] {
+        let mut small = Upload::start(&config, 16 * KIB);
+        for _ in 0..chunks {
+            small.send(16 * KIB / chunks).await;
+        }
+        assert_eq!(small.end().await, Ok(()));
+    }
+    assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_waits_for_the_budget_goes_on_as_soon_as_it_is_available() {
+    let config = Arc::new(settings(256 * KIB));
+    let mut first = Upload::start(&config, 100 * KIB);
+    first.send(50 * KIB).await;
+    let mut second = Upload::start(&config, 100 * KIB);
+    second.send(50 * KIB).await;
+    second.send(50 * KIB).await;
+    assert!(!second.outcome.is_finished());
+
+    let started = Instant::now();
+    first.send(50 * KIB).await;
+    assert_eq!(first.end().await, Ok(()));
+    assert_eq!(second.end().await, Ok(()));
+    assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+/// The same settings, but no longer than this for a body.
+fn in_time(config: &Settings, timeout: Duration) -> Settings {
+    let mut config = Config::clone(config);
+    config.body_timeout = timeout;
+    Arc::new(config)
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_the_budget_ends_at_the_deadline_with_a_reason_of_its_own() {
+    let config = Arc::new(settings(64 * KIB));
+    let mut slow = Upload::start(&in_time(&config, Duration::from_secs(60)), 64 * KIB);
+    slow.send(20 * KIB).await;
+
+    let started = Instant::now();
+    let mut waiting = Upload::start(&in_time(&config, Duration::from_secs(7)), 64 * KIB);
+    waiting.send(20 * KIB).await;
+    let outcome = waiting.outcome.await.unwrap();
+    assert_eq!(outcome, Err(RejectionKind::OverBudget));
+    assert_eq!(started.elapsed().as_secs(), 7);
+
+    // The one that has its reservation waits for its client.
+    let outcome = slow.outcome.await.unwrap();
+    assert_eq!(outcome, Err(RejectionKind::BodyTimeout));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejected_dropped_and_verified_deliveries_give_back_what_they_reserved() {
+    let config = Arc::new(settings(40 * KIB));
+    for _ in 0..3 {
+        let mut cut_short = Upload::start(&config, 40 * KIB);
+        cut_short.send(30 * KIB).await;
+        assert_eq!(available(&config), 0);
+        let outcome = cut_short.end().await;
+        assert_eq!(outcome, Err(RejectionKind::SignatureMismatch));
+        assert_eq!(available(&config), 40 * KIB);
+
+        let mut dropped = Upload::start(&config, 40 * KIB);
+        dropped.send(30 * KIB).await;
+        dropped.outcome.abort();
+        settle().await;
+        assert_eq!(available(&config), 40 * KIB);
+
+        let mut genuine = Upload::start(&config, 40 * KIB);
+        genuine.send(20 * KIB).await;
+        genuine.send(20 * KIB).await;
+        assert_eq!(genuine.end().await, Ok(()));
+        assert_eq!(available(&config), 40 * KIB);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_exceeds_the_whole_budget_is_received_alone() {
+    for budget in [0, 1, 10 * KIB] {
+        let config = Arc::new(settings(budget));
+        let mut large = Upload::start(&config, 100 * KIB);
+        large.send(50 * KIB).await;
+        let mut other = Upload::start(&config, 100 * KIB);
+        other.send(50 * KIB).await;
+        other.send(50 * KIB).await;
+        assert!(!other.outcome.is_finished(), "{budget}");
+        large.send(50 * KIB).await;
+        assert_eq!(large.end().await, Ok(()), "{budget}");
+        assert_eq!(other.end().await, Ok(()), "{budget}");
+    }
+    // More than a semaphore can count.
+    assert_eq!(available(&settings(usize::MAX)), usize::MAX >> 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_reserves_its_declared_length_or_else_the_body_limit() {
+    let config = Arc::new(settings(1024 * KIB));
+    let mut undeclared = Upload::start(&config, 100 * KIB);
+    undeclared.send(20 * KIB).await;
+    assert_eq!(available(&config), (1024 - 256) * KIB);
+
+    let mut declared = Upload::start_declared(&config, 100 * KIB);
+    declared.send(10 * KIB).await;
+    declared.send(10 * KIB).await;
+    assert_eq!(available(&config), (1024 - 256 - 100) * KIB);
+    declared.send(80 * KIB).await;
+    assert_eq!(declared.end().await, Ok(()));
+}
+
+/// A chunk may be a small window into a large read buffer, which it would keep alive.
+#[tokio::test]
+async fn keeps_no_chunk_while_it_waits_for_the_next() {
+    struct ReadBuffer(Arc<AtomicBool>);
+    impl AsRef<[u8]> for ReadBuffer {
+        fn as_ref(&self) -> &[u8] {
+            b"{"
+        }
+    }
+    impl Drop for ReadBuffer {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let config = Arc::new(settings(KIB));
+    let upload = Upload::start(&config, KIB);
+    let is_free = Arc::new(AtomicBool::new(false));
+    let chunk = Bytes::from_owner(ReadBuffer(Arc::clone(&is_free)));
+    upload.sender.send(chunk).await.unwrap();
+    settle().await;
+    assert!(is_free.load(Ordering::Relaxed));
+    assert!(!upload.outcome.is_finished());
+}
+
+#[tokio::test]
+async fn hands_on_a_body_in_one_chunk_without_a_copy_whatever_its_length() {
+    let config = settings(KIB);
+    let body = Bytes::from(vec![b'x'; 256 * KIB]);
+    let headers = Signer::new(&Secret::new("topsecret").unwrap()).sign(NOW, &body);
+    let received = config
+        .receive(&headers, &(), &mut Full::new(body.clone()))
+        .await;
+    let accepted = received.unwrap().unwrap();
+    assert_eq!(accepted.body.as_ptr(), body.as_ptr());
+}
+
+#[test]
+fn is_64_mib_by_default() {
+    let config = Config::<(), ()>::new(Secret::new("topsecret").unwrap(), ());
+    assert_eq!(available(&config), 67_108_864);
+}

@@ -1,0 +1,59 @@
+use axum_core::{
+    body::Body,
+    extract::FromRequest,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::Request;
+use scrupp_verify_adapter::read_event;
+use scrupp_verify_core::{Rejection, events::Event};
+
+use crate::layer::problem;
+
+/// The event of a verified delivery, as an axum extractor.
+///
+/// Responds with 500 if the layer is not around the handler, and with 422 if a verified body is not
+/// an event; the reason is logged. An event that this version does not know is a value, not an
+/// error.
+///
+/// # Examples
+///
+/// ```
+/// use axum::{Extension, Router, http::StatusCode, routing::post};
+/// use scrupp_verify_tower::{ScruppEvent, ScruppVerify, Secret, Verified};
+///
+/// async fn delivered(
+///     Extension(verified): Extension<Verified>,
+///     ScruppEvent(event): ScruppEvent,
+/// ) -> StatusCode {
+///     println!("{} is {} s old", event.name(), verified.age_secs());
+///     StatusCode::OK
+/// }
+///
+/// # fn main() -> Result<(), scrupp_verify_tower::ConfigError> {
+/// let app: Router = Router::new()
+///     .route("/webhooks/scrupp", post(delivered))
+///     .layer(ScruppVerify::new(Secret::new("topsecret")?));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "it is there to be taken apart")]
+pub struct ScruppEvent(pub Event);
+
+impl<S: Send + Sync> FromRequest<S> for ScruppEvent {
+    type Rejection = Response;
+
+    async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Response> {
+        let proof = request.extensions().get().copied();
+        let body = Bytes::from_request(request, state).await;
+        let body = body.map_err(IntoResponse::into_response)?;
+        read_event(proof, &body).map(Self).map_err(respond)
+    }
+}
+
+fn respond(rejection: Rejection) -> Response {
+    let mut response = problem(&rejection);
+    response.extensions_mut().insert(rejection);
+    response.map(Body::from)
+}

@@ -1,0 +1,87 @@
+//! A store of claims that records its operations.
+
+use core::{future::pending, time::Duration};
+use std::sync::{Arc, Mutex};
+
+use scrupp_verify_core::dedup::{Claim, DeliveryId, DeliveryStore, Owner};
+use tokio::time::sleep;
+
+/// A store that records each operation, and grants every claim unless told otherwise.
+#[derive(Clone, Default)]
+pub(crate) struct RecordingStore {
+    pub(crate) operations: Arc<Mutex<Vec<String>>>,
+    pub(crate) claim: Behaviour,
+    /// The result of a claim, if it is not granted.
+    pub(crate) claimed: Option<Claim>,
+    pub(crate) commit: Behaviour,
+    /// Releases a claim without waiting.
+    pub(crate) releases_now: bool,
+}
+
+/// The behaviour of an operation.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Behaviour {
+    #[default]
+    Succeeds,
+    TakesOneSecond,
+    Fails,
+    NeverReturns,
+    Panics,
+    /// Another attempt has claimed the delivery since.
+    LosesTheLease,
+}
+
+impl RecordingStore {
+    pub(crate) fn operations(&self) -> Vec<String> {
+        self.operations.lock().unwrap().clone()
+    }
+
+    fn record(&self, operation: impl Into<String>) {
+        self.operations.lock().unwrap().push(operation.into());
+    }
+}
+
+impl Behaviour {
+    async fn run<T>(self, success: T) -> Result<T, &'static str> {
+        match self {
+            Self::Succeeds | Self::LosesTheLease => {}
+            Self::TakesOneSecond => sleep(Duration::from_secs(1)).await,
+            Self::Fails => return Err("no route to the store"),
+            Self::NeverReturns => pending().await,
+            Self::Panics => panic!("the store panics"),
+        }
+        Ok(success)
+    }
+}
+
+impl DeliveryStore for RecordingStore {
+    type Error = &'static str;
+
+    async fn claim(&self, _: DeliveryId, _: Owner, lease: Duration) -> Result<Claim, &'static str> {
+        self.record(format!("claim for {lease:?}"));
+        self.claim.run(self.claimed.unwrap_or(Claim::Granted)).await
+    }
+
+    async fn commit(
+        &self,
+        _: DeliveryId,
+        _: Owner,
+        retention: Duration,
+    ) -> Result<bool, &'static str> {
+        self.record(format!("commit for {retention:?}"));
+        let is_owner = !matches!(self.commit, Behaviour::LosesTheLease);
+        let committed = self.commit.run(is_owner).await;
+        self.record("commit done");
+        committed
+    }
+
+    async fn release(&self, _: DeliveryId, _: Owner) -> Result<(), &'static str> {
+        self.record("release");
+        Ok(())
+    }
+
+    fn release_now(&self, _: DeliveryId, _: Owner) -> bool {
+        self.record("release now");
+        self.releases_now
+    }
+}
