@@ -40,6 +40,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     };
     // How long a request's head may take; the body has its own limit in `ScruppVerify`.
     let server = HttpServer::new(app).client_request_timeout(Duration::from_secs(10));
+    // How many bytes of HTTP/2 requests a client may send ahead of what the handlers read.
+    let server = server.h2_initial_window_size(64 * 1024);
+    let server = server.h2_initial_connection_window_size(128 * 1024);
     // A client that hangs up ends its handler, so that its next attempt gets through at once.
     let server = server.h1_allow_half_closed(false);
     let bind = settings::bind();

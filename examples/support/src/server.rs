@@ -16,6 +16,18 @@ use tokio::{
 /// How long the head of a request may take; the body has its own limit in `ScruppVerify`.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How large the read buffer of an HTTP/1.1 connection may grow, which bounds a request's head too.
+/// hyper's default is about 400 KiB.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// How many bytes of one HTTP/2 request a client may send ahead of what the handler reads: the
+/// protocol's own default (RFC 9113, section 6.9.2). A body of 256 KiB takes four windows.
+const STREAM_WINDOW: u32 = 64 * 1024;
+
+/// The same for all requests of a connection, so that one that waits does not hold up the others.
+/// hyper's default is 1 MiB for each.
+const CONNECTION_WINDOW: u32 = 128 * 1024;
+
 /// How long a connection may bring requests, also one that says nothing.
 const CONNECTION_AGE: Duration = Duration::from_secs(60);
 
@@ -42,7 +54,12 @@ where
     server
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(READ_BUFFER);
+    server
+        .http2()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
 
     let stopped = stopped()?;
     tokio::pin!(stopped);
