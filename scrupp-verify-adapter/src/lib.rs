@@ -27,10 +27,11 @@
 //! # Memory
 //!
 //! A body that is complete in one chunk is handed on without a copy. Any other body is copied chunk
-//! by chunk, because a chunk may keep a much larger read buffer of the server alive. Once a body
-//! exceeds 16 KiB, it waits for the [`Budget`] before the next chunk is polled, and acquires
-//! everything that it may need in one step. So a delivery never waits for the budget while it holds a part of it, and
-//! a body of up to 16 KiB never waits.
+//! by chunk, because a chunk may keep a much larger read buffer of the server alive.
+//!
+//! A body of up to 16 KiB never waits for the [`Budget`]. A body that declares more waits after its
+//! first chunk, and one that declares no length once it exceeds 16 KiB. Each acquires everything that
+//! it may need in one step, so no delivery waits while it holds a part of the budget.
 //!
 //! # Features
 //!

@@ -179,13 +179,14 @@ impl<R, F> Config<R, F> {
             if body.is_end_stream() {
                 break;
             }
-            if received.len() > FREE_BYTES && reservation.is_none() {
-                let rest = body.size_hint().upper().unwrap_or(u64::MAX);
+            let with = |rest: u64| {
                 let rest = usize::try_from(rest).unwrap_or(usize::MAX);
-                let whole = received
-                    .len()
-                    .saturating_add(rest)
-                    .min(self.policy.body_limit);
+                received.len().saturating_add(rest)
+            };
+            // If the length is declared, both bounds are what is left of it.
+            let rest = body.size_hint();
+            if reservation.is_none() && with(rest.lower()) > FREE_BYTES {
+                let whole = with(rest.upper().unwrap_or(u64::MAX)).min(self.policy.body_limit);
                 *late = RejectionKind::OverBudget;
                 reservation = self.buffer_budget.reserve(whole).await.ok();
                 *late = RejectionKind::BodyTimeout;

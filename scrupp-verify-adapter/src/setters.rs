@@ -44,10 +44,9 @@ macro_rules! setters {
         /// Sets how many bytes of unverified bodies may be held at once, over all connections, by
         /// default 67,108,864 (64 MiB).
         ///
-        /// The first 16 KiB of each body are not counted. A body that needs more waits until its
-        /// declared length is available, or the body limit if it declares none. If the body
-        /// time-out passes before, the delivery is rejected with 503. What the server itself
-        /// buffers is not counted.
+        /// A body of up to 16 KiB is not counted. A larger one waits until its declared length is
+        /// available, or the body limit if it declares none. If the body time-out passes before,
+        /// the delivery is rejected with 503. What the server itself buffers is not counted.
         #[must_use]
         pub fn buffer_budget(mut self, bytes: usize) -> Self {
             ::std::sync::Arc::make_mut(&mut self.config).buffer_budget = $crate::Budget::new(bytes);

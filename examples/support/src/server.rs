@@ -28,6 +28,10 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 /// hyper's default is 1 MiB for each.
 const CONNECTION_WINDOW: u32 = 128 * 1024;
 
+/// How many requests of an HTTP/2 connection are received at once. Each may hold 16 KiB that are not
+/// counted in the budget.
+const STREAMS: u32 = 16;
+
 /// How long a connection may bring requests, also one that says nothing.
 const CONNECTION_AGE: Duration = Duration::from_secs(60);
 
@@ -59,7 +63,8 @@ where
     server
         .http2()
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW);
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS);
 
     let stopped = stopped()?;
     tokio::pin!(stopped);
