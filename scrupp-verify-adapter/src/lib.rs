@@ -29,8 +29,8 @@
 //! A body that is complete in one chunk is handed on without a copy. Any other body is copied chunk
 //! by chunk, because a chunk may keep a much larger read buffer of the server alive.
 //!
-//! A body of up to 16 KiB never waits for the [`Budget`]. A body that declares more waits after its
-//! first chunk, and one that declares no length once it exceeds 16 KiB. Each acquires everything that
+//! A body of up to 16 KiB never waits for the [`Budget`]. A body that declares more waits before its
+//! first chunk is polled, and one that declares no length once it exceeds 16 KiB. Each acquires everything that
 //! it may need in one step, so no delivery waits while it holds a part of the budget.
 //!
 //! # Features

@@ -166,19 +166,10 @@ impl<R, F> Config<R, F> {
     where
         B: Body + Unpin,
     {
-        let mut next = next_chunk(body, self.policy.body_limit).await?;
-        if body.is_end_stream() {
-            return Ok((next.unwrap_or_default(), None));
-        }
-        // Copied, because a chunk may keep a much larger read buffer of the server alive.
         let mut received = Vec::new();
         let mut reservation = None;
-        while let Some(chunk) = next {
-            received.extend_from_slice(&chunk);
-            drop(chunk);
-            if body.is_end_stream() {
-                break;
-            }
+        let mut whole = 0;
+        while !body.is_end_stream() {
             let with = |rest: u64| {
                 let rest = usize::try_from(rest).unwrap_or(usize::MAX);
                 received.len().saturating_add(rest)
@@ -186,13 +177,21 @@ impl<R, F> Config<R, F> {
             // If the length is declared, both bounds are what is left of it.
             let rest = body.size_hint();
             if reservation.is_none() && with(rest.lower()) > FREE_BYTES {
-                let whole = with(rest.upper().unwrap_or(u64::MAX)).min(self.policy.body_limit);
+                whole = with(rest.upper().unwrap_or(u64::MAX)).min(self.policy.body_limit);
                 *late = RejectionKind::OverBudget;
                 reservation = self.buffer_budget.reserve(whole).await.ok();
                 *late = RejectionKind::BodyTimeout;
-                received.reserve_exact(whole.saturating_sub(received.len()));
             }
-            next = next_chunk(body, self.policy.body_limit.saturating_sub(received.len())).await?;
+            let limit = self.policy.body_limit.saturating_sub(received.len());
+            let Some(chunk) = next_chunk(body, limit).await? else {
+                break;
+            };
+            if received.is_empty() && body.is_end_stream() {
+                return Ok((chunk, reservation));
+            }
+            // Copied, because a chunk may keep a much larger read buffer of the server alive.
+            received.reserve_exact(whole.saturating_sub(received.len()));
+            received.extend_from_slice(&chunk);
         }
         Ok((received.into(), reservation))
     }
