@@ -2,6 +2,7 @@ use core::{
     future::poll_fn,
     pin::{Pin, pin},
     task::Poll,
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
@@ -9,7 +10,7 @@ use http_body::Body;
 use scrupp_verify_core::{Delivery, Rejection, RejectionKind, RequestHead, Verified};
 use tokio::{
     task::{consume_budget, yield_now},
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 
 use crate::{ClaimGuard, Config, budget::Reservation, config::Secrets, log};
@@ -19,6 +20,9 @@ const FREE_BYTES: usize = 16 * 1024;
 
 /// How many bytes are hashed before other tasks get a turn.
 const HASH_STEP_BYTES: usize = 64 * 1024;
+
+/// The longest body time-out, about 30 years: longer ones would overflow the clock.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(1 << 30);
 
 /// A verified delivery for the handler.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub struct Rejected {
     pub rejection: Rejection,
     /// True if the client may still be sending its body.
     is_sending: bool,
+    /// The end of the body's time, if the body was waited for.
+    deadline: Option<Instant>,
 }
 
 impl Rejected {
@@ -64,6 +70,7 @@ impl Rejected {
         Self {
             rejection,
             is_sending,
+            deadline: None,
         }
     }
 }
@@ -100,8 +107,12 @@ impl<R, F> Config<R, F> {
         };
         let account = account.map_err(|kind| Rejected::early(kind, headers))?;
 
-        let read = self.read_in_time(body).await;
-        let (body, reservation) = read.map_err(Rejected::late)?;
+        let mut deadline = None;
+        let read = self.read_in_time(body, &mut deadline).await;
+        let (body, reservation) = read.map_err(|kind| Rejected {
+            deadline,
+            ..Rejected::late(kind)
+        })?;
 
         let delivery = || match &self.secrets {
             Secrets::Fixed(keyring) => head.begin(keyring),
@@ -140,6 +151,7 @@ impl<R, F> Config<R, F> {
     async fn read_in_time<B>(
         &self,
         body: &mut B,
+        deadline: &mut Option<Instant>,
     ) -> Result<(Bytes, Option<Reservation<'_>>), RejectionKind>
     where
         B: Body + Unpin,
@@ -151,10 +163,17 @@ impl<R, F> Config<R, F> {
             // Most bodies are there at the first poll, and need no timer.
             match poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await {
                 Poll::Ready(read) => Ok(read),
-                Poll::Pending => Box::pin(timeout(self.body_timeout, read)).await,
+                Poll::Pending => {
+                    let at = *deadline.insert(self.deadline());
+                    Box::pin(timeout_at(at, read)).await
+                }
             }
         };
         read.unwrap_or(Err(late))
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.body_timeout.min(LONGEST_TIMEOUT)
     }
 
     /// Reads a body whole. Sets `late` to the reason to reject it if time runs out meanwhile.
@@ -213,9 +232,10 @@ impl<R, F> Config<R, F> {
         if !rejected.is_sending || body.is_end_stream() {
             return None;
         }
-        let (mut limit, time) = (self.policy.body_limit, self.body_timeout);
+        let mut limit = self.policy.body_limit;
+        let deadline = rejected.deadline.unwrap_or_else(|| self.deadline());
         Some(async move {
-            let drained = timeout(time, async {
+            let drained = timeout_at(deadline, async {
                 while !body.is_end_stream()
                     && let Ok(Some(chunk)) = next_chunk(&mut body, limit).await
                 {
