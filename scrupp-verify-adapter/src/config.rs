@@ -92,10 +92,7 @@ impl<R, F> Config<R, F> {
     /// # Errors
     ///
     /// A [`Rejection`] with the status 401, 413 or 503.
-    pub fn check_head<H>(&self, headers: &H) -> Result<Candidate, Rejection>
-    where
-        H: RequestHead + ?Sized,
-    {
+    pub fn check_head<H: RequestHead + ?Sized>(&self, headers: &H) -> Result<Candidate, Rejection> {
         if !self.has_timer() {
             return Err(RejectionKind::RuntimeUnavailable.into());
         }

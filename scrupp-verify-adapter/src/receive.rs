@@ -148,14 +148,11 @@ impl<R, F> Config<R, F> {
     }
 
     /// Reads a body whole, before its deadline.
-    async fn read_in_time<B>(
+    async fn read_in_time<B: Body + Unpin>(
         &self,
         body: &mut B,
         deadline: &mut Option<Instant>,
-    ) -> Result<(Bytes, Option<Reservation<'_>>), RejectionKind>
-    where
-        B: Body + Unpin,
-    {
+    ) -> Result<(Bytes, Option<Reservation<'_>>), RejectionKind> {
         // If time runs out, waiting for the budget is another reason than waiting for the client.
         let mut late = RejectionKind::BodyTimeout;
         let read = {
@@ -177,14 +174,11 @@ impl<R, F> Config<R, F> {
     }
 
     /// Reads a body whole. Sets `late` to the reason to reject it if time runs out meanwhile.
-    async fn read<B>(
+    async fn read<B: Body + Unpin>(
         &self,
         body: &mut B,
         late: &mut RejectionKind,
-    ) -> Result<(Bytes, Option<Reservation<'_>>), RejectionKind>
-    where
-        B: Body + Unpin,
-    {
+    ) -> Result<(Bytes, Option<Reservation<'_>>), RejectionKind> {
         let mut received = Vec::new();
         let mut reservation = None;
         let mut whole = 0;
@@ -221,14 +215,11 @@ impl<R, F> Config<R, F> {
     ///
     /// Returns `None` if nothing is left to read or worth waiting for: the body is complete, broken
     /// or late, or its client expects `100 Continue` and was not asked to send.
-    pub fn drain<B>(
+    pub fn drain<B: Body + Unpin>(
         &self,
         rejected: Rejected,
         mut body: B,
-    ) -> Option<impl Future<Output = ()> + use<R, F, B>>
-    where
-        B: Body + Unpin,
-    {
+    ) -> Option<impl Future<Output = ()> + use<R, F, B>> {
         if !rejected.is_sending || body.is_end_stream() {
             return None;
         }
@@ -249,10 +240,10 @@ impl<R, F> Config<R, F> {
 }
 
 /// Returns the next chunk, or `None` after the last. Trailers end the body: they are not signed.
-async fn next_chunk<B>(body: &mut B, limit: usize) -> Result<Option<Bytes>, RejectionKind>
-where
-    B: Body + Unpin,
-{
+async fn next_chunk<B: Body + Unpin>(
+    body: &mut B,
+    limit: usize,
+) -> Result<Option<Bytes>, RejectionKind> {
     // A body that is always ready must not keep other tasks, or its own deadline, from running.
     consume_budget().await;
     match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
