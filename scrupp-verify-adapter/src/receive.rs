@@ -89,16 +89,12 @@ impl<R, F> Config<R, F> {
     ///
     /// If the future is dropped, the budget gets back what the delivery had reserved, and its claim
     /// is released.
-    pub async fn receive<H, B>(
+    pub async fn receive<H: RequestHead + ?Sized, B: Body + Unpin>(
         &self,
         headers: &H,
         request: &R,
         body: &mut B,
-    ) -> Result<Option<Accepted>, Rejected>
-    where
-        H: RequestHead + ?Sized,
-        B: Body + Unpin,
-    {
+    ) -> Result<Option<Accepted>, Rejected> {
         let head = self.check_head(headers);
         let head = head.map_err(|rejection| Rejected::early(rejection, headers))?;
         let account = match &self.secrets {
