@@ -66,7 +66,7 @@
 //! - `dedup` (default): [`ScruppVerify::dedup`], which handles each delivery once.
 //! - `events` (default): what a delivery says. Without it, no JSON parser is compiled.
 //! - `tracing` (default): a log event for each delivery, with the target `scrupp_verify`: the kind
-//!   of a rejection, the age in seconds, the index of the secret; no byte of a header or a body.
+//!   of a rejection, the age in seconds, the index of the secret; nothing of a header or a body.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core)]

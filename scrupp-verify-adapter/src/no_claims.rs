@@ -1,16 +1,12 @@
 //! Stands in for `claims.rs` without the feature `dedup`: nothing is ever claimed.
-#![allow(
-    missing_docs,
-    clippy::exhaustive_enums,
-    clippy::unused_async,
-    reason = "never made"
-)]
 
-use core::time::Duration;
+use core::{future::ready, time::Duration};
 
 use scrupp_verify_core::{RejectionKind, Verified};
 
+/// A store and its terms: never made without the feature `dedup`.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Dedup {}
 
 impl Dedup {
@@ -24,9 +20,14 @@ impl Dedup {
     }
 }
 
+/// The claim of a delivery: never made without the feature `dedup`.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ClaimGuard {}
 
 impl ClaimGuard {
-    pub async fn complete(self, _: u16) {}
+    /// Does nothing.
+    pub fn complete(self, _status: u16) -> impl Future<Output = ()> {
+        ready(())
+    }
 }

@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{ClaimGuard, Config, budget::Reservation, config::Secrets, log};
 
-/// How many bytes of each body are received without a reservation in the budget.
+/// A body of up to this many bytes needs no reservation in the budget.
 const FREE_BYTES: usize = 16 * 1024;
 
 /// How many bytes are hashed before other tasks get a turn.
