@@ -39,9 +39,9 @@ use crate::{ConfigError, Secret, mac::MacKey};
 pub struct Keyring {
     keys: [MacKey; Self::MAX_SECRETS],
     /// How many of the keys are secrets; the others are placeholders.
-    len: u16,
+    len: usize,
     /// How many of the keys are computed with: `len`, or all of them.
-    computed: u16,
+    computed: usize,
 }
 
 impl Keyring {
@@ -57,7 +57,7 @@ impl Keyring {
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self, ConfigError> {
         let mut keyring = Self::EMPTY;
         for secret in secrets {
-            let slot = keyring.keys.get_mut(usize::from(keyring.len));
+            let slot = keyring.keys.get_mut(keyring.len);
             slot.ok_or(ConfigError::TooManySecrets)?
                 .clone_from(secret.key());
             keyring.set_len(keyring.len.saturating_add(1));
@@ -80,11 +80,11 @@ impl Keyring {
     /// Returns the keyring with placeholders computed like secrets, so that the time of a
     /// verification does not depend on how many secrets there are.
     pub(crate) const fn padded(mut self) -> Self {
-        self.computed = Self::MAX_SECRETS as u16;
+        self.computed = Self::MAX_SECRETS;
         self
     }
 
-    const fn set_len(&mut self, len: u16) {
+    const fn set_len(&mut self, len: usize) {
         self.len = len;
         self.computed = len;
     }
@@ -93,7 +93,7 @@ impl Keyring {
     #[cfg(test)]
     pub(crate) fn of_keys(keys: &[&[u8]]) -> Self {
         let mut keyring = Self::EMPTY;
-        keyring.set_len(keys.len() as u16);
+        keyring.set_len(keys.len());
         for (slot, key) in keyring.keys.iter_mut().zip(keys) {
             *slot = MacKey::new(key);
         }
@@ -101,7 +101,7 @@ impl Keyring {
     }
 
     #[cfg(test)]
-    pub(crate) fn of_placeholders(len: u16) -> Self {
+    pub(crate) fn of_placeholders(len: usize) -> Self {
         let mut keyring = Self::EMPTY;
         keyring.set_len(len);
         keyring
@@ -109,20 +109,16 @@ impl Keyring {
 
     /// Returns the keys to compute with: the secrets, then placeholders if the keyring is padded.
     pub(crate) fn keys(&self) -> &[MacKey] {
-        self.keys
-            .get(..usize::from(self.computed))
-            .unwrap_or_default()
+        self.keys.get(..self.computed).unwrap_or_default()
     }
 
     pub(crate) fn keys_mut(&mut self) -> &mut [MacKey] {
-        self.keys
-            .get_mut(..usize::from(self.computed))
-            .unwrap_or_default()
+        self.keys.get_mut(..self.computed).unwrap_or_default()
     }
 
     /// Returns whether the key at `index` is a secret, not a placeholder.
     pub(crate) fn is_secret(&self, index: u8) -> bool {
-        u16::from(index) < self.len
+        usize::from(index) < self.len
     }
 }
 
@@ -144,7 +140,7 @@ impl<const N: usize> From<[Secret; N]> for Keyring {
         for (slot, secret) in keyring.keys.iter_mut().zip(&secrets) {
             slot.clone_from(secret.key());
         }
-        keyring.set_len(N as u16);
+        keyring.set_len(N);
         keyring
     }
 }
