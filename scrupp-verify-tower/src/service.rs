@@ -6,7 +6,7 @@ use core::{
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
 use scrupp_verify_core::RequestHead;
 use tower_service::Service;
@@ -49,23 +49,28 @@ where
         let config = Arc::clone(&self.config);
         let (mut head, mut body) = request.into_parts();
         Box::pin(async move {
-            let headers = Headers(&head.headers);
-            let accepted = match config.receive(&headers, &head, &mut body).await {
-                Ok(Some(accepted)) => accepted,
-                Ok(None) => return Ok(Response::new(ResponseBody::empty())),
-                Err(rejected) => {
-                    let mut response = (config.on_rejection)(&rejected.rejection);
-                    response.extensions_mut().insert(rejected.rejection);
-                    let drain = config.drain(rejected, body);
-                    let drain = drain.map(|drain| Box::pin(drain) as _);
-                    return Ok(response.map(|body| ResponseBody::rejected(body, drain)));
+            let (request, claim) = {
+                let headers = Headers(&head.headers);
+                let received = config.receive(&headers, &head, &mut body).await;
+                match received {
+                    Ok(Some(accepted)) => {
+                        drop(body);
+                        head.extensions.insert(accepted.verified);
+                        let body = VerifiedBody::new(accepted.body);
+                        (Request::from_parts(head, body), accepted.claim)
+                    }
+                    Ok(None) => return Ok(Response::new(ResponseBody::empty())),
+                    Err(rejected) => {
+                        let mut response = (config.on_rejection)(&rejected.rejection);
+                        response.extensions_mut().insert(rejected.rejection);
+                        let drain = config.drain(rejected, body);
+                        let drain = drain.map(|drain| Box::pin(drain) as _);
+                        return Ok(response.map(|body| ResponseBody::rejected(body, drain)));
+                    }
                 }
             };
-            drop(body);
-            head.extensions.insert(accepted.verified);
-            let request = Request::from_parts(head, VerifiedBody::new(accepted.body));
             let result = inner.call(request).await;
-            if let Some(claim) = accepted.claim {
+            if let Some(claim) = claim {
                 let status = match &result {
                     Ok(response) => response.status(),
                     Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -83,7 +88,11 @@ struct Headers<'h>(&'h HeaderMap);
 impl RequestHead for Headers<'_> {
     #[inline]
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let headers = self.0.iter();
-        headers.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
+        self.0.iter().map(as_bytes)
     }
+}
+
+#[inline]
+fn as_bytes<'h>((name, value): (&'h HeaderName, &'h HeaderValue)) -> (&'h [u8], &'h [u8]) {
+    (name.as_str().as_bytes(), value.as_bytes())
 }
