@@ -1,8 +1,6 @@
-use core::pin::Pin;
+use core::future::{Ready, ready};
 
-use actix_web::{
-    Error, FromRequest, HttpMessage, HttpRequest, dev::Payload, error::InternalError, web,
-};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, dev::Payload, error::InternalError};
 use scrupp_verify_adapter::read_event;
 use scrupp_verify_core::{Rejection, events::Event};
 
@@ -43,15 +41,11 @@ pub struct ScruppEvent(pub Event);
 
 impl FromRequest for ScruppEvent {
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+    type Future = Ready<Result<Self, Error>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let proof = request.extensions().get().copied();
-        let body = web::Bytes::from_request(request, payload);
-        Box::pin(async move {
-            let event = read_event(proof, &body.await?);
-            event.map(Self).map_err(respond)
-        })
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let event = read_event(request.extensions().get());
+        ready(event.map(Self).map_err(respond))
     }
 }
 

@@ -10,7 +10,8 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
     http::StatusCode,
 };
-use scrupp_verify_core::{Account, Keyring, Rejection};
+use scrupp_verify_adapter::SharedKeyring;
+use scrupp_verify_core::{Account, Rejection};
 
 use crate::{RejectionBody, ScruppVerifyService};
 
@@ -74,8 +75,8 @@ pub(crate) type Config = scrupp_verify_adapter::Config<HttpRequest, OnRejection>
 type OnRejection = Arc<dyn Fn(&Rejection) -> HttpResponse + Send + Sync>;
 
 impl ScruppVerify {
-    /// Verifies with one secret, or with several while one is being replaced: anything that is
-    /// `Into<Keyring>`.
+    /// Verifies with one secret, with several while one is being replaced, or with a
+    /// [`SharedKeyring`] that can be replaced while the server runs.
     ///
     /// # Examples
     ///
@@ -88,7 +89,7 @@ impl ScruppVerify {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn new(keyring: impl Into<Keyring>) -> Self {
+    pub fn new(keyring: impl Into<SharedKeyring>) -> Self {
         Self::with(Config::new(keyring, Arc::new(problem)))
     }
 

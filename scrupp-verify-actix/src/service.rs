@@ -57,8 +57,11 @@ where
                 }
             };
             drop(body);
-            request.extensions_mut().insert(accepted.verified);
-            request.set_payload(Payload::from(accepted.body));
+            request.set_payload(Payload::from(accepted.delivery.body().clone()));
+            request
+                .extensions_mut()
+                .insert(*accepted.delivery.verified());
+            request.extensions_mut().insert(accepted.delivery);
             let result = inner.call(request).await;
             if let Some(claim) = accepted.claim {
                 let status = match &result {

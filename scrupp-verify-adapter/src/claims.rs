@@ -5,8 +5,9 @@ use core::{
 };
 use std::sync::Arc;
 
+use bytes::Bytes;
 use scrupp_verify_core::{
-    ConfigError, RejectionKind, Tolerance, Verified,
+    ConfigError, RejectionKind, Tolerance, VerifiedDelivery,
     dedup::{Claim, DeliveryId, DeliveryStore, Owner},
 };
 use tokio::{runtime::Handle, time::timeout};
@@ -46,7 +47,7 @@ pub struct Dedup {
     retention: Duration,
 }
 
-type IdFunction = dyn Fn(&Verified, &[u8]) -> DeliveryId + Send + Sync;
+type IdFunction = dyn Fn(&VerifiedDelivery<Bytes>) -> DeliveryId + Send + Sync;
 
 impl Dedup {
     /// Claims deliveries in this store, with the default terms.
@@ -95,10 +96,10 @@ impl Dedup {
         self
     }
 
-    /// Replaces [`DeliveryId::new`] by another function of the proof and the body.
+    /// Replaces [`DeliveryId::new`] by another function of the delivery.
     pub fn delivery_id<F>(mut self, id: F) -> Self
     where
-        F: Fn(&Verified, &[u8]) -> DeliveryId + Send + Sync + 'static,
+        F: Fn(&VerifiedDelivery<Bytes>) -> DeliveryId + Send + Sync + 'static,
     {
         self.id = Arc::new(id);
         self
@@ -113,15 +114,14 @@ impl Dedup {
     /// If the future is dropped, what it has claimed is released.
     pub(crate) async fn claim(
         &self,
-        verified: &Verified,
-        body: &[u8],
+        delivery: &VerifiedDelivery<Bytes>,
         window: Duration,
     ) -> Result<Option<ClaimGuard>, RejectionKind> {
         // The last second of the window is a part of it.
         let window = window.saturating_add(Duration::from_secs(1));
         let held = Held {
             store: self.store.clone(),
-            id: (self.id)(verified, body),
+            id: (self.id)(delivery),
             owner: Owner::random(),
             retention: self.retention.max(window),
         };

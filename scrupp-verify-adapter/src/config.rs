@@ -7,11 +7,12 @@ use core::{
 use std::{panic, sync::Arc};
 
 use scrupp_verify_core::{
-    Account, Candidate, Clock, Keyring, Policy, Rejection, RejectionKind, RequestHead, UnixTime,
+    Account, Clock, Keyring, Policy, Rejection, RejectionKind, RequestHead, UnixTime,
+    UnverifiedHead,
 };
 use tokio::{runtime::Handle, time::sleep};
 
-use crate::{Budget, claims::Dedup, log};
+use crate::{Budget, SharedKeyring, claims::Dedup, log};
 
 /// An adapter's settings. `R` is a request as its framework shows it to an account lookup; `F`
 /// makes the response to a rejection.
@@ -38,8 +39,11 @@ pub struct Config<R, F> {
 #[derive(Clone)]
 #[expect(clippy::large_enum_variant, reason = "there is one for each adapter")]
 pub(crate) enum Secrets<R> {
-    Fixed(Keyring),
-    LookedUp(Arc<dyn Fn(&R) -> Lookup + Send + Sync>),
+    OneAccount(SharedKeyring),
+    LookedUp {
+        lookup: Arc<dyn Fn(&R) -> Lookup + Send + Sync>,
+        unknown: Keyring,
+    },
 }
 
 type Lookup = Pin<Box<dyn Future<Output = Result<Option<Box<Account>>, RejectionKind>> + Send>>;
@@ -47,8 +51,8 @@ type Lookup = Pin<Box<dyn Future<Output = Result<Option<Box<Account>>, Rejection
 impl<R, F> Config<R, F> {
     /// Creates the default settings, with the secrets of one account.
     #[must_use]
-    pub fn new(keyring: impl Into<Keyring>, on_rejection: F) -> Self {
-        Self::with_secrets(Secrets::Fixed(keyring.into()), on_rejection)
+    pub fn new(keyring: impl Into<SharedKeyring>, on_rejection: F) -> Self {
+        Self::with_secrets(Secrets::OneAccount(keyring.into()), on_rejection)
     }
 
     /// Creates the default settings, with the secrets of the account that `lookup` finds for a
@@ -70,7 +74,11 @@ impl<R, F> Config<R, F> {
                 Ok(found?.map(Box::new))
             })
         };
-        Self::with_secrets(Secrets::LookedUp(Arc::new(lookup)), on_rejection)
+        let secrets = Secrets::LookedUp {
+            lookup: Arc::new(lookup),
+            unknown: Keyring::of_unknown_account(),
+        };
+        Self::with_secrets(secrets, on_rejection)
     }
 
     fn with_secrets(secrets: Secrets<R>, on_rejection: F) -> Self {
@@ -92,7 +100,10 @@ impl<R, F> Config<R, F> {
     /// # Errors
     ///
     /// A [`Rejection`] with the status 401, 413 or 503.
-    pub fn check_head<H: RequestHead + ?Sized>(&self, headers: &H) -> Result<Candidate, Rejection> {
+    pub fn check_head<H: RequestHead + ?Sized>(
+        &self,
+        headers: &H,
+    ) -> Result<UnverifiedHead, Rejection> {
         if !self.has_timer() {
             return Err(RejectionKind::RuntimeUnavailable.into());
         }

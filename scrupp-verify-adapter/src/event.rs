@@ -1,20 +1,21 @@
-use scrupp_verify_core::{Rejection, RejectionKind, Verified, events::Event};
+use bytes::Bytes;
+use scrupp_verify_core::{Rejection, RejectionKind, VerifiedDelivery, events::Event};
 
 use crate::log;
 
-/// Reads the event of a delivery for an extractor. `proof` is what the adapter left with the
-/// request.
+/// Reads the event of a delivery for an extractor, from what the adapter left in the request's
+/// extensions.
 ///
 /// # Errors
 ///
-/// [`RejectionKind::NotVerified`] if there is no proof, and [`RejectionKind::NotAnEvent`] if
+/// [`RejectionKind::NotVerified`] if there is no delivery, and [`RejectionKind::NotAnEvent`] if
 /// [`Event::parse`] fails. Both are logged as errors.
-pub fn read_event(proof: Option<Verified>, body: &[u8]) -> Result<Event, Rejection> {
-    if proof.is_none() {
+pub fn read_event(delivery: Option<&VerifiedDelivery<Bytes>>) -> Result<Event, Rejection> {
+    let delivery = delivery.ok_or_else(|| {
         log::error("a handler asks for a verified delivery, but ScruppVerify is not around it");
-        return Err(RejectionKind::NotVerified.into());
-    }
-    Event::parse(body).map_err(|error| {
+        RejectionKind::NotVerified
+    })?;
+    Event::parse(delivery.body()).map_err(|error| {
         log::failed("a verified delivery is not an event", &error);
         RejectionKind::NotAnEvent.into()
     })

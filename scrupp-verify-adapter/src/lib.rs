@@ -55,6 +55,7 @@ mod event;
 mod log;
 mod receive;
 mod setters;
+mod shared_keyring;
 
 pub use budget::Budget;
 pub use claims::{ClaimGuard, Dedup};
@@ -62,6 +63,7 @@ pub use config::Config;
 #[cfg(feature = "events")]
 pub use event::read_event;
 pub use receive::{Accepted, Rejected};
+pub use shared_keyring::SharedKeyring;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -2,7 +2,8 @@
 
 use core::{future::ready, time::Duration};
 
-use scrupp_verify_core::{RejectionKind, Verified};
+use bytes::Bytes;
+use scrupp_verify_core::{RejectionKind, VerifiedDelivery};
 
 /// A store and its terms: never made without the feature `dedup`.
 #[derive(Clone, Debug)]
@@ -12,8 +13,7 @@ pub enum Dedup {}
 impl Dedup {
     pub(crate) async fn claim(
         &self,
-        _: &Verified,
-        _: &[u8],
+        _: &VerifiedDelivery<Bytes>,
         _: Duration,
     ) -> Result<Option<ClaimGuard>, RejectionKind> {
         match *self {}

@@ -7,7 +7,9 @@ use core::{
 
 use bytes::{Buf, Bytes};
 use http_body::Body;
-use scrupp_verify_core::{Delivery, Rejection, RejectionKind, RequestHead, Verified};
+use scrupp_verify_core::{
+    Account, Keyring, Rejection, RejectionKind, RequestHead, VerifiedDelivery,
+};
 use tokio::{
     task::{consume_budget, yield_now},
     time::{Instant, timeout_at},
@@ -28,10 +30,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1 << 30);
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Accepted {
-    /// The proof.
-    pub verified: Verified,
-    /// The body that was verified, not copied if it arrived in one chunk.
-    pub body: Bytes,
+    /// The body with its proof, not copied if it arrived in one chunk.
+    pub delivery: VerifiedDelivery<Bytes>,
     /// The claim to [complete](ClaimGuard::complete) by the handler's response, if deliveries are
     /// claimed.
     pub claim: Option<ClaimGuard>,
@@ -98,8 +98,8 @@ impl<R, F> Config<R, F> {
         let head = self.check_head(headers);
         let head = head.map_err(|rejection| Rejected::early(rejection, headers))?;
         let account = match &self.secrets {
-            Secrets::Fixed(_) => Ok(None),
-            Secrets::LookedUp(lookup) => lookup(request).await,
+            Secrets::OneAccount(_) => Ok(None),
+            Secrets::LookedUp { lookup, .. } => lookup(request).await,
         };
         let account = account.map_err(|kind| Rejected::early(kind, headers))?;
 
@@ -110,18 +110,19 @@ impl<R, F> Config<R, F> {
             ..Rejected::late(kind)
         })?;
 
-        let delivery = || match &self.secrets {
-            Secrets::Fixed(keyring) => head.begin(keyring),
-            Secrets::LookedUp(_) => head.begin_for(account.as_deref()),
-        };
-        let verified = if body.len() <= HASH_STEP_BYTES {
-            verify(delivery(), &body)
+        let delivery = if body.len() <= HASH_STEP_BYTES {
+            self.with_keyring(account.as_deref(), |keyring| head.verify(keyring, body))
         } else {
+            let begin = |keyring: &Keyring| head.verify_in_steps(keyring, body);
             // In a box: most deliveries are too small to need the room.
-            Box::pin(verify_in_steps(delivery(), &body)).await
+            let mut steps = Box::new(self.with_keyring(account.as_deref(), begin));
+            while steps.step(HASH_STEP_BYTES) {
+                yield_now().await;
+            }
+            steps.finish()
         };
-        let verified = verified.map_err(Rejected::late)?;
-        log::verified(&verified);
+        let delivery = delivery.map_err(Rejected::late)?;
+        log::verified(delivery.verified());
         // From here on the body is the handler's.
         drop(reservation);
 
@@ -129,18 +130,22 @@ impl<R, F> Config<R, F> {
         if let Some(dedup) = &self.dedup {
             let window = self.policy.tolerance.window();
             claim = dedup
-                .claim(&verified, &body, window)
+                .claim(&delivery, window)
                 .await
                 .map_err(Rejected::late)?;
             if claim.is_none() {
                 return Ok(None);
             }
         }
-        Ok(Some(Accepted {
-            verified,
-            body,
-            claim,
-        }))
+        Ok(Some(Accepted { delivery, claim }))
+    }
+
+    /// Calls `verify` with the keyring of this account, or with the only one.
+    fn with_keyring<T>(&self, account: Option<&Account>, verify: impl FnOnce(&Keyring) -> T) -> T {
+        match &self.secrets {
+            Secrets::OneAccount(keyring) => verify(&keyring.load()),
+            Secrets::LookedUp { unknown, .. } => verify(account.map_or(unknown, Account::keyring)),
+        }
     }
 
     /// Reads a body whole, before its deadline.
@@ -188,7 +193,7 @@ impl<R, F> Config<R, F> {
             if reservation.is_none() && with(rest.lower()) > FREE_BYTES {
                 whole = with(rest.upper().unwrap_or(u64::MAX)).min(self.policy.body_limit);
                 *late = RejectionKind::OverBudget;
-                reservation = self.buffer_budget.reserve(whole).await.ok();
+                reservation = Box::pin(self.buffer_budget.reserve(whole)).await.ok();
                 *late = RejectionKind::BodyTimeout;
             }
             let limit = self.policy.body_limit.saturating_sub(received.len());
@@ -251,19 +256,4 @@ async fn next_chunk<B: Body + Unpin>(
         Some(Err(_)) => Err(RejectionKind::BodyBroken),
         None => Ok(None),
     }
-}
-
-/// Verifies a complete body.
-fn verify(mut delivery: Delivery, body: &[u8]) -> Result<Verified, Rejection> {
-    delivery.update(body)?;
-    delivery.finish()
-}
-
-/// Verifies a large body, and lets other tasks run meanwhile.
-async fn verify_in_steps(mut delivery: Delivery, body: &[u8]) -> Result<Verified, Rejection> {
-    for step in body.chunks(HASH_STEP_BYTES) {
-        delivery.update(step)?;
-        yield_now().await;
-    }
-    delivery.finish()
 }

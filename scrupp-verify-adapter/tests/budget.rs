@@ -43,7 +43,7 @@ async fn receive(config: &Config<(), ()>, content: &[u8], mut body: Arriving) ->
     let headers = signer.sign(NOW, content);
     match config.receive(&headers, &(), &mut body).await {
         Ok(accepted) => {
-            assert_eq!(accepted.unwrap().body, content);
+            assert_eq!(accepted.unwrap().delivery.into_body(), content);
             Ok(())
         }
         Err(rejected) => Err(rejected.rejection.kind()),
@@ -309,7 +309,7 @@ async fn hands_on_a_body_in_one_chunk_without_a_copy_whatever_its_length() {
         .receive(&headers, &(), &mut Full::new(body.clone()))
         .await;
     let accepted = received.unwrap().unwrap();
-    assert_eq!(accepted.body.as_ptr(), body.as_ptr());
+    assert_eq!(accepted.delivery.body().as_ptr(), body.as_ptr());
 }
 
 #[test]

@@ -1,8 +1,4 @@
-use core::fmt;
-
-use sha2::{Digest, Sha256};
-
-use crate::Keyring;
+use crate::{AccountId, Keyring};
 
 /// One of many accounts: what a secret lookup finds.
 ///
@@ -24,46 +20,33 @@ use crate::Keyring;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Account {
-    pub(crate) id: AccountId,
-    pub(crate) keyring: Keyring,
+    id: AccountId,
+    keyring: Keyring,
 }
 
 impl Account {
-    /// The account that the operator calls `id`, with the secrets that it may sign with.
+    /// Creates the account that the operator calls `id`, with the secrets that it may sign with.
     #[must_use]
     pub fn new(id: impl AsRef<[u8]>, keyring: impl Into<Keyring>) -> Self {
-        let digest: [u8; 32] = Sha256::digest(id.as_ref()).into();
-        Self {
-            id: AccountId(digest),
-            keyring: keyring.into().padded(),
-        }
+        let id = AccountId::new(id.as_ref());
+        let keyring = keyring.into().of_account(id);
+        Self { id, keyring }
     }
 
-    /// What identifies the account.
+    /// Returns what identifies the account.
     #[must_use]
-    pub fn id(&self) -> AccountId {
+    pub const fn id(&self) -> AccountId {
         self.id
     }
-}
 
-/// The SHA-256 of the id that the operator gave an account: of fixed size, and fit to be compared.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AccountId([u8; 32]);
-
-impl AccountId {
-    /// The 32 bytes.
+    /// Returns the keyring to verify with. What it verifies carries the account's id.
+    ///
+    /// # Security
+    ///
+    /// As much is computed for every account as for one with [`Keyring::MAX_SECRETS`] secrets. So
+    /// the time of a rejection does not tell which accounts have a secret in rotation.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AccountId(")?;
-        for byte in self.0.iter().take(4) {
-            write!(f, "{byte:02x}")?;
-        }
-        f.write_str("..)")
+    pub const fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 }

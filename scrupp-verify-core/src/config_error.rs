@@ -8,6 +8,8 @@ use core::fmt;
 pub enum ConfigError {
     /// The secret has no bytes.
     EmptySecret,
+    /// The secret consists of NUL bytes, which is the empty secret to HMAC.
+    NulSecret,
     /// The secret starts or ends with ASCII white space.
     SpaceAroundSecret,
     /// There is no secret to verify with.
@@ -26,6 +28,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::EmptySecret => "the secret is empty",
+            Self::NulSecret => "the secret consists of NUL bytes only",
             Self::SpaceAroundSecret => {
                 "the secret starts or ends with white space (a line feed from a file?)"
             }

@@ -1,13 +1,16 @@
 use core::fmt;
 
-use zeroize::Zeroize;
+use hmac::Mac;
 
-use crate::{ConfigError, Secret, mac::MacKey};
+use crate::{
+    AccountId, ConfigError, RejectionKind, Secret,
+    mac::{self, MacKey, Tag},
+};
 
 /// The secrets that a delivery may be signed with, in order: the current one, then older ones.
 ///
 /// Made from one [`Secret`] or an array of them, or with [`Keyring::new`] where their number is
-/// known only at run time. A copy is small and allocates nothing.
+/// known only at run time. A copy allocates nothing.
 ///
 /// # Examples
 ///
@@ -23,8 +26,8 @@ use crate::{ConfigError, Secret, mac::MacKey};
 /// let from_old = Signer::new(&previous).sign(UnixTime::from_secs(1_735_471_800), b"{}");
 ///
 /// let keyring = Keyring::from([current, previous]);
-/// let verified = Verifier::new(keyring).verify(&from_old, b"{}", from_old.time())?;
-/// assert_eq!(verified.secret_index(), 1);
+/// let delivery = Verifier::new(keyring).verify(&from_old, b"{}", from_old.time())?;
+/// assert_eq!(delivery.verified().secret_index(), 1);
 /// # Ok(())
 /// # }
 /// ```
@@ -39,9 +42,10 @@ use crate::{ConfigError, Secret, mac::MacKey};
 pub struct Keyring {
     keys: [MacKey; Self::MAX_SECRETS],
     /// How many of the keys are secrets; the others are placeholders.
-    len: usize,
-    /// How many of the keys are computed with: `len`, or all of them.
+    secrets: usize,
+    /// How many of the keys are computed with: those of the secrets, or all of them.
     computed: usize,
+    account: Option<AccountId>,
 }
 
 impl Keyring {
@@ -55,70 +59,73 @@ impl Keyring {
     /// [`ConfigError::NoSecret`] for none at all, [`ConfigError::TooManySecrets`] for more than
     /// [`Keyring::MAX_SECRETS`].
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self, ConfigError> {
-        let mut keyring = Self::EMPTY;
+        let mut keyring = Self::empty();
         for secret in secrets {
-            let slot = keyring.keys.get_mut(keyring.len);
+            let slot = keyring.keys.get_mut(keyring.secrets);
             slot.ok_or(ConfigError::TooManySecrets)?
                 .clone_from(secret.key());
-            keyring.set_len(keyring.len.saturating_add(1));
+            keyring.secrets = keyring.secrets.saturating_add(1);
         }
-        match keyring.len {
+        keyring.computed = keyring.secrets;
+        match keyring.secrets {
             0 => Err(ConfigError::NoSecret),
             _ => Ok(keyring),
         }
     }
 
-    /// Stands in for the keyring of an account that does not exist. No tag matches.
-    pub(crate) const DECOY: Self = Self::EMPTY.padded();
+    /// Creates the keyring that takes the place of an account's if an account lookup finds none.
+    ///
+    /// No delivery matches it: each is rejected with [`RejectionKind::UnknownAccount`].
+    ///
+    /// # Security
+    ///
+    /// As much is computed with it as with the keyring of any [`Account`](crate::Account), so the
+    /// time of a rejection does not tell which accounts exist. Create it once, because that takes
+    /// time too.
+    #[must_use]
+    pub fn of_unknown_account() -> Self {
+        Self {
+            computed: Self::MAX_SECRETS,
+            ..Self::empty()
+        }
+    }
 
-    const EMPTY: Self = Self {
-        keys: [const { MacKey::EMPTY }; Self::MAX_SECRETS],
-        len: 0,
-        computed: 0,
-    };
-
-    /// Returns the keyring with placeholders computed like secrets, so that the time of a
-    /// verification does not depend on how many secrets there are.
-    pub(crate) const fn padded(mut self) -> Self {
+    /// Makes this the keyring of an account: placeholders are computed like secrets, so that the
+    /// time of a verification does not depend on how many secrets there are.
+    pub(crate) fn of_account(mut self, id: AccountId) -> Self {
         self.computed = Self::MAX_SECRETS;
+        self.account = Some(id);
         self
     }
 
-    const fn set_len(&mut self, len: usize) {
-        self.len = len;
-        self.computed = len;
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        self.account
     }
 
-    /// Any keys at all, also such as are no secret that [`Secret`] takes.
-    #[cfg(test)]
-    pub(crate) fn of_keys(keys: &[&[u8]]) -> Self {
-        let mut keyring = Self::EMPTY;
-        keyring.set_len(keys.len());
-        for (slot, key) in keyring.keys.iter_mut().zip(keys) {
-            *slot = MacKey::new(key);
+    fn empty() -> Self {
+        let placeholder = mac::placeholder();
+        Self {
+            keys: core::array::from_fn(|_| placeholder.clone()),
+            secrets: 0,
+            computed: 0,
+            account: None,
         }
-        keyring
     }
 
-    #[cfg(test)]
-    pub(crate) fn of_placeholders(len: usize) -> Self {
-        let mut keyring = Self::EMPTY;
-        keyring.set_len(len);
-        keyring
+    /// Takes a part of a message into every key.
+    pub(crate) fn update(&mut self, part: &[u8]) {
+        for key in self.keys.iter_mut().take(self.computed) {
+            key.update(part);
+        }
     }
 
-    /// Returns the keys to compute with: the secrets, then placeholders if the keyring is padded.
-    pub(crate) fn keys(&self) -> &[MacKey] {
-        self.keys.get(..self.computed).unwrap_or_default()
-    }
-
-    pub(crate) fn keys_mut(&mut self) -> &mut [MacKey] {
-        self.keys.get_mut(..self.computed).unwrap_or_default()
-    }
-
-    /// Returns whether the key at `index` is a secret, not a placeholder.
-    pub(crate) fn is_secret(&self, index: u8) -> bool {
-        usize::from(index) < self.len
+    /// Returns the index of the first secret under which `tag` is the tag of the message.
+    pub(crate) fn verify(&self, message: &[&[u8]], tag: &Tag) -> Result<u16, RejectionKind> {
+        let keys = self.keys.get(..self.computed).unwrap_or_default();
+        mac::first_match(keys, self.secrets, message, tag).ok_or(match self.secrets {
+            0 => RejectionKind::UnknownAccount,
+            _ => RejectionKind::SignatureMismatch,
+        })
     }
 }
 
@@ -136,25 +143,57 @@ impl<const N: usize> From<[Secret; N]> for Keyring {
                 "a keyring holds 1 to 4 secrets"
             )
         };
-        let mut keyring = Self::EMPTY;
+        let mut keyring = Self::empty();
         for (slot, secret) in keyring.keys.iter_mut().zip(&secrets) {
             slot.clone_from(secret.key());
         }
-        keyring.set_len(N);
+        keyring.secrets = N;
+        keyring.computed = N;
         keyring
-    }
-}
-
-impl Drop for Keyring {
-    fn drop(&mut self) {
-        self.keys_mut().iter_mut().for_each(Zeroize::zeroize);
     }
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring")
-            .field("secrets", &self.len)
+            .field("secrets", &self.secrets)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Account;
+
+    fn keyring(secrets: usize) -> Keyring {
+        let secret = Secret::new("topsecret").unwrap();
+        Keyring::new(core::iter::repeat_n(secret, secrets)).unwrap()
+    }
+
+    #[test]
+    fn computes_the_same_for_every_account_whether_it_exists_or_not() {
+        let computed = |keyring: &Keyring| keyring.computed;
+        assert_eq!(computed(&Keyring::of_unknown_account()), 4);
+        for secrets in 1..=4 {
+            assert_eq!(computed(&keyring(secrets)), secrets);
+            assert_eq!(computed(Account::new("17", keyring(secrets)).keyring()), 4);
+        }
+    }
+
+    #[test]
+    fn never_verifies_with_a_placeholder() {
+        let message: [&[u8]; 2] = [b"1735471800.", b"{}"];
+        let tag = mac::tag(&mac::placeholder(), &message);
+        for secrets in 1..4 {
+            let account = Account::new("17", keyring(secrets));
+            for keyring in [&keyring(secrets), account.keyring()] {
+                let verdict = keyring.verify(&message, &tag);
+                assert_eq!(verdict, Err(RejectionKind::SignatureMismatch));
+            }
+        }
+        let unknown = Keyring::of_unknown_account();
+        let verdict = unknown.verify(&message, &tag);
+        assert_eq!(verdict, Err(RejectionKind::UnknownAccount));
     }
 }

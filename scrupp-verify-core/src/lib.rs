@@ -26,7 +26,8 @@
 //!
 //! let verifier = Verifier::new(secret);
 //! // All at once,
-//! let verified = verifier.verify(&head, b"hello world", now)?;
+//! let delivery = verifier.verify(&head, b"hello world", now)?;
+//! let verified = *delivery.verified();
 //! // or as it comes: not one byte of the body is needed to refuse a bad head.
 //! let mut delivery = verifier.begin(&head, now)?;
 //! delivery.update(b"hello ")?;
@@ -73,6 +74,7 @@ pub mod dedup;
 pub mod events;
 
 mod account;
+mod account_id;
 mod config_error;
 mod delivery;
 mod head;
@@ -86,17 +88,18 @@ mod time;
 mod verified;
 mod verifier;
 
-pub use account::{Account, AccountId};
+pub use account::Account;
+pub use account_id::AccountId;
 pub use config_error::ConfigError;
-pub use delivery::Delivery;
+pub use delivery::{Delivery, UnverifiedHead, VerifySteps};
 pub use head::RequestHead;
 pub use keyring::Keyring;
-pub use policy::{Candidate, Policy};
+pub use policy::Policy;
 pub use rejection::{Rejection, RejectionKind};
 pub use secret::Secret;
 pub use signer::{SignedHeaders, Signer};
 pub use time::{Clock, Tolerance, UnixTime};
-pub use verified::Verified;
+pub use verified::{Verified, VerifiedDelivery};
 pub use verifier::Verifier;
 
 /// The header that carries the signature, in lower case.

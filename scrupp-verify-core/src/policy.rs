@@ -1,8 +1,8 @@
 use crate::{
-    Account, Keyring, Rejection, RejectionKind, RequestHead, SIGNATURE_HEADER, TIMESTAMP_HEADER,
-    Tolerance, UnixTime,
-    delivery::Delivery,
-    mac::{TAG_BYTES, Tag, Tail},
+    Rejection, RejectionKind, RequestHead, SIGNATURE_HEADER, TIMESTAMP_HEADER, Tolerance, UnixTime,
+    UnverifiedHead,
+    delivery::Prefix,
+    mac::{TAG_BYTES, Tag},
 };
 
 /// What is asked of a delivery besides its signature: a timestamp inside the tolerance, and a
@@ -19,16 +19,14 @@ use crate::{
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let secret = Secret::new("topsecret")?;
 /// let now = UnixTime::from_secs(1_735_471_800);
-/// let head = Signer::new(&secret).sign(now, b"{}");
+/// let headers = Signer::new(&secret).sign(now, b"{}");
 ///
-/// let candidate = Policy::default().admit(&head, now)?;
+/// let head = Policy::default().admit(&headers, now)?;
 /// let keyring = Keyring::from(secret); // looked up, now that it is worth the while
-/// let mut delivery = candidate.begin(&keyring);
-/// delivery.update(b"{}")?;
-/// assert!(delivery.finish().is_ok());
+/// assert!(head.verify(&keyring, b"{}").is_ok());
 ///
 /// let much_later = UnixTime::from_secs(1_735_471_800 + 301);
-/// assert!(Policy::default().admit(&head, much_later).is_err());
+/// assert!(Policy::default().admit(&headers, much_later).is_err());
 /// # Ok(())
 /// # }
 /// ```
@@ -64,7 +62,7 @@ impl Policy {
     /// # Errors
     ///
     /// A [`Rejection`] with a status of 401 or 413.
-    pub fn admit<H>(&self, head: &H, now: UnixTime) -> Result<Candidate, Rejection>
+    pub fn admit<H>(&self, head: &H, now: UnixTime) -> Result<UnverifiedHead, Rejection>
     where
         H: RequestHead + ?Sized,
     {
@@ -101,12 +99,9 @@ impl Policy {
             return Err(Kind::BodyTooLarge.into());
         }
 
-        let mut signed = Tail::EMPTY;
-        signed.fill(timestamp);
-        signed.fill(b".");
-        Ok(Candidate {
+        Ok(UnverifiedHead {
             tag,
-            signed,
+            prefix: Prefix::new(timestamp),
             sent,
             received: now,
             body_limit: self.body_limit,
@@ -120,56 +115,6 @@ impl Default for Policy {
             tolerance: Tolerance::default(),
             body_limit: 256 * 1024,
         }
-    }
-}
-
-/// A head that could belong to a genuine delivery: all is well but for the signature, which
-/// nobody has looked at yet.
-#[derive(Clone)]
-#[must_use = "a candidate is not verified"]
-pub struct Candidate {
-    pub(crate) tag: Tag,
-    /// The beginning of the signed content: the timestamp as it came, and the dot.
-    pub(crate) signed: Tail,
-    pub(crate) sent: UnixTime,
-    pub(crate) received: UnixTime,
-    pub(crate) body_limit: usize,
-}
-
-impl Candidate {
-    /// Goes on to the body, to be verified with these secrets.
-    #[inline]
-    pub fn begin(&self, keyring: &Keyring) -> Delivery {
-        Delivery::new(self, keyring, None, None)
-    }
-
-    /// Goes on to the body, to be verified with the secrets of this account. Without an account,
-    /// the delivery is rejected once it is complete: [`RejectionKind::UnknownAccount`].
-    ///
-    /// # Security
-    ///
-    /// As much is computed for every account as for one with [`Keyring::MAX_SECRETS`] secrets, and
-    /// for an account that does not exist too. So the time of a rejection does not tell which
-    /// accounts there are, or which of them have a secret in rotation.
-    pub fn begin_for(&self, account: Option<&Account>) -> Delivery {
-        match account {
-            Some(account) => Delivery::new(self, &account.keyring, Some(account.id), None),
-            None => Delivery::new(
-                self,
-                &Keyring::DECOY,
-                None,
-                Some(RejectionKind::UnknownAccount),
-            ),
-        }
-    }
-}
-
-impl core::fmt::Debug for Candidate {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Candidate")
-            .field("sent", &self.sent)
-            .field("received", &self.received)
-            .finish_non_exhaustive()
     }
 }
 
@@ -250,14 +195,6 @@ fn parse_decimal(digits: &[u8]) -> Option<u64> {
         }
         number.checked_mul(10)?.checked_add(digit.into())
     })
-}
-
-/// Whether so many bytes of a body are within the limit.
-pub(crate) fn check_limit(bytes: usize, limit: usize) -> Result<(), RejectionKind> {
-    if bytes > limit {
-        return Err(RejectionKind::BodyTooLarge);
-    }
-    Ok(())
 }
 
 /// Whether this `Content-Length` already shows that the body is too long. One that is not a

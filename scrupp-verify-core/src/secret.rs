@@ -1,8 +1,9 @@
 use core::fmt;
 
-use zeroize::Zeroize;
-
-use crate::{ConfigError, mac::MacKey};
+use crate::{
+    ConfigError,
+    mac::{self, MacKey},
+};
 
 /// The string that Scrupp signs with: the first API key on the account's settings page.
 ///
@@ -37,6 +38,8 @@ impl Secret {
     /// # Errors
     ///
     /// - [`ConfigError::EmptySecret`]: anyone can sign with an empty secret.
+    /// - [`ConfigError::NulSecret`]: HMAC pads a key with NUL bytes, so that a secret of nothing
+    ///   else equals the empty one.
     /// - [`ConfigError::SpaceAroundSecret`]: it starts or ends with ASCII white space, as the
     ///   content of a file does that ends in a line feed. No delivery would ever match it.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
@@ -47,19 +50,15 @@ impl Secret {
         if secret.trim_ascii().len() != secret.len() {
             return Err(ConfigError::SpaceAroundSecret);
         }
-        Ok(Self {
-            key: MacKey::new(secret),
-        })
+        if secret.iter().all(|byte| *byte == 0) {
+            return Err(ConfigError::NulSecret);
+        }
+        let key = mac::prepare(secret)?;
+        Ok(Self { key })
     }
 
     pub(crate) fn key(&self) -> &MacKey {
         &self.key
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.key.zeroize();
     }
 }
 

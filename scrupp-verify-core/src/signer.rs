@@ -1,9 +1,6 @@
 use core::{fmt, fmt::Write};
 
-use crate::{
-    RequestHead, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER, UnixTime,
-    mac::{Mac, Tail},
-};
+use crate::{RequestHead, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER, UnixTime, mac};
 
 /// Signs deliveries as Scrupp does: for senders, and for tests of receivers.
 ///
@@ -41,12 +38,10 @@ impl Signer {
     #[must_use]
     pub fn sign(&self, now: UnixTime, body: &[u8]) -> SignedHeaders {
         let timestamp = Text::display(now);
-        let mut mac = Mac::new(&self.secret.clone().into(), &Tail::EMPTY);
-        mac.update(timestamp.as_str().as_bytes());
-        mac.update(b".");
-        mac.update(body);
+        let message = [timestamp.as_str().as_bytes(), b".", body];
+        let tag = mac::tag(self.secret.key(), &message);
         SignedHeaders {
-            signature: Text::display(Signature(mac.sign())),
+            signature: Text::display(Signature(tag)),
             timestamp,
             time: now,
         }
@@ -99,7 +94,7 @@ impl RequestHead for SignedHeaders {
     }
 }
 
-struct Signature([u8; 32]);
+struct Signature(mac::Tag);
 
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

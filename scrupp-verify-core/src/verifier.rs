@@ -1,4 +1,6 @@
-use crate::{Delivery, Keyring, Policy, Rejection, RequestHead, Tolerance, UnixTime, Verified};
+use crate::{
+    Delivery, Keyring, Policy, Rejection, RequestHead, Tolerance, UnixTime, VerifiedDelivery,
+};
 
 /// Verifies deliveries: a keyring and a policy.
 ///
@@ -62,14 +64,17 @@ impl Verifier {
     /// # Errors
     ///
     /// What [`begin`](Self::begin), [`Delivery::update`] and [`Delivery::finish`] refuse.
-    pub fn verify<H>(&self, head: &H, body: &[u8], now: UnixTime) -> Result<Verified, Rejection>
+    pub fn verify<H, B>(
+        &self,
+        head: &H,
+        body: B,
+        now: UnixTime,
+    ) -> Result<VerifiedDelivery<B>, Rejection>
     where
         H: RequestHead + ?Sized,
+        B: AsRef<[u8]>,
     {
-        let candidate = self.policy.admit(head, now)?;
-        let mut delivery = candidate.begin(&self.keyring);
-        delivery.update(body)?;
-        delivery.verdict()
+        self.policy.admit(head, now)?.verify(&self.keyring, body)
     }
 
     /// Decides all that the head can decide, before any of the body is read.
@@ -81,7 +86,6 @@ impl Verifier {
     where
         H: RequestHead + ?Sized,
     {
-        let candidate = self.policy.admit(head, now)?;
-        Ok(candidate.begin(&self.keyring))
+        Ok(self.policy.admit(head, now)?.begin(&self.keyring))
     }
 }

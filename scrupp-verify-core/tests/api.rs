@@ -175,6 +175,10 @@ fn says_what_is_wrong_with_the_settings_in_these_words() {
     let rows = [
         (ConfigError::EmptySecret, "the secret is empty"),
         (
+            ConfigError::NulSecret,
+            "the secret consists of NUL bytes only",
+        ),
+        (
             ConfigError::SpaceAroundSecret,
             "the secret starts or ends with white space (a line feed from a file?)",
         ),
@@ -200,6 +204,10 @@ fn refuses_secrets_that_nobody_can_mean() {
         (b"key\n", Some(ConfigError::SpaceAroundSecret)),
         (b"key\r\n", Some(ConfigError::SpaceAroundSecret)),
         (b"\tkey", Some(ConfigError::SpaceAroundSecret)),
+        (b"\0", Some(ConfigError::NulSecret)),
+        (&[0; 64], Some(ConfigError::NulSecret)),
+        (&[0; 65], Some(ConfigError::NulSecret)),
+        (b"\0k", None),
         (b"k", None),
         (b"two words", None),
         (b"\xff\x00", None),
@@ -252,16 +260,21 @@ fn never_shows_a_secret() {
         ),
         (
             &candidate,
-            "Candidate { sent: UnixTime(1735471800), received: UnixTime(1735471800), .. }",
+            "UnverifiedHead { sent: UnixTime(1735471800), received: UnixTime(1735471800), .. }",
         ),
         (
             &delivery,
             "Delivery { sent: UnixTime(1735471800), body_bytes: 7, .. }",
         ),
         (
-            &verified,
+            verified.verified(),
             "Verified { sent: UnixTime(1735471800), received: UnixTime(1735471800), \
              secret_index: 0, account: None }",
+        ),
+        (
+            &verified,
+            "VerifiedDelivery { verified: Verified { sent: UnixTime(1735471800), received: \
+             UnixTime(1735471800), secret_index: 0, account: None }, body_bytes: 7, .. }",
         ),
     ];
     for (value, expected) in shown {
@@ -325,7 +338,9 @@ fn can_be_shared_and_sent() {
     everywhere::<Account>();
     everywhere::<Verifier>();
     everywhere::<Policy>();
-    everywhere::<Candidate>();
+    everywhere::<UnverifiedHead>();
+    everywhere::<VerifiedDelivery<&[u8]>>();
+    everywhere::<VerifySteps<&[u8]>>();
     everywhere::<Delivery>();
     everywhere::<Verified>();
     everywhere::<Signer>();
@@ -347,9 +362,19 @@ fn shows_signed_headers_as_they_are_sent() {
 
 #[test]
 fn is_small_enough_to_be_kept_for_each_connection() {
-    assert!(size_of::<Secret>() <= 64);
-    assert!(size_of::<Keyring>() <= 4 * 64 + 8);
-    assert!(size_of::<Delivery>() <= 480);
+    // Two states of 40 bytes, and a block.
+    assert!(size_of::<Secret>() <= 152, "{}", size_of::<Secret>());
+    assert!(
+        size_of::<Keyring>() <= 4 * 152 + 56,
+        "{}",
+        size_of::<Keyring>()
+    );
+    assert!(
+        size_of::<UnverifiedHead>() <= 96,
+        "{}",
+        size_of::<UnverifiedHead>()
+    );
+    assert!(size_of::<Delivery>() <= 800, "{}", size_of::<Delivery>());
     assert!(size_of::<Rejection>() <= 24);
     // 71 and 20 characters, their lengths, and a number.
     assert!(size_of::<SignedHeaders>() <= 120);
@@ -366,10 +391,10 @@ fn says_how_old_a_verified_delivery_is() {
         (1_735_472_100, 300),
         (1_735_471_740, -60),
     ] {
-        let verified = verifier.verify(&head, b"{}", UnixTime::from_secs(now));
-        let verified = verified.unwrap();
-        assert_eq!(verified.age_secs(), age_secs);
-        assert_eq!(verified.time(), sent);
+        let delivery = verifier.verify(&head, b"{}", UnixTime::from_secs(now));
+        let delivery = delivery.unwrap();
+        assert_eq!(delivery.verified().age_secs(), age_secs);
+        assert_eq!(delivery.verified().time(), sent);
     }
 }
 

@@ -29,7 +29,8 @@ fn verifier() -> Verifier {
 
 /// Verifies `BODY` under these headers, received at `NOW`.
 fn verdict(head: &[(&str, &[u8])]) -> Result<Verified, Kind> {
-    let verdict = verifier().verify(head, BODY, at(NOW));
+    let delivery = verifier().verify(head, BODY, at(NOW));
+    let verdict = delivery.map(|delivery| *delivery.verified());
     verdict.map_err(|rejection| rejection.kind())
 }
 
@@ -680,7 +681,7 @@ fn tries_every_secret_and_says_which_one_matched() {
                 .ok_or(Kind::SignatureMismatch);
             assert_eq!(
                 verdict
-                    .map(|verified| verified.secret_index())
+                    .map(|delivery| delivery.verified().secret_index())
                     .map_err(|r| r.kind()),
                 expected,
                 "secret {index} of {count}"
@@ -692,30 +693,69 @@ fn tries_every_secret_and_says_which_one_matched() {
 #[test]
 fn reports_the_first_of_equal_secrets() {
     let verifier = Verifier::new([secret("other"), secret("topsecret"), secret("topsecret")]);
-    let verified = verifier.verify(&signed(BODY), BODY, at(NOW)).unwrap();
-    assert_eq!(verified.secret_index(), 1);
+    let delivery = verifier.verify(&signed(BODY), BODY, at(NOW)).unwrap();
+    assert_eq!(delivery.verified().secret_index(), 1);
 }
 
 #[test]
 fn never_verifies_a_delivery_to_an_unknown_account() {
-    let candidate = Policy::default().admit(&signed(BODY), at(NOW)).unwrap();
-    let mut delivery = candidate.begin_for(None);
+    let head = Policy::default().admit(&signed(BODY), at(NOW)).unwrap();
+    let unknown = Keyring::of_unknown_account();
+    let rejection = head.verify(&unknown, BODY).unwrap_err();
+    assert_eq!(rejection.kind(), Kind::UnknownAccount);
+    let mut delivery = head.begin(&unknown);
     delivery.update(BODY).unwrap();
     assert_eq!(delivery.finish().unwrap_err().kind(), Kind::UnknownAccount);
+}
+
+#[test]
+fn verifies_in_steps_of_any_size_what_it_verifies_at_once() {
+    let body: Vec<u8> = (0..1000_u32).map(|index| index as u8).collect();
+    let head = Policy::default().admit(&signed(&body), at(NOW)).unwrap();
+    let keyring = Keyring::from(secret("topsecret"));
+    let mut tampered = body.clone();
+    tampered[999] ^= 1;
+    for step_bytes in [1, 64, 999, 1000, 1001, usize::MAX] {
+        for bytes in [&body, &tampered] {
+            let mut steps = head.verify_in_steps(&keyring, bytes);
+            let mut count = 0;
+            while steps.step(step_bytes) {
+                count += 1;
+            }
+            assert_eq!(count, 1000_usize.div_ceil(step_bytes), "{step_bytes}");
+            assert_eq!(steps.finish(), head.verify(&keyring, bytes));
+            // What was not asked for is hashed at the end.
+            let mut begun = head.verify_in_steps(&keyring, bytes);
+            begun.step(step_bytes.min(500));
+            assert_eq!(begun.finish(), head.verify(&keyring, bytes));
+        }
+    }
+}
+
+#[test]
+fn verifies_no_body_over_the_limit_in_steps() {
+    let body = [b' '; 101];
+    let policy = Policy::default().body_limit(100);
+    let head = policy.admit(&signed(&body), at(NOW)).unwrap();
+    let mut steps = head.verify_in_steps(&Keyring::from(secret("topsecret")), body);
+    while steps.step(10) {}
+    assert_eq!(steps.finish().unwrap_err().kind(), Kind::BodyTooLarge);
 }
 
 #[test]
 fn carries_the_account_into_the_proof() {
     let account = Account::new("17", secret("topsecret"));
     let id = account.id();
-    let candidate = Policy::default().admit(&signed(BODY), at(NOW)).unwrap();
-    let mut delivery = candidate.begin_for(Some(&account));
+    let head = Policy::default().admit(&signed(BODY), at(NOW)).unwrap();
+    let delivery = head.verify(account.keyring(), BODY).unwrap();
+    assert_eq!(delivery.verified().account(), Some(id));
+    let mut delivery = head.begin(account.keyring());
     delivery.update(BODY).unwrap();
     assert_eq!(delivery.finish().unwrap().account(), Some(id));
 
     assert_ne!(id, Account::new("18", secret("topsecret")).id());
-    let verified = verifier().verify(&signed(BODY), BODY, at(NOW)).unwrap();
-    assert_eq!(verified.account(), None);
+    let delivery = verifier().verify(&signed(BODY), BODY, at(NOW)).unwrap();
+    assert_eq!(delivery.verified().account(), None);
 }
 
 #[test]

@@ -1,10 +1,5 @@
-use axum_core::{
-    body::Body,
-    extract::FromRequest,
-    response::{IntoResponse, Response},
-};
-use bytes::Bytes;
-use http::Request;
+use axum_core::{body::Body, extract::FromRequestParts, response::Response};
+use http::request::Parts;
 use scrupp_verify_adapter::read_event;
 use scrupp_verify_core::{Rejection, events::Event};
 
@@ -41,14 +36,13 @@ use crate::layer::problem;
 #[expect(clippy::exhaustive_structs, reason = "it is there to be taken apart")]
 pub struct ScruppEvent(pub Event);
 
-impl<S: Send + Sync> FromRequest<S> for ScruppEvent {
+impl<S: Sync> FromRequestParts<S> for ScruppEvent {
     type Rejection = Response;
 
-    async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Response> {
-        let proof = request.extensions().get().copied();
-        let body = Bytes::from_request(request, state).await;
-        let body = body.map_err(IntoResponse::into_response)?;
-        read_event(proof, &body).map(Self).map_err(respond)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        read_event(parts.extensions.get())
+            .map(Self)
+            .map_err(respond)
     }
 }
 

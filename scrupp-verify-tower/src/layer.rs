@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, request};
-use scrupp_verify_core::{Account, Keyring, Rejection};
+use scrupp_verify_adapter::SharedKeyring;
+use scrupp_verify_core::{Account, Rejection};
 use tower_layer::Layer;
 
 use crate::ScruppVerifyService;
@@ -67,8 +68,8 @@ pub(crate) type Config = scrupp_verify_adapter::Config<request::Parts, OnRejecti
 type OnRejection = Arc<dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync>;
 
 impl ScruppVerify {
-    /// Verifies with one secret, or with several while one is being replaced: anything that is
-    /// `Into<Keyring>`.
+    /// Verifies with one secret, with several while one is being replaced, or with a
+    /// [`SharedKeyring`] that can be replaced while the server runs.
     ///
     /// # Examples
     ///
@@ -81,7 +82,7 @@ impl ScruppVerify {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn new(keyring: impl Into<Keyring>) -> Self {
+    pub fn new(keyring: impl Into<SharedKeyring>) -> Self {
         Self::with(Config::new(keyring, Arc::new(problem)))
     }
 

@@ -96,12 +96,14 @@ pub use service::ScruppVerifyService;
 pub use verified_body::VerifiedBody;
 
 #[doc(no_inline)]
+pub use scrupp_verify_adapter::SharedKeyring;
+#[doc(no_inline)]
 #[cfg(feature = "events")]
 pub use scrupp_verify_core::events;
 #[doc(no_inline)]
 pub use scrupp_verify_core::{
     Account, AccountId, Clock, ConfigError, Keyring, Rejection, RejectionKind, Secret,
-    SignedHeaders, Signer, Tolerance, UnixTime, Verified,
+    SignedHeaders, Signer, Tolerance, UnixTime, Verified, VerifiedDelivery,
 };
 #[doc(no_inline)]
 #[cfg(feature = "dedup")]

@@ -55,8 +55,9 @@ where
                 match received {
                     Ok(Some(accepted)) => {
                         drop(body);
-                        head.extensions.insert(accepted.verified);
-                        let body = VerifiedBody::new(accepted.body);
+                        let body = VerifiedBody::new(accepted.delivery.body().clone());
+                        head.extensions.insert(*accepted.delivery.verified());
+                        head.extensions.insert(accepted.delivery);
                         (Request::from_parts(head, body), accepted.claim)
                     }
                     Ok(None) => return Ok(Response::new(ResponseBody::empty())),

@@ -4,8 +4,9 @@ mod job;
 use core::time::Duration;
 use std::{sync::Arc, time::SystemTime};
 
+use axum::body::Bytes;
 use scrupp_verify_tower::{
-    Verified,
+    VerifiedDelivery,
     dedup::DeliveryId,
     events::{Event, Status},
 };
@@ -110,7 +111,11 @@ impl Inbox {
     }
 
     /// Keeps a delivery, if it is not there yet. After `Ok` it is there, whatever happens.
-    pub(crate) async fn add(&self, verified: &Verified, event: &Event) -> Result<(), Error> {
+    pub(crate) async fn add(
+        &self,
+        delivery: &VerifiedDelivery<Bytes>,
+        event: &Event,
+    ) -> Result<(), Error> {
         let body = serde_json::to_string(event).map_err(|error| Error::Encode(error.into()))?;
         let now = now_ms();
         let (due_at, error) = match event {
@@ -123,7 +128,7 @@ impl Inbox {
             _ => (None, None),
         };
         query(ADD)
-            .bind(DeliveryId::new(verified, body.as_bytes()).to_string())
+            .bind(DeliveryId::new(delivery).to_string())
             .bind(event.process_id().map(|id| id.to_string()))
             .bind(body)
             .bind(now)

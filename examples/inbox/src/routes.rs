@@ -2,12 +2,13 @@ use core::time::Duration;
 
 use axum::{
     Extension, Json, Router,
+    body::Bytes,
     extract::{Path, State},
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use scrupp_verify_tower::{ScruppEvent, ScruppVerify, Verified};
+use scrupp_verify_tower::{ScruppEvent, ScruppVerify, VerifiedDelivery};
 use tokio::time::timeout;
 
 use crate::inbox::Inbox;
@@ -28,10 +29,10 @@ pub(crate) fn router(inbox: Inbox, verify: ScruppVerify) -> Router {
 /// that Scrupp tries again.
 async fn delivered(
     State(inbox): State<Inbox>,
-    Extension(verified): Extension<Verified>,
+    Extension(delivery): Extension<VerifiedDelivery<Bytes>>,
     ScruppEvent(event): ScruppEvent,
 ) -> StatusCode {
-    match timeout(ANSWER_WITHIN, inbox.add(&verified, &event)).await {
+    match timeout(ANSWER_WITHIN, inbox.add(&delivery, &event)).await {
         Ok(Ok(())) => StatusCode::OK,
         Ok(Err(error)) => unavailable(&error),
         Err(late) => unavailable(&late),

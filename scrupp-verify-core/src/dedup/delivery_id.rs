@@ -2,7 +2,7 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Verified, events::Event};
+use crate::{VerifiedDelivery, events::Event};
 
 /// What two attempts at the same delivery have in common.
 ///
@@ -21,8 +21,8 @@ use crate::{Verified, events::Event};
 /// let verifier = Verifier::new(secret);
 /// let id_at = |secs, body: &str| {
 ///     let now = UnixTime::from_secs(secs);
-///     let verified = verifier.verify(&signer.sign(now, body.as_bytes()), body.as_bytes(), now)?;
-///     Ok::<_, scrupp_verify_core::Rejection>(DeliveryId::new(&verified, body.as_bytes()))
+///     let delivery = verifier.verify(&signer.sign(now, body.as_bytes()), body, now)?;
+///     Ok::<_, scrupp_verify_core::Rejection>(DeliveryId::new(&delivery))
 /// };
 ///
 /// let completed = r#"{"event":"task.completed","process_id":1,"status":"completed"}"#;
@@ -36,10 +36,14 @@ use crate::{Verified, events::Event};
 pub struct DeliveryId([u8; 16]);
 
 impl DeliveryId {
-    /// The id of a verified delivery.
+    /// Returns the id of a verified delivery.
     #[must_use]
-    pub fn new(verified: &Verified, body: &[u8]) -> Self {
-        let account = verified.account().map(|account| *account.as_bytes());
+    pub fn new<B: AsRef<[u8]>>(delivery: &VerifiedDelivery<B>) -> Self {
+        let body = delivery.body().as_ref();
+        let account = delivery
+            .verified()
+            .account()
+            .map(|account| *account.as_bytes());
         let account = account.as_ref().map_or(&[][..], |account| account);
         match Event::parse(body) {
             Ok(Event::TaskCompleted(task)) => Self::of(&[

@@ -63,14 +63,14 @@ extern "C" fn main() -> c_int {
     let checks = [
         secret("").err() == Some(ConfigError::EmptySecret),
         // All at once, and in pieces of every size up to a block and one more.
-        matched_previous(verifier.verify(&head, BODY, NOW)),
+        matched_previous(verify(&verifier, &head, BODY)),
         (1..=65).all(|size| matched_previous(stream(verifier.begin(&head, NOW), BODY, size))),
         // With a look-up between the head and the body.
         matched_previous(stream(looked_up(&head, keyring), BODY, 7)),
         // Nothing else.
-        refused(verifier.verify(&head, TAMPERED, NOW)),
+        refused(verify(&verifier, &head, TAMPERED)),
         refused(stream(verifier.begin(&head, NOW), TAMPERED, 7)),
-        refused(of_other.verify(&head, BODY, NOW)),
+        refused(verify(&of_other, &head, BODY)),
         kind(unknown(&head)) == Some(RejectionKind::UnknownAccount),
         kind(verifier.verify(&head, BODY, later(301))) == Some(RejectionKind::TooOld),
         kind(verifier.begin(&signature_only(head), NOW)) == Some(RejectionKind::MissingTimestamp),
@@ -90,6 +90,15 @@ fn later(secs: u64) -> UnixTime {
     UnixTime::from_secs(NOW.as_secs().wrapping_add(secs))
 }
 
+fn verify(
+    verifier: &Verifier,
+    head: &impl RequestHead,
+    body: &[u8],
+) -> Result<Verified, Rejection> {
+    let delivery = verifier.verify(head, body, NOW)?;
+    Ok(*delivery.verified())
+}
+
 fn stream(
     delivery: Result<Delivery, Rejection>,
     body: &[u8],
@@ -107,13 +116,13 @@ fn stream(
 
 fn looked_up(head: &impl RequestHead, keyring: Keyring) -> Result<Delivery, Rejection> {
     let candidate = Policy::default().admit(head, NOW)?;
-    Ok(candidate.begin_for(Some(&Account::new("customer-17", keyring))))
+    Ok(candidate.begin(Account::new("customer-17", keyring).keyring()))
 }
 
 fn unknown(head: &impl RequestHead) -> Result<Verified, Rejection> {
     let delivery = Policy::default()
         .admit(head, NOW)
-        .map(|candidate| candidate.begin_for(None));
+        .map(|candidate| candidate.begin(&Keyring::of_unknown_account()));
     stream(delivery, BODY, BODY.len())
 }
 

@@ -17,7 +17,7 @@ use axum::{Extension, Router, body::Bytes, extract::State, http::StatusCode, rou
 use scrupp_verify_redis::RedisStore;
 use scrupp_verify_tests::SECRET;
 use scrupp_verify_tower::{
-    Dedup, ScruppVerify, Secret, Verified,
+    Dedup, ScruppVerify, Secret, VerifiedDelivery,
     dedup::{Claim, DeliveryId, DeliveryStore, Owner},
 };
 use tokio::{net::TcpListener, time::sleep};
@@ -77,8 +77,7 @@ impl DeliveryStore for LoggedStore {
 /// One in five fails; of the others one in twenty-five takes longer than the sender waits.
 async fn handle(
     State(log): State<Log>,
-    Extension(verified): Extension<Verified>,
-    body: Bytes,
+    Extension(delivery): Extension<VerifiedDelivery<Bytes>>,
 ) -> StatusCode {
     let chance = fastrand::u32(..100);
     if chance < 20 {
@@ -91,7 +90,7 @@ async fn handle(
         fastrand::u64(..40)
     };
     sleep(Duration::from_millis(work)).await;
-    let id = DeliveryId::new(&verified, &body);
+    let id = DeliveryId::new(&delivery);
     log.line(format_args!("success {} {id}", process::id()));
     StatusCode::OK
 }

@@ -15,7 +15,9 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use scrupp_verify_core::{Rejection, RejectionKind, Secret, Signer, UnixTime, Verified};
+use scrupp_verify_core::{
+    Rejection, RejectionKind, Secret, Signer, UnixTime, Verified, VerifiedDelivery,
+};
 use tokio::{
     pin, select,
     task::yield_now,
@@ -70,6 +72,7 @@ pub(crate) struct Received {
     pub(crate) path: String,
     pub(crate) body: Bytes,
     pub(crate) verified: Verified,
+    pub(crate) delivery: VerifiedDelivery<Bytes>,
 }
 
 /// The status of a handler's response, or its failure.

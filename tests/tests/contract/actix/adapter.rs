@@ -59,6 +59,7 @@ impl Middleware for ScruppVerify {
                     path: request.path().to_owned(),
                     body: read(request.take_payload()).await,
                     verified: *request.extensions().get().unwrap(),
+                    delivery: request.extensions().get().cloned().unwrap(),
                 });
                 let status = outcome
                     .await

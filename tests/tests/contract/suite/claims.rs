@@ -266,8 +266,9 @@ async fn store_gets_lease_and_retention() {
 
 #[tokio::test(start_paused = true)]
 async fn delivery_id_decides_which_deliveries_are_the_same() {
-    let dedup = Dedup::new(MemoryStore::default()).delivery_id(|verified, body| {
-        DeliveryId::of(&[&verified.time().as_secs().to_be_bytes(), &body[..1]])
+    let dedup = Dedup::new(MemoryStore::default()).delivery_id(|delivery| {
+        let sent = delivery.verified().time().as_secs();
+        DeliveryId::of(&[&sent.to_be_bytes(), &delivery.body()[..1]])
     });
     let verify = verify().dedup(dedup);
     verify.accept(genuine(b"{ }")).await;

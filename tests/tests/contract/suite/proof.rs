@@ -3,7 +3,8 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
-use scrupp_verify_core::{Account, RejectionKind, Secret, UnixTime};
+use scrupp_verify_core::{Account, RejectionKind, Secret, UnixTime, dedup::MemoryStore};
+use scrupp_verify_tower::SharedKeyring;
 
 use super::adapter::{ScruppVerify, verify, verify_with_lookup};
 use crate::support::{EVENT, Middleware, NOW, Turn, genuine, problem, secret, signed, unsigned};
@@ -29,6 +30,38 @@ async fn proof_names_time_age_and_matching_secret() {
     let verified = rotation.accept(genuine(EVENT)).await.verified;
     assert_eq!(verified.time(), UnixTime::from_secs(NOW));
     assert_eq!((verified.age_secs(), verified.secret_index()), (12, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn delivery_is_the_body_with_its_proof() {
+    let received = verify().accept(genuine(EVENT)).await;
+    assert_eq!(received.delivery.verified(), &received.verified);
+    assert_eq!(received.delivery.body(), &received.body);
+    // The proof is for the very bytes that the handler gets, which are not copied.
+    assert_eq!(received.delivery.body().as_ptr(), received.body.as_ptr());
+}
+
+#[tokio::test(start_paused = true)]
+async fn replaced_keyring_applies_from_the_next_delivery_on() {
+    let keyring = SharedKeyring::from(Secret::new("other").unwrap());
+    let verify = ScruppVerify::new(keyring.clone())
+        .clock(|| Some(UnixTime::from_secs(NOW)))
+        .dedup(MemoryStore::default());
+    let mismatch = verify.reject(genuine(EVENT)).await.collect().await;
+    assert_eq!(mismatch, problem(RejectionKind::SignatureMismatch));
+
+    keyring.replace([Secret::new("newer").unwrap(), secret()]);
+    let received = verify.accept(genuine(EVENT)).await;
+    assert_eq!(received.verified.secret_index(), 1);
+
+    // The id is the same under another keyring.
+    keyring.replace(secret());
+    let duplicate = verify.reject(genuine(EVENT)).await;
+    assert_eq!((duplicate.status, duplicate.kind), (200, None));
+
+    keyring.replace(Secret::new("newest").unwrap());
+    let mismatch = verify.reject(genuine(EVENT)).await.collect().await;
+    assert_eq!(mismatch, problem(RejectionKind::SignatureMismatch));
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,6 +47,7 @@ impl Middleware for ScruppVerify {
                 path: head.uri.path().to_owned(),
                 body: body.into_bytes(),
                 verified: *head.extensions.get().unwrap(),
+                delivery: head.extensions.get().cloned().unwrap(),
             });
             async move {
                 let response = Response::builder().status(outcome.await?);
