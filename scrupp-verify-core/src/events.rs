@@ -42,7 +42,6 @@
 //! ```
 
 mod api_origin;
-mod api_url;
 mod event;
 mod event_error;
 mod fields;
@@ -51,8 +50,7 @@ mod other_event;
 mod status;
 mod task_completed;
 
-pub use api_origin::ApiOrigin;
-pub use api_url::{ApiUrl, ResultUrlError};
+pub use api_origin::{ApiOrigin, ApiUrl, ResultUrlError};
 pub use event::Event;
 pub use event_error::{EventError, EventErrorKind};
 pub use fields::Fields;

@@ -135,8 +135,7 @@ fn an_unknown_event_is_a_value_with_all_its_fields() {
     assert_eq!(event.name(), "credits.low");
     assert_eq!(event.process_id(), None);
     assert_eq!(event.status(), None);
-    let url = event.result_url(&ApiOrigin::default());
-    assert_eq!(url, Err(ResultUrlError::NoTask));
+    assert!(event.result_url(&ApiOrigin::default()).is_err());
     assert_eq!(serde_json::to_string(&event).unwrap(), body);
 }
 

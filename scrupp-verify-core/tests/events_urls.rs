@@ -16,7 +16,7 @@ use proptest::{
 };
 use scrupp_verify_core::{
     ConfigError,
-    events::{ApiOrigin, Event, ResultUrlError as Error},
+    events::{ApiOrigin, Event},
 };
 use url::Url;
 
@@ -75,10 +75,10 @@ fn a_url_is_text_in_each_way_that_a_client_may_want_it() {
 }
 
 #[test]
-fn says_what_is_wrong_with_a_url() {
-    for (reason, urls) in [
+fn a_url_of_any_other_form_is_rejected() {
+    for (label, urls) in [
         (
-            Error::Malformed,
+            "malformed",
             &[
                 "",
                 "/task/6666/data",
@@ -108,7 +108,7 @@ fn says_what_is_wrong_with_a_url() {
             ][..],
         ),
         (
-            Error::Scheme,
+            "scheme",
             &[
                 "http://api.scrupp.com/task/6666/data",
                 "HTTPS://api.scrupp.com/task/6666/data",
@@ -118,7 +118,7 @@ fn says_what_is_wrong_with_a_url() {
             ],
         ),
         (
-            Error::UserInfo,
+            "userinfo",
             &[
                 "https://api.scrupp.com@example.net/task/6666/data",
                 "https://user:word@api.scrupp.com/task/6666/data",
@@ -129,7 +129,7 @@ fn says_what_is_wrong_with_a_url() {
             ],
         ),
         (
-            Error::Host,
+            "host",
             &[
                 "https://example.net/task/6666/data",
                 "https://example.net/https://api.scrupp.com/task/6666/data",
@@ -151,7 +151,7 @@ fn says_what_is_wrong_with_a_url() {
             ],
         ),
         (
-            Error::Port,
+            "port",
             &[
                 "https://api.scrupp.com:443/task/6666/data",
                 "https://api.scrupp.com:/task/6666/data",
@@ -161,7 +161,7 @@ fn says_what_is_wrong_with_a_url() {
             ],
         ),
         (
-            Error::Fragment,
+            "fragment",
             &[
                 "https://api.scrupp.com#/task/6666/data",
                 "https://api.scrupp.com/task/6666/data#",
@@ -170,7 +170,7 @@ fn says_what_is_wrong_with_a_url() {
             ],
         ),
         (
-            Error::Query,
+            "query",
             &[
                 "https://api.scrupp.com?/task/6666/data",
                 "https://api.scrupp.com/task/6666/data?",
@@ -178,7 +178,7 @@ fn says_what_is_wrong_with_a_url() {
             ],
         ),
         (
-            Error::Path,
+            "path",
             &[
                 "https://api.scrupp.com",
                 "https://api.scrupp.com/",
@@ -209,7 +209,7 @@ fn says_what_is_wrong_with_a_url() {
             ],
         ),
         (
-            Error::OtherTask,
+            "another task",
             &[
                 "https://api.scrupp.com/task/6667/data",
                 "https://api.scrupp.com/task/666/data",
@@ -219,36 +219,21 @@ fn says_what_is_wrong_with_a_url() {
         ),
     ] {
         for url in urls {
-            let refused = event(6666, url).result_url(&ApiOrigin::default());
-            assert_eq!(refused, Err(reason), "{url:?}");
+            let rejected = event(6666, url).result_url(&ApiOrigin::default());
+            assert!(rejected.is_err(), "{label}: {url:?}");
         }
     }
 }
 
 #[test]
-fn a_reason_is_told_in_words_that_quote_nothing() {
-    for (reason, message) in [
-        (Error::NoTask, "the event is not about a task"),
-        (Error::Malformed, "the result URL is malformed"),
-        (
-            Error::Scheme,
-            "the result URL has another scheme than the API",
-        ),
-        (
-            Error::UserInfo,
-            "the result URL has a user name or a password",
-        ),
-        (Error::Host, "the result URL has another host than the API"),
-        (Error::Port, "the result URL has another port than the API"),
-        (Error::Fragment, "the result URL has a fragment"),
-        (Error::Query, "the result URL has a query"),
-        (
-            Error::Path,
-            "the result URL has a path that is not documented",
-        ),
-        (Error::OtherTask, "the result URL is that of another task"),
-    ] {
-        assert_eq!(reason.to_string(), message);
+fn the_error_quotes_nothing_of_the_url() {
+    let of_a_task = event(6666, "https://leak.example/task/6666/data");
+    let of_no_task = Event::parse(br#"{"event":"leak","result_url":"leak"}"#).unwrap();
+    for event in [of_a_task, of_no_task] {
+        let error = event.result_url(&ApiOrigin::default()).unwrap_err();
+        let message = "the event has no result URL that is documented for its task";
+        assert_eq!(error.to_string(), message);
+        assert_eq!(format!("{error:?}"), "ResultUrlError(())");
     }
 }
 
@@ -296,6 +281,9 @@ fn an_origin_in_any_other_form_is_refused() {
         "https://API.scrupp.com",
         "https://api.scrupp.com/",
         "https://api.scrupp.com/api/v1",
+        "https://api.scrupp.com/:8443",
+        "https://api.scrupp.com:8443/",
+        "https://api.scrupp.com/#:8443",
         "https://api.scrupp.com?",
         "https://api.scrupp.com#",
         "https://api.scrupp.com?api_key=x",
@@ -309,6 +297,7 @@ fn an_origin_in_any_other_form_is_refused() {
         "https://bücher.example",
         "https://user@api.scrupp.com",
         "https://user:word@api.scrupp.com",
+        "https://user:8443@api.scrupp.com",
         "https://api.scrupp.com\\",
         "https://api.scrupp.com ",
         " https://api.scrupp.com",
@@ -336,6 +325,9 @@ fn an_origin_in_any_other_form_is_refused() {
         "https://::1]",
         "https://[]",
         "https://[::1]a",
+        "https://[::1]/",
+        "https://[::1]:8443/",
+        "https://[::1]:8443]",
         "https://[0:0:0:0:0:0:0:1]",
         "https://[2001:DB8::7]",
         "https://[::ffff:127.0.0.1]",
@@ -410,36 +402,6 @@ proptest! {
         let pinned = ApiOrigin::new(origin).unwrap();
         let accepted = event(process_id, &url).result_url(&pinned).is_ok();
         prop_assert!(!accepted || seen.as_deref() == Ok(origin));
-    }
-
-    #[test]
-    fn the_reason_is_true(url in hostile("https://api.scrupp.com", 6666)) {
-        let Err(reason) = event(6666, &url).result_url(&ApiOrigin::default()) else {
-            return Ok(());
-        };
-        let seen = Url::parse(&url);
-        let is_ordinary = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
-        match reason {
-            Error::Malformed => {
-                prop_assert!(!url.contains("://") || !url.bytes().all(is_ordinary));
-            }
-            Error::Scheme => prop_assert!(!url.starts_with("https://")),
-            Error::UserInfo => prop_assert!(url.contains('@')),
-            Error::Host => prop_assert!(!url.starts_with("https://api.scrupp.com/")),
-            Error::Port => prop_assert!(url.starts_with("https://api.scrupp.com:")),
-            Error::Fragment => prop_assert!(seen.unwrap().fragment().is_some()),
-            Error::Query => prop_assert!(seen.unwrap().query().is_some()),
-            Error::Path => {
-                let rest = url.strip_prefix("https://api.scrupp.com").unwrap();
-                prop_assert!(rest.is_empty() || rest.starts_with('/'));
-            }
-            Error::OtherTask => {
-                let seen = seen.unwrap();
-                prop_assert_eq!(seen.origin().ascii_serialization(), "https://api.scrupp.com");
-                prop_assert!(!seen.path().contains("/6666/"));
-            }
-            other => prop_assert!(false, "{:?}", other),
-        }
     }
 
     #[test]

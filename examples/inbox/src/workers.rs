@@ -82,8 +82,8 @@ impl Worker {
     async fn fetch(&self, job: Job) -> Result<(), Error> {
         let process_id = job.task.process_id;
         let origin = self.api.origin();
-        let url = job.task.result_url(origin).unwrap_or_else(|refused| {
-            warn!(process_id, "{refused}: it is built from the process id");
+        let url = job.task.result_url(origin).unwrap_or_else(|error| {
+            warn!(process_id, "{error}: it is built from the process id");
             origin.result_url(process_id)
         });
         match self.api.result(&url).await {

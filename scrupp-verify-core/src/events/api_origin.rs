@@ -4,11 +4,11 @@ use core::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
-use super::ApiUrl;
 use crate::ConfigError;
 
-/// Where the Task API is, and so where the API key may be sent: by default
-/// `https://api.scrupp.com`.
+/// The origin of the Task API, and so the only one that the API key may be sent to.
+///
+/// The default is `https://api.scrupp.com`.
 ///
 /// # Examples
 ///
@@ -32,133 +32,170 @@ use crate::ConfigError;
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ApiOrigin {
-    text: String,
-}
+pub struct ApiOrigin(String);
 
 impl ApiOrigin {
-    /// Pins another origin, for a proxy of one's own or a stand-in in tests.
+    /// Creates another origin than the default, for a proxy or for a stand-in in tests.
     ///
-    /// 1. It is `scheme://host` or `scheme://host:port` as browsers write an origin: in lower
-    ///    case, without the scheme's default port, nothing after it.
-    /// 2. The host is a name in ASCII, an IPv4 address, or an IPv6 address in brackets, the
-    ///    addresses in their canonical form (RFC 5952).
-    /// 3. The scheme is `https`; `http` only where the host is `localhost` or a loopback address.
+    /// 1. The form is `scheme://host` or `scheme://host:port`, as browsers write an origin: in
+    ///    lower case, without the scheme's default port, and with nothing after it.
+    /// 2. The host is a name in ASCII, an IPv4 address, or an IPv6 address in brackets. Addresses
+    ///    are in their canonical form (RFC 5952).
+    /// 3. The scheme is `https`. For `localhost` and loopback addresses, `http` is accepted too.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::MalformedApiOrigin`] for anything else than (1) and (2),
-    /// [`ConfigError::InsecureApiOrigin`] against (3).
+    /// Returns [`ConfigError::MalformedApiOrigin`] if (1) or (2) does not hold, and
+    /// [`ConfigError::InsecureApiOrigin`] if (3) does not hold.
     pub fn new(origin: &str) -> Result<Self, ConfigError> {
-        let parts = Parts::of(origin).ok_or(ConfigError::MalformedApiOrigin)?;
-        let default_port = match parts.scheme {
-            "https" => 443,
-            "http" => 80,
-            _ => return Err(ConfigError::MalformedApiOrigin),
-        };
-        let host = Host::parse(parts.host).ok_or(ConfigError::MalformedApiOrigin)?;
-        if parts.port.is_some_and(|port| !is_port(port, default_port)) || !parts.rest.is_empty() {
-            return Err(ConfigError::MalformedApiOrigin);
+        match is_secure(origin) {
+            Some(true) => Ok(Self(origin.to_owned())),
+            Some(false) => Err(ConfigError::InsecureApiOrigin),
+            None => Err(ConfigError::MalformedApiOrigin),
         }
-        if parts.scheme == "http" && !host.is_loopback() {
-            return Err(ConfigError::InsecureApiOrigin);
-        }
-        Ok(Self {
-            text: origin.to_owned(),
-        })
     }
 
-    /// The origin as text, without a slash at its end.
+    /// Returns the origin as text, without a slash at its end.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0
     }
 
-    /// Where the result of a task is: `GET /task/{process_id}/data`.
+    /// Returns the URL of a task's result: `GET /task/{process_id}/data`.
     #[must_use]
     pub fn result_url(&self, process_id: u64) -> ApiUrl {
         ApiUrl(format!("{self}/task/{process_id}/data"))
     }
 
-    /// Where the status of a task is: `GET /task/{process_id}/status`, for those who poll.
+    /// Returns the URL of a task's status, for clients that poll:
+    /// `GET /task/{process_id}/status`.
     #[must_use]
     pub fn status_url(&self, process_id: u64) -> ApiUrl {
         ApiUrl(format!("{self}/task/{process_id}/status"))
+    }
+
+    /// Accepts the `result_url` of a payload if it is, byte for byte, one of the documented forms.
+    pub(super) fn check_result_url(
+        &self,
+        url: &str,
+        process_id: u64,
+    ) -> Result<ApiUrl, ResultUrlError> {
+        let documented = [
+            format!("{self}/api/v1/task/{process_id}/data"),
+            format!("{self}/task/{process_id}/data"),
+        ];
+        let found = documented.into_iter().find(|documented| documented == url);
+        found.map(ApiUrl).ok_or(ResultUrlError(()))
     }
 }
 
 impl Default for ApiOrigin {
     fn default() -> Self {
-        Self {
-            text: "https://api.scrupp.com".to_owned(),
-        }
+        Self("https://api.scrupp.com".to_owned())
     }
 }
 
 impl fmt::Display for ApiOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0)
     }
 }
 
-/// What a URL consists of, told apart but not checked.
-pub(super) struct Parts<'a> {
-    pub(super) scheme: &'a str,
-    /// With the user name and password, if any.
-    pub(super) host: &'a str,
-    pub(super) port: Option<&'a str>,
-    pub(super) rest: &'a str,
-}
+/// A URL of the Task API at the pinned [`ApiOrigin`], which the API key may be sent to.
+///
+/// Only [`ApiOrigin::result_url`], [`ApiOrigin::status_url`] and
+/// [`TaskCompleted::result_url`](super::TaskCompleted::result_url) create one. The URL has no
+/// userinfo, query or fragment.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::events::{ApiOrigin, ApiUrl};
+///
+/// let url: ApiUrl = ApiOrigin::default().result_url(6666);
+/// assert_eq!(url.as_str(), "https://api.scrupp.com/task/6666/data");
+/// assert_eq!(String::from(url), "https://api.scrupp.com/task/6666/data");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ApiUrl(String);
 
-impl<'a> Parts<'a> {
-    pub(super) fn of(url: &'a str) -> Option<Self> {
-        let (scheme, tail) = url.split_once("://")?;
-        let (authority, rest) = tail.split_at(tail.find(['/', '?', '#']).unwrap_or(tail.len()));
-        // A colon inside brackets belongs to an IPv6 address.
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (authority, None),
-        };
-        Some(Self {
-            scheme,
-            host,
-            port,
-            rest,
-        })
+impl ApiUrl {
+    /// Returns the URL as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
-enum Host<'a> {
-    Name(&'a str),
-    V4(Ipv4Addr),
-    V6(Ipv6Addr),
+impl AsRef<str> for ApiUrl {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
 }
 
-impl<'a> Host<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        if let Some(inner) = text.strip_prefix('[') {
-            let address: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
-            // An IPv4-mapped address has two canonical forms, one per standard.
-            let is_canonical = format!("[{address}]") == text && address.to_ipv4_mapped().is_none();
-            return is_canonical.then_some(Self::V6(address));
-        }
-        if let Ok(address) = text.parse::<Ipv4Addr>() {
-            return Some(Self::V4(address));
-        }
-        let is_name = text.len() <= 253 && text.split('.').all(is_label);
-        // What ends in a number is read as an IPv4 address by HTTP clients: `127.1`, `0x7f000001`.
-        let last = text.rsplit('.').next()?;
-        (is_name && last.starts_with(|first: char| first.is_ascii_lowercase()))
-            .then_some(Self::Name(text))
+impl From<ApiUrl> for String {
+    fn from(url: ApiUrl) -> Self {
+        url.0
     }
+}
 
-    fn is_loopback(&self) -> bool {
-        match self {
-            Self::Name(name) => *name == "localhost",
-            Self::V4(address) => address.is_loopback(),
-            Self::V6(address) => address.is_loopback(),
-        }
+impl fmt::Display for ApiUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
+}
+
+/// The error of an event that has no result URL which the API key may be sent to.
+///
+/// The `result_url` of the payload is not one of the documented forms for this task at the pinned
+/// [`ApiOrigin`], or the event is not about a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResultUrlError(pub(super) ());
+
+impl fmt::Display for ResultUrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the event has no result URL that is documented for its task")
+    }
+}
+
+impl core::error::Error for ResultUrlError {}
+
+/// Returns whether nobody on the way can read what is sent to an origin, and `None` if the origin
+/// is not in canonical form.
+fn is_secure(origin: &str) -> Option<bool> {
+    let (scheme, authority) = origin.split_once("://")?;
+    let default_port = match scheme {
+        "https" => 443,
+        "http" => 80,
+        _ => return None,
+    };
+    // A colon inside brackets belongs to an IPv6 address.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let is_loopback = is_loopback(host)?;
+    port.is_none_or(|port| is_port(port, default_port))
+        .then_some(scheme == "https" || is_loopback)
+}
+
+/// Returns whether a host is this machine, and `None` if the host is not in canonical form.
+fn is_loopback(host: &str) -> Option<bool> {
+    if let Some(inner) = host.strip_prefix('[') {
+        let address: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
+        // An IPv4-mapped address has two canonical forms, one per standard.
+        let is_canonical = format!("[{address}]") == host && address.to_ipv4_mapped().is_none();
+        return is_canonical.then_some(address.is_loopback());
+    }
+    if let Ok(address) = host.parse::<Ipv4Addr>() {
+        return Some(address.is_loopback());
+    }
+    let is_name = host.len() <= 253 && host.split('.').all(is_label);
+    // HTTP clients read a host whose last label is a number as an IPv4 address: `127.1`,
+    // `0x7f000001`.
+    let last = host.rsplit('.').next()?;
+    (is_name && last.starts_with(|first: char| first.is_ascii_lowercase()))
+        .then_some(host == "localhost")
 }
 
 fn is_label(label: &str) -> bool {

@@ -95,12 +95,12 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// [`ResultUrlError::NoTask`] for an event that is not known, and what
-    /// [`TaskCompleted::result_url`] refuses.
+    /// Returns a [`ResultUrlError`] if the event is not known, and if
+    /// [`TaskCompleted::result_url`] returns one.
     pub fn result_url(&self, origin: &ApiOrigin) -> Result<ApiUrl, ResultUrlError> {
         match self {
             Self::TaskCompleted(task) => task.result_url(origin),
-            Self::Other(_) => Err(ResultUrlError::NoTask),
+            Self::Other(_) => Err(ResultUrlError(())),
         }
     }
 }

@@ -75,8 +75,8 @@ impl TaskCompleted {
     ///
     /// # Errors
     ///
-    /// What the `result_url` of the payload has that it must not. [`ApiOrigin::result_url`] is
-    /// still there for whoever wants to go on without it.
+    /// Returns a [`ResultUrlError`] if the payload has a `result_url` of any other form. To go on
+    /// without it, use [`ApiOrigin::result_url`].
     ///
     /// # Security
     ///
@@ -86,7 +86,7 @@ impl TaskCompleted {
     /// # Examples
     ///
     /// ```
-    /// use scrupp_verify_core::events::{ApiOrigin, Event, ResultUrlError};
+    /// use scrupp_verify_core::events::{ApiOrigin, Event};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let origin = ApiOrigin::default();
@@ -100,13 +100,14 @@ impl TaskCompleted {
     ///     br#"{"event":"task.completed","process_id":6666,"status":"completed",
     ///         "result_url":"https://api.scrupp.com.example.net/task/6666/data"}"#,
     /// )?;
-    /// assert_eq!(elsewhere.result_url(&origin), Err(ResultUrlError::Host));
+    /// let error = elsewhere.result_url(&origin).unwrap_err();
+    /// assert_eq!(error.to_string(), "the event has no result URL that is documented for its task");
     /// # Ok(())
     /// # }
     /// ```
     pub fn result_url(&self, origin: &ApiOrigin) -> Result<ApiUrl, ResultUrlError> {
         match &self.result_url {
-            Some(url) => ApiUrl::from_payload(url, origin, self.process_id),
+            Some(url) => origin.check_result_url(url, self.process_id),
             None => Ok(origin.result_url(self.process_id)),
         }
     }
