@@ -1,21 +1,24 @@
-//! What a verified delivery says, and where its result is fetched.
+//! Events of verified deliveries, and the URLs of their results.
 //!
-//! [`Event::parse`] reads a body; [`Event::result_url`] says which URL to fetch, and refuses one
-//! that would carry the API key elsewhere. Fetching is left to the HTTP client of the application.
+//! [`Event::parse`] reads a body. [`Event::result_url`] returns the URL to fetch, and rejects one
+//! that would send the API key elsewhere. Fetching is left to the HTTP client of the application.
 //!
 //! # Rules
 //!
-//! 1. An event name, a status or a field that this crate does not know is kept, and no error.
-//! 2. A known field of the wrong type is an error that names the field, not what is in it.
-//! 3. What was read can be written again without loss: numbers of any size and precision, nulls
-//!    and repeated unknown fields included. Only the order of the fields and white space around
-//!    them may change.
-//! 4. The API key goes to one origin, [`ApiOrigin`], whatever a payload says.
+//! 1. Three fields identify an event: its name, its process id and its status. If one of them is
+//!    missing, repeated or of the wrong type, [`Event::parse`] returns an error, because two readers
+//!    could disagree about the event.
+//! 2. No other field causes an error. An optional field that is `null`, of another type or repeated
+//!    reads as `None`, and stays in `other` as JSON text.
+//! 3. An unknown event name, status or field is a value, not an error.
+//! 4. An event can be written again without loss: numbers of any size and precision, nulls and
+//!    repeated fields stay as they are. Only the order of fields, the whitespace around them and the
+//!    escapes in text may change. A process id in a string is written as a number.
+//! 5. The API key goes to one origin, [`ApiOrigin`], whatever a payload says.
 //!
 //! # Security
 //!
-//! An event is worth as much as the verification of its body: parse after it, never before. In an
-//! adapter's handler that is the case.
+//! Parse a body only after it was verified. In a handler behind an adapter it was.
 //!
 //! # Examples
 //!
@@ -35,7 +38,7 @@
 //!     other => println!("nothing to do for {}", other.name()),
 //! }
 //!
-//! let error = Event::parse(br#"{"event":"task.completed","process_id":"6666"}"#).unwrap_err();
+//! let error = Event::parse(br#"{"event":"task.completed","process_id":-1}"#).unwrap_err();
 //! assert_eq!(error.to_string(), "process_id: expected an unsigned 64-bit integer");
 //! # Ok(())
 //! # }
@@ -43,18 +46,10 @@
 
 mod api_origin;
 mod event;
-mod event_error;
 mod fields;
-mod meta;
-mod other_event;
-mod status;
 mod task_completed;
 
 pub use api_origin::{ApiOrigin, ApiUrl, ResultUrlError};
-pub use event::Event;
-pub use event_error::{EventError, EventErrorKind};
+pub use event::{Event, EventError, OtherEvent};
 pub use fields::Fields;
-pub use meta::Meta;
-pub use other_event::OtherEvent;
-pub use status::Status;
-pub use task_completed::TaskCompleted;
+pub use task_completed::{Meta, Status, TaskCompleted};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use proptest::{collection::vec, prelude::*};
 use scrupp_verify_core::{
-    UnixTime,
+    Secret, Signer, UnixTime, Verifier,
     dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, MemoryStoreError, Owner, Record},
 };
 
@@ -417,5 +417,35 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn id_is_the_same_in_whichever_way_the_event_is_written() {
+    let signer = Signer::new(&Secret::new("topsecret").unwrap());
+    let verifier = Verifier::new(Secret::new("topsecret").unwrap());
+    let time = UnixTime::from_secs(1_735_471_800);
+    let id = |body: &str| {
+        let headers = signer.sign(time, body.as_bytes());
+        let verified = verifier.verify(&headers, body.as_bytes(), time).unwrap();
+        DeliveryId::new(&verified, body.as_bytes())
+    };
+    let plain = r#"{"event":"task.completed","process_id":3,"status":"failed"}"#;
+    for body in [
+        r#"{"event":"task.completed","process_id":"3","status":"failed"}"#,
+        r#"{"status":"failed","process_id":"\u0033","event":"task.completed"}"#,
+        "\u{feff}{\"event\":\"task.completed\",\"process_id\":3,\"status\":\"failed\"}",
+        r#"{"event":"task.completed","process_id":3,"status":"failed","meta":[],"error":7}"#,
+        r#"{"event":"task.completed","process_id":3,"status":"failed","error":"","error":""}"#,
+    ] {
+        assert_eq!(id(body), id(plain), "{body}");
+    }
+    for body in [
+        r#"{"event":"task.completed","process_id":"03","status":"failed"}"#,
+        r#"{"event":"task.completed","process_id":"3","process_id":3,"status":"failed"}"#,
+        r#"{"event":"task.completed","process_id":"3","status":"completed"}"#,
+        r#"{"event":"task.started","process_id":3,"status":"failed"}"#,
+    ] {
+        assert_ne!(id(body), id(plain), "{body}");
     }
 }

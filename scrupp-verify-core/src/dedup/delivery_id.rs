@@ -7,8 +7,9 @@ use crate::{VerifiedDelivery, events::Event};
 /// What two attempts at the same delivery have in common.
 ///
 /// Made of verified bytes only: the account, the event's name, the process id and the status; or
-/// the whole body, where it is no event with these. Neither the signature nor the timestamp
-/// enters: a retry may be signed anew.
+/// the account and the whole body, if the body is not an event with these. A process id counts the
+/// same as a number and as a string. Neither the signature nor the timestamp enters: a retry may be
+/// signed anew.
 ///
 /// # Examples
 ///

@@ -1,20 +1,19 @@
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::String};
+use core::fmt;
 
 use serde_core::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
 use super::{
-    ApiOrigin, ApiUrl, EventError, EventErrorKind, Fields, OtherEvent, ResultUrlError, Status,
-    TaskCompleted,
+    ApiOrigin, ApiUrl, Fields, ResultUrlError, Status, TaskCompleted,
+    fields::{ObjectWriter, text},
 };
 
-/// What a delivery says.
+/// The event that a delivery carries.
 ///
-/// # With serde
-///
-/// Is read and written by `serde_json` as well, and by nothing else: the fields that this crate
-/// does not know are kept as JSON text. On the way through a `serde_json::Value`, numbers that do
-/// not fit into it lose precision.
+/// An `Event` also implements serde's traits, for `serde_json` only, because fields are kept as
+/// JSON text. Unlike [`Event::parse`], `serde_json` does not skip a byte order mark. A conversion
+/// through `serde_json::Value` loses the precision of numbers that do not fit into it.
 ///
 /// # Examples
 ///
@@ -28,9 +27,9 @@ use super::{
 /// assert_eq!(event.process_id(), Some(6666));
 /// assert_eq!(serde_json::to_vec(&event)?, failed);
 ///
-/// let unheard_of = Event::parse(br#"{"event":"credits.low","left":17}"#)?;
-/// assert_eq!(unheard_of.name(), "credits.low");
-/// assert_eq!(unheard_of.process_id(), None);
+/// let unknown = Event::parse(br#"{"event":"credits.low","left":17}"#)?;
+/// assert_eq!(unknown.name(), "credits.low");
+/// assert_eq!(unknown.process_id(), None);
 ///
 /// assert!(Event::parse(b"[]").is_err());
 /// # Ok(())
@@ -39,32 +38,41 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// `task.completed`: a task has come to its end, be it a good one or not.
+    /// `task.completed`: a task has ended, with or without a result.
     TaskCompleted(TaskCompleted),
     /// Any other event.
     Other(OtherEvent),
 }
 
 impl Event {
-    /// Reads the body of a delivery.
+    /// Reads the body of a delivery, after a UTF-8 byte order mark if there is one.
     ///
     /// # Errors
     ///
-    /// An [`EventError`] where the body is not a JSON object, or a known field is missing, of the
-    /// wrong type, or in there twice. A field that may be missing may be `null`. Of an event with
-    /// an unknown name only the field `event` is known.
+    /// Returns an [`EventError`] if the body is not a JSON object in UTF-8, or if the name of a
+    /// field is not Unicode, as in `{"\ud800":1}`. The fields that identify an event must be in
+    /// there once:
+    ///
+    /// 1. `event`: a string.
+    /// 2. `process_id`, if the event is `task.completed`: an integer from 0 to 2^64 - 1, or its
+    ///    decimal digits in a string. Signs, fractions, exponents and leading zeros are rejected.
+    /// 3. `status`, if the event is `task.completed`: a string.
+    ///
+    /// No other field causes an error.
     pub fn parse(body: &[u8]) -> Result<Self, EventError> {
-        let json: &RawValue = serde_json::from_slice(body)
-            .map_err(|_| EventError::of_body(EventErrorKind::NotJson))?;
-        let mut fields = Fields::object(json.get()).map_err(EventError::of_body)?;
-        let name = fields.required("event", Fields::text)?;
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        let mut fields = Fields::from_json(body).ok_or(EventError {
+            field: None,
+            problem: "not a JSON object",
+        })?;
+        let name = fields.required("event", text, "expected a Unicode string")?;
         match name.as_str() {
             TaskCompleted::NAME => TaskCompleted::from_fields(fields).map(Self::TaskCompleted),
             _ => Ok(Self::Other(OtherEvent { name, fields })),
         }
     }
 
-    /// The name of the event, such as `task.completed`.
+    /// Returns the name of the event, such as `task.completed`.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -73,7 +81,7 @@ impl Event {
         }
     }
 
-    /// The number of the task that the event is about; `None` for an event that is not known.
+    /// Returns the number of the task that the event is about, and `None` if the event is unknown.
     #[must_use]
     pub fn process_id(&self) -> Option<u64> {
         match self {
@@ -82,7 +90,7 @@ impl Event {
         }
     }
 
-    /// How the task stands; `None` for an event that is not known.
+    /// Returns the status of the task, and `None` if the event is unknown.
     #[must_use]
     pub fn status(&self) -> Option<&Status> {
         match self {
@@ -91,12 +99,12 @@ impl Event {
         }
     }
 
-    /// The URL to fetch the result from: see [`TaskCompleted::result_url`].
+    /// Returns the URL to fetch the result from: see [`TaskCompleted::result_url`].
     ///
     /// # Errors
     ///
-    /// Returns a [`ResultUrlError`] if the event is not known, and if
-    /// [`TaskCompleted::result_url`] returns one.
+    /// Returns a [`ResultUrlError`] if [`TaskCompleted::result_url`] returns one, and if the event
+    /// is unknown.
     pub fn result_url(&self, origin: &ApiOrigin) -> Result<ApiUrl, ResultUrlError> {
         match self {
             Self::TaskCompleted(task) => task.result_url(origin),
@@ -116,8 +124,83 @@ impl Serialize for Event {
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As text first, since `serde_json` would put a value of the wrong type into its message.
+        // As text first, because `serde_json` quotes a value of the wrong type in its message.
         let json = Box::<RawValue>::deserialize(deserializer)?;
         Self::parse(json.get().as_bytes()).map_err(de::Error::custom)
     }
 }
+
+/// An event whose name this crate does not know.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::events::Event;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let body = br#"{"event":"task.started","process_id":"of another type"}"#;
+/// let Event::Other(event) = Event::parse(body)? else { unreachable!() };
+/// assert_eq!(event.name, "task.started");
+/// assert_eq!(event.fields.get_as::<&str>("process_id"), Some("of another type"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OtherEvent {
+    /// The field `event`.
+    pub name: String,
+    /// All other fields.
+    pub fields: Fields,
+}
+
+impl Serialize for OtherEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = ObjectWriter::new(serializer)?;
+        object.field("event", Some(&self.name))?;
+        object.end(&self.fields)
+    }
+}
+
+/// The error of a body that is not an event.
+///
+/// The message names the field that is wrong, and quotes nothing of the body.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::events::Event;
+///
+/// let error = Event::parse(br#"{"event":"task.completed","process_id":true}"#).unwrap_err();
+/// assert_eq!(error.field(), Some("process_id"));
+/// assert_eq!(error.to_string(), "process_id: expected an unsigned 64-bit integer");
+///
+/// let error = Event::parse(b"hello world").unwrap_err();
+/// assert_eq!(error.field(), None);
+/// assert_eq!(error.to_string(), "not a JSON object");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventError {
+    pub(super) field: Option<&'static str>,
+    pub(super) problem: &'static str,
+}
+
+impl EventError {
+    /// Returns the field that is wrong (`event`, `process_id` or `status`), and `None` if the body
+    /// as a whole is wrong.
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        self.field
+    }
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(field) = self.field {
+            write!(f, "{field}: ")?;
+        }
+        f.write_str(self.problem)
+    }
+}
+
+impl core::error::Error for EventError {}

@@ -8,12 +8,11 @@ use serde_core::{
 };
 use serde_json::value::RawValue;
 
-use super::{EventError, EventErrorKind};
+use super::EventError;
 
-/// The fields of a JSON object that have no type of their own here, in the order in which they
-/// came, each with its value as JSON text.
+/// Fields of a JSON object in their original order, each with its name and its value as JSON text.
 ///
-/// Nothing is interpreted, so nothing is lost: `1e400` stays `1e400`. Two of these are equal if
+/// Values are not interpreted, so nothing is lost: `1e400` stays `1e400`. Two `Fields` are equal if
 /// they have the same names and texts in the same order.
 ///
 /// # Examples
@@ -41,7 +40,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The JSON text of a field; of the last one, should there be several of that name.
+    /// Returns the JSON text of a field. If the name is repeated, the last field counts.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut from_last = self.iter().rev();
@@ -50,15 +49,15 @@ impl Fields {
             .map(|(_, json)| json)
     }
 
-    /// A field read as a `T`; `None` where there is no such field, or it is no `T`.
+    /// Returns a field as a `T`, and `None` if there is no such field or it is not a `T`.
     ///
-    /// [`get`](Self::get) tells these two apart.
+    /// [`get`](Self::get) tells the two apart.
     #[must_use]
     pub fn get_as<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Option<T> {
         serde_json::from_str(self.get(name)?).ok()
     }
 
-    /// Every field as its name and its JSON text.
+    /// Returns an iterator over the fields: name and JSON text.
     #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> + ExactSizeIterator {
         self.entries
@@ -66,91 +65,56 @@ impl Fields {
             .map(|(name, value)| (name.as_str(), value.get()))
     }
 
-    /// How many fields there are.
+    /// Returns the number of fields.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is no field.
+    /// Returns whether there is no field.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Takes out a field that must be there. `path` ends with its name.
+    pub(super) fn from_json(json: &[u8]) -> Option<Self> {
+        let mut json = serde_json::Deserializer::from_slice(json);
+        let fields = json.deserialize_map(FieldsVisitor).ok()?;
+        json.end().ok()?;
+        Some(fields)
+    }
+
+    /// Takes out a field that is in there once and can be read. Any other stays.
+    pub(super) fn optional<T>(&mut self, name: &str, read: fn(&str) -> Option<T>) -> Option<T> {
+        let mut found = (0..)
+            .zip(&self.entries)
+            .filter(|(_, (candidate, _))| candidate == name);
+        let (Some((at, (_, json))), None) = (found.next(), found.next()) else {
+            return None;
+        };
+        let value = read(json.get())?;
+        self.entries.remove(at);
+        Some(value)
+    }
+
+    /// Takes out a field that must be in there once, and must be what is `expected`.
     pub(super) fn required<T>(
         &mut self,
-        path: &'static str,
-        read: Read<T>,
+        name: &'static str,
+        read: fn(&str) -> Option<T>,
+        expected: &'static str,
     ) -> Result<T, EventError> {
-        self.take(path, read, |_| true)?
-            .ok_or(EventError::at(path, EventErrorKind::Missing))
-    }
-
-    /// Takes out a field that may be there, and leaves one that is null where it is.
-    pub(super) fn optional<T>(
-        &mut self,
-        path: &'static str,
-        read: Read<T>,
-    ) -> Result<Option<T>, EventError> {
-        self.take(path, read, |json| json != RawValue::NULL.get())
-    }
-
-    pub(super) fn unsigned_integer(json: &str) -> Result<u64, EventErrorKind> {
-        // Of what `u64` reads, JSON leaves digits only, without a leading zero or a sign.
-        json.parse()
-            .map_err(|_| EventErrorKind::NotAnUnsignedInteger)
-    }
-
-    pub(super) fn text(json: &str) -> Result<String, EventErrorKind> {
-        match serde_json::from_str(json) {
-            Ok(text) => Ok(text),
-            Err(_) if json.starts_with('"') => Err(EventErrorKind::NotUnicode),
-            Err(_) => Err(EventErrorKind::NotAString),
-        }
-    }
-
-    pub(super) fn object(json: &str) -> Result<Self, EventErrorKind> {
-        match serde_json::from_str(json) {
-            Ok(Object(fields)) => Ok(fields),
-            Err(_) if json.starts_with('{') => Err(EventErrorKind::NotUnicode),
-            Err(_) => Err(EventErrorKind::NotAnObject),
-        }
-    }
-
-    /// Writes the fields into an object that has others, except those that it has already.
-    pub(super) fn write_rest<M: SerializeMap>(
-        &self,
-        object: &mut M,
-        is_written: impl Fn(&str) -> bool,
-    ) -> Result<(), M::Error> {
-        let mut rest = self.entries.iter().filter(|(name, _)| !is_written(name));
-        rest.try_for_each(|(name, value)| object.serialize_entry(name, value))
-    }
-
-    fn take<T>(
-        &mut self,
-        path: &'static str,
-        read: Read<T>,
-        is_wanted: impl Fn(&str) -> bool,
-    ) -> Result<Option<T>, EventError> {
-        let name = path.rsplit('.').next().unwrap_or(path);
-        if self
-            .iter()
-            .filter(|(candidate, _)| *candidate == name)
-            .count()
-            > 1
-        {
-            return Err(EventError::at(path, EventErrorKind::Repeated));
-        }
-        self.entries
-            .extract_if(.., |(candidate, value)| {
-                candidate == name && is_wanted(value.get())
-            })
-            .next()
-            .map(|(_, value)| read(value.get()).map_err(|kind| EventError::at(path, kind)))
-            .transpose()
+        self.optional(name, read).ok_or_else(|| {
+            let problem = match self.iter().filter(|(found, _)| *found == name).count() {
+                0 => "missing",
+                1 => expected,
+                _ => "given more than once",
+            };
+            EventError {
+                field: Some(name),
+                problem,
+            }
+        })
     }
 }
 
@@ -170,36 +134,66 @@ impl fmt::Debug for Fields {
 
 impl Serialize for Fields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(Some(self.len()))?;
-        self.write_rest(&mut object, |_| false)?;
-        object.end()
+        ObjectWriter::new(serializer)?.end(self)
     }
 }
 
-type Read<T> = fn(&str) -> Result<T, EventErrorKind>;
+/// An object that is being written. Each name that has a typed value is written once.
+pub(super) struct ObjectWriter<M> {
+    object: M,
+    names: Vec<&'static str>,
+}
 
-struct Object(Fields);
+impl<M: SerializeMap> ObjectWriter<M> {
+    pub(super) fn new<S>(serializer: S) -> Result<Self, S::Error>
+    where
+        S: Serializer<SerializeMap = M>,
+    {
+        Ok(Self {
+            object: serializer.serialize_map(None)?,
+            names: Vec::new(),
+        })
+    }
 
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
+    pub(super) fn field(
+        &mut self,
+        name: &'static str,
+        value: Option<&impl Serialize>,
+    ) -> Result<(), M::Error> {
+        let Some(value) = value else { return Ok(()) };
+        self.names.push(name);
+        self.object.serialize_entry(name, value)
+    }
+
+    pub(super) fn end(mut self, other: &Fields) -> Result<M::Ok, M::Error> {
+        for (name, value) in &other.entries {
+            if !self.names.contains(&name.as_str()) {
+                self.object.serialize_entry(name, value)?;
+            }
+        }
+        self.object.end()
     }
 }
 
-struct ObjectVisitor;
+/// Reads a string that is Unicode.
+pub(super) fn text(json: &str) -> Option<String> {
+    serde_json::from_str(json).ok()
+}
 
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
         let mut entries = Vec::new();
         while let Some(entry) = map.next_entry()? {
             entries.push(entry);
         }
-        Ok(Object(Fields { entries }))
+        Ok(Fields { entries })
     }
 }
