@@ -3,8 +3,6 @@
 //! [`Event::parse`] reads a body. [`Event::result_url`] returns the URL to fetch, and rejects one
 //! that would send the API key elsewhere. Fetching is left to the HTTP client of the application.
 //!
-//! # Rules
-//!
 //! 1. Three fields identify an event: its name, its process id and its status. If one of them is
 //!    missing, repeated or of the wrong type, [`Event::parse`] returns an error, because two readers
 //!    could disagree about the event.
