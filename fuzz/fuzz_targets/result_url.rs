@@ -37,7 +37,7 @@ fuzz_target!(|input: &str| {
     let payload = serde_json::json!({
         "event": "task.completed", "process_id": id, "status": "completed", "result_url": url,
     });
-    let event = Event::parse(payload.to_string().as_bytes()).unwrap();
+    let event = Event::from_json(payload.to_string().as_bytes()).unwrap();
     let Ok(accepted) = event.result_url(&pinned) else {
         return;
     };

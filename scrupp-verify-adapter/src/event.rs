@@ -15,7 +15,7 @@ pub fn read_event(delivery: Option<&VerifiedDelivery<Bytes>>) -> Result<Event, R
         log::error("a handler asks for a verified delivery, but ScruppVerify is not around it");
         RejectionKind::NotVerified
     })?;
-    Event::parse(delivery.body()).map_err(|error| {
+    Event::parse(delivery).map_err(|error| {
         log::failed("a verified delivery is not an event", &error);
         RejectionKind::NotAnEvent.into()
     })

@@ -1,10 +1,10 @@
 //! Events of verified deliveries, and the URLs of their results.
 //!
-//! [`Event::parse`] reads a body. [`Event::result_url`] returns the URL to fetch, and rejects one
+//! [`Event::parse`] reads a verified body. [`Event::result_url`] returns the URL to fetch, and rejects one
 //! that would send the API key elsewhere. Fetching is left to the HTTP client of the application.
 //!
 //! 1. Three fields identify an event: its name, its process id and its status. If one of them is
-//!    missing, repeated or of the wrong type, [`Event::parse`] returns an error, because two readers
+//!    missing, repeated or of the wrong type, [`Event::from_json`] returns an error, because two readers
 //!    could disagree about the event.
 //! 2. No other field causes an error. An optional field that is `null`, of another type or repeated
 //!    reads as `None`, and stays in `other` as JSON text.
@@ -16,7 +16,8 @@
 //!
 //! # Security
 //!
-//! Parse a body only after it was verified. In a handler behind an adapter it was.
+//! [`Event::parse`] takes the proof together with the body. [`Event::from_json`] is for JSON that
+//! was verified before it was stored, and for tests.
 //!
 //! # Examples
 //!
@@ -27,7 +28,7 @@
 //! let body = br#"{"event":"task.completed","process_id":6666,"status":"completed",
 //!     "result_url":"https://api.scrupp.com/api/v1/task/6666/data"}"#;
 //!
-//! match Event::parse(body)? {
+//! match Event::from_json(body)? {
 //!     Event::TaskCompleted(task) if task.status == Status::Completed => {
 //!         let url = task.result_url(&ApiOrigin::default())?;
 //!         assert_eq!(url.as_str(), "https://api.scrupp.com/api/v1/task/6666/data");
@@ -36,7 +37,7 @@
 //!     other => println!("nothing to do for {}", other.name()),
 //! }
 //!
-//! let error = Event::parse(br#"{"event":"task.completed","process_id":-1}"#).unwrap_err();
+//! let error = Event::from_json(br#"{"event":"task.completed","process_id":-1}"#).unwrap_err();
 //! assert_eq!(error.to_string(), "process_id: expected an unsigned 64-bit integer");
 //! # Ok(())
 //! # }

@@ -427,8 +427,8 @@ fn id_is_the_same_in_whichever_way_the_event_is_written() {
     let time = UnixTime::from_secs(1_735_471_800);
     let id = |body: &str| {
         let headers = signer.sign(time, body.as_bytes());
-        let verified = verifier.verify(&headers, body.as_bytes(), time).unwrap();
-        DeliveryId::new(&verified, body.as_bytes())
+        let delivery = verifier.verify(&headers, body.as_bytes(), time).unwrap();
+        DeliveryId::new(&delivery)
     };
     let plain = r#"{"event":"task.completed","process_id":3,"status":"failed"}"#;
     for body in [

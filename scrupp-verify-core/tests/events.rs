@@ -15,7 +15,7 @@ const COMPLETED: &str = r#"{"event":"task.completed","process_id":6666,"status":
 const FAILED: &str = r#"{"event":"task.completed","process_id":6666,"status":"failed","error":"Message (optional)"}"#;
 
 fn task(body: &str) -> TaskCompleted {
-    match Event::parse(body.as_bytes()) {
+    match Event::from_json(body.as_bytes()) {
         Ok(Event::TaskCompleted(task)) => task,
         other => panic!("{body}: {other:?}"),
     }
@@ -27,7 +27,7 @@ fn with(field: &str) -> String {
 
 #[test]
 fn reads_the_documented_body_of_a_completed_task() {
-    let event = Event::parse(COMPLETED.as_bytes()).unwrap();
+    let event = Event::from_json(COMPLETED.as_bytes()).unwrap();
     assert_eq!(event.name(), "task.completed");
     assert_eq!(event.process_id(), Some(6666));
     assert_eq!(event.status(), Some(&Status::Completed));
@@ -54,7 +54,7 @@ fn reads_the_documented_body_of_a_completed_task() {
 
 #[test]
 fn reads_the_documented_body_of_a_failed_task() {
-    let event = Event::parse(FAILED.as_bytes()).unwrap();
+    let event = Event::from_json(FAILED.as_bytes()).unwrap();
     assert_eq!(event.name(), "task.completed");
     assert_eq!(event.status(), Some(&Status::Failed));
     assert_eq!(
@@ -73,7 +73,7 @@ fn reads_the_documented_body_of_a_failed_task() {
 #[test]
 fn writes_the_documented_bodies_as_they_came() {
     for body in [COMPLETED, FAILED] {
-        let event = Event::parse(body.as_bytes()).unwrap();
+        let event = Event::from_json(body.as_bytes()).unwrap();
         let written = serde_json::to_string(&event).unwrap();
         assert_eq!(written, body.replace("\n ", ""));
     }
@@ -107,7 +107,7 @@ fn knows_four_statuses_and_keeps_the_text_of_others() {
 fn reads_every_process_id_of_64_bits() {
     for id in [0, 1, 6666, 1 << 53, (1 << 53) + 1, u64::MAX] {
         let body = format!(r#"{{"event":"task.completed","process_id":{id},"status":"failed"}}"#);
-        let event = Event::parse(body.as_bytes()).unwrap();
+        let event = Event::from_json(body.as_bytes()).unwrap();
         assert_eq!(event.process_id(), Some(id));
         assert_eq!(serde_json::to_string(&event).unwrap(), body);
     }
@@ -116,7 +116,7 @@ fn reads_every_process_id_of_64_bits() {
 #[test]
 fn an_unknown_event_is_a_value_with_all_its_fields() {
     let body = r#"{"event":"credits.low","process_id":"six","status":[],"meta":7,"left":1e400}"#;
-    let Ok(Event::Other(event)) = Event::parse(body.as_bytes()) else {
+    let Ok(Event::Other(event)) = Event::from_json(body.as_bytes()) else {
         panic!("is no other event");
     };
     assert_eq!(event.name, "credits.low");
@@ -148,7 +148,7 @@ fn the_name_of_an_event_is_compared_byte_for_byte() {
         "task.complete",
         "task.failed",
     ] {
-        let event = Event::parse(format!(r#"{{"event":"{name}"}}"#).as_bytes()).unwrap();
+        let event = Event::from_json(format!(r#"{{"event":"{name}"}}"#).as_bytes()).unwrap();
         assert!(matches!(event, Event::Other(_)), "{name:?}");
         assert_eq!(event.name(), name);
     }
@@ -283,7 +283,7 @@ fn repeated_optional_field_is_none_and_all_of_them_stay() {
         [("source", "\"a\""), ("source", "\"b\""), ("source", "null")]
     );
     let written = serde_json::to_vec(&event).unwrap();
-    assert_eq!(Event::parse(&written), Ok(Event::TaskCompleted(event)));
+    assert_eq!(Event::from_json(&written), Ok(Event::TaskCompleted(event)));
 }
 
 #[test]
@@ -312,9 +312,9 @@ fn process_id_may_be_decimal_digits_in_a_string() {
             format!(r#"{{"event":"task.completed","process_id":"{text}","status":"failed"}}"#);
         let as_number =
             format!(r#"{{"event":"task.completed","process_id":{id},"status":"failed"}}"#);
-        let event = Event::parse(body.as_bytes()).expect(text);
+        let event = Event::from_json(body.as_bytes()).expect(text);
         assert_eq!(event.process_id(), Some(id));
-        assert_eq!(Event::parse(as_number.as_bytes()).as_ref(), Ok(&event));
+        assert_eq!(Event::from_json(as_number.as_bytes()).as_ref(), Ok(&event));
         assert_eq!(serde_json::to_string(&event).unwrap(), as_number);
     }
 }
@@ -324,8 +324,8 @@ fn byte_order_mark_before_the_json_is_skipped() {
     for body in [COMPLETED, FAILED, r#" {"event":"x"}"#] {
         let marked = format!("\u{feff}{body}");
         assert_eq!(
-            Event::parse(marked.as_bytes()),
-            Event::parse(body.as_bytes())
+            Event::from_json(marked.as_bytes()),
+            Event::from_json(body.as_bytes())
         );
     }
     for body in [
@@ -335,9 +335,9 @@ fn byte_order_mark_before_the_json_is_skipped() {
         "{\u{feff}\"event\":\"x\"}",
         "{\"event\":\"x\"}\u{feff}",
     ] {
-        assert!(Event::parse(body.as_bytes()).is_err(), "{body:?}");
+        assert!(Event::from_json(body.as_bytes()).is_err(), "{body:?}");
     }
-    assert!(Event::parse(b"\xef\xbb{\"event\":\"x\"}").is_err());
+    assert!(Event::from_json(b"\xef\xbb{\"event\":\"x\"}").is_err());
 }
 
 #[test]
@@ -430,7 +430,7 @@ fn body_that_is_not_an_object_in_json_is_an_error() {
         ("null", " null "),
         ("half a character", r#"{"event":"x","\ud800":1}"#),
     ] {
-        let error = Event::parse(body.as_bytes()).expect_err(label);
+        let error = Event::from_json(body.as_bytes()).expect_err(label);
         assert_eq!(error.field(), None, "{label}");
         assert_eq!(error.to_string(), "not a JSON object", "{label}");
     }
@@ -491,7 +491,7 @@ fn identity_that_is_missing_repeated_or_of_another_type_is_an_error() {
             "given more than once",
         ),
     ] {
-        let error = Event::parse(body.as_bytes()).expect_err(body);
+        let error = Event::from_json(body.as_bytes()).expect_err(body);
         assert_eq!(error.field(), Some(field), "{body}");
         assert_eq!(error.to_string(), format!("{field}: {message}"), "{body}");
     }
@@ -529,7 +529,7 @@ fn process_id_in_any_other_form_is_an_error() {
     ] {
         let body =
             format!(r#"{{"event":"task.completed","process_id":{value},"status":"failed"}}"#);
-        let error = Event::parse(body.as_bytes()).expect_err(value);
+        let error = Event::from_json(body.as_bytes()).expect_err(value);
         assert_eq!(error.field(), Some("process_id"), "{value}");
     }
 }
@@ -544,7 +544,7 @@ fn bytes_that_are_not_utf_8_are_not_json() {
         b"\0",
         b"{\0}",
     ] {
-        let error = Event::parse(body).unwrap_err();
+        let error = Event::from_json(body).unwrap_err();
         assert_eq!(error.to_string(), "not a JSON object", "{body:?}");
     }
 }
@@ -564,7 +564,7 @@ fn no_error_quotes_the_payload() {
         with(r#""leak":1,"\ud800":2"#),
         with(r#""status":"leak""#),
     ] {
-        let error = Event::parse(body.as_bytes()).unwrap_err();
+        let error = Event::from_json(body.as_bytes()).unwrap_err();
         let said = format!("{error} {error:?}");
         assert!(!said.contains("leak"), "{body}: {said}");
 
@@ -577,7 +577,7 @@ fn no_error_quotes_the_payload() {
 #[test]
 fn serde_json_reads_what_parse_reads_and_fails_in_the_same_words() {
     for body in [COMPLETED, FAILED, r#" {"event":"x","y":[1e400]} "#] {
-        let event = Event::parse(body.as_bytes()).unwrap();
+        let event = Event::from_json(body.as_bytes()).unwrap();
         assert_eq!(serde_json::from_str::<Event>(body).unwrap(), event);
         assert_eq!(
             serde_json::from_reader::<_, Event>(body.as_bytes()).unwrap(),
@@ -609,11 +609,11 @@ fn nesting_is_not_limited_by_the_stack() {
         with(&format!(r#""y":{deep}"#)),
         with(&format!(r#""meta":{{"y":{deep}}}"#)),
     ] {
-        let event = Event::parse(body.as_bytes()).unwrap();
+        let event = Event::from_json(body.as_bytes()).unwrap();
         assert!(serde_json::to_string(&event).unwrap() == body);
     }
     let body = format!(r#"{{"event":"task.completed","process_id":{deep}}}"#);
-    assert!(Event::parse(body.as_bytes()).is_err());
+    assert!(Event::from_json(body.as_bytes()).is_err());
     let fields = task(&with(&format!(r#""y":{deep}"#))).other;
     assert_eq!(fields.get_as::<serde_json::Value>("y"), None);
 }
@@ -629,7 +629,7 @@ fn names_that_serde_json_uses_itself_are_names_like_others() {
             with(&format!(r#""{name}":"{{}}""#)),
             with(&format!(r#""meta":{{"{name}":"{{}}"}}"#)),
         ] {
-            let event = Event::parse(body.as_bytes()).unwrap();
+            let event = Event::from_json(body.as_bytes()).unwrap();
             assert_eq!(serde_json::to_string(&event).unwrap(), body);
         }
     }

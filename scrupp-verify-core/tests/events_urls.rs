@@ -34,7 +34,7 @@ fn event(process_id: u64, result_url: &str) -> Event {
     let body = format!(
         r#"{{"event":"task.completed","process_id":{process_id},"status":"completed","result_url":{result_url}}}"#,
     );
-    Event::parse(body.as_bytes()).unwrap()
+    Event::from_json(body.as_bytes()).unwrap()
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn without_a_result_url_it_is_built_from_the_process_id() {
         let body = format!(
             r#"{{"event":"task.completed","process_id":6666,"status":"failed"{result_url}}}"#,
         );
-        let event = Event::parse(body.as_bytes()).unwrap();
+        let event = Event::from_json(body.as_bytes()).unwrap();
         for origin in ORIGINS {
             let origin = ApiOrigin::new(origin).unwrap();
             let url = event.result_url(&origin).unwrap();
@@ -228,7 +228,7 @@ fn a_url_of_any_other_form_is_rejected() {
 #[test]
 fn the_error_quotes_nothing_of_the_url() {
     let of_a_task = event(6666, "https://leak.example/task/6666/data");
-    let of_no_task = Event::parse(br#"{"event":"leak","result_url":"leak"}"#).unwrap();
+    let of_no_task = Event::from_json(br#"{"event":"leak","result_url":"leak"}"#).unwrap();
     for event in [of_a_task, of_no_task] {
         let error = event.result_url(&ApiOrigin::default()).unwrap_err();
         let message = "the event has no result URL that is documented for its task";

@@ -41,7 +41,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 
 /// Runs only on what Scrupp sent, and once for each event.
 fn delivered(body: &[u8]) -> Answer {
-    match Event::parse(body) {
+    match Event::from_json(body) {
         Ok(event) => {
             deliveries::add(event);
             Answer::status(200)

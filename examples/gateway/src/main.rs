@@ -20,7 +20,7 @@ mod target;
 use std::{error::Error, io, process};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Bytes,
     extract::State,
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
@@ -28,7 +28,7 @@ use axum::{
 };
 use example_support::{deliveries, server, settings};
 use hyper_util::service::TowerToHyperService;
-use scrupp_verify_tower::{ScruppVerify, dedup::MemoryStore, events::Event};
+use scrupp_verify_tower::{ScruppVerify, VerifiedDelivery, dedup::MemoryStore, events::Event};
 
 use crate::target::Target;
 
@@ -52,11 +52,15 @@ async fn run() -> Result<(), Box<dyn Error>> {
 }
 
 /// Runs only on what Scrupp sent, and once for each event that the target has acknowledged.
-async fn delivered(State(target): State<Target>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn delivered(
+    State(target): State<Target>,
+    headers: HeaderMap,
+    Extension(delivery): Extension<VerifiedDelivery<Bytes>>,
+) -> StatusCode {
     // No other header: the target cannot check the signature, and could use it elsewhere.
     let content_type = headers.get(CONTENT_TYPE).cloned();
-    let status = target.forward(content_type, body.clone()).await;
-    if let (true, Ok(event)) = (status.is_success(), Event::parse(&body)) {
+    let status = target.forward(content_type, delivery.body().clone()).await;
+    if let (true, Ok(event)) = (status.is_success(), Event::parse(&delivery)) {
         deliveries::add(event);
     }
     status

@@ -16,7 +16,9 @@ use std::{convert::Infallible, error::Error, io, process};
 use example_support::{deliveries, server, settings};
 use http_body_util::{Either, Full};
 use hyper::{Method, Request, Response, StatusCode, body, header, service::service_fn};
-use scrupp_verify_tower::{ScruppVerify, VerifiedBody, dedup::MemoryStore, events::Event};
+use scrupp_verify_tower::{
+    ScruppVerify, VerifiedBody, VerifiedDelivery, dedup::MemoryStore, events::Event,
+};
 use tower::{Layer, ServiceExt};
 
 #[tokio::main]
@@ -49,7 +51,8 @@ fn delivered(request: Request<VerifiedBody>) -> StatusCode {
     if request.method() != Method::POST {
         return StatusCode::METHOD_NOT_ALLOWED;
     }
-    let Ok(event) = Event::parse(&request.into_body().into_bytes()) else {
+    let delivery: Option<&VerifiedDelivery<body::Bytes>> = request.extensions().get();
+    let Some(Ok(event)) = delivery.map(Event::parse) else {
         return StatusCode::UNPROCESSABLE_ENTITY;
     };
     deliveries::add(event);

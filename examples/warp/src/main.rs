@@ -16,7 +16,7 @@ use std::{error::Error, io, process};
 use example_support::{deliveries, server, settings};
 use http_body_util::Either;
 use hyper::{Request, body, service::service_fn};
-use scrupp_verify_tower::{ScruppVerify, dedup::MemoryStore, events::Event};
+use scrupp_verify_tower::{ScruppVerify, VerifiedDelivery, dedup::MemoryStore, events::Event};
 use tower::{Layer, ServiceExt};
 use warp::{Filter, http::StatusCode, reply};
 
@@ -31,7 +31,7 @@ async fn main() {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let webhook = warp::path!("webhooks" / "scrupp").and(warp::post());
-    let webhook = webhook.and(warp::body::bytes()).map(delivered);
+    let webhook = webhook.and(warp::ext::get()).map(delivered);
     let healthz = warp::path!("healthz").and(warp::get()).map(reply);
     let deliveries = warp::path!("deliveries").and(warp::get());
     let deliveries = deliveries.map(|| reply::json(&deliveries::all()));
@@ -53,8 +53,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
 }
 
 /// Runs only on what Scrupp sent, and once for each event.
-fn delivered(body: body::Bytes) -> StatusCode {
-    match Event::parse(&body) {
+fn delivered(delivery: VerifiedDelivery<body::Bytes>) -> StatusCode {
+    match Event::parse(&delivery) {
         Ok(event) => {
             deliveries::add(event);
             StatusCode::OK

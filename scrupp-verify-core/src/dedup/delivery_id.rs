@@ -46,7 +46,7 @@ impl DeliveryId {
             .account()
             .map(|account| *account.as_bytes());
         let account = account.as_ref().map_or(&[][..], |account| account);
-        match Event::parse(body) {
+        match Event::parse(delivery) {
             Ok(Event::TaskCompleted(task)) => Self::of(&[
                 account,
                 b"task.completed",

@@ -4,6 +4,8 @@ use core::fmt;
 use serde_core::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
+use crate::VerifiedDelivery;
+
 use super::{
     ApiOrigin, ApiUrl, Fields, ResultUrlError, Status, TaskCompleted,
     fields::{ObjectWriter, text},
@@ -12,7 +14,7 @@ use super::{
 /// The event that a delivery carries.
 ///
 /// An `Event` also implements serde's traits, for `serde_json` only, because fields are kept as
-/// JSON text. Unlike [`Event::parse`], `serde_json` does not skip a byte order mark. A conversion
+/// JSON text. Unlike [`Event::from_json`], `serde_json` does not skip a byte order mark. A conversion
 /// through `serde_json::Value` loses the precision of numbers that do not fit into it.
 ///
 /// # Examples
@@ -22,16 +24,16 @@ use super::{
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let failed = br#"{"event":"task.completed","process_id":6666,"status":"failed","error":"No"}"#;
-/// let event = Event::parse(failed)?;
+/// let event = Event::from_json(failed)?;
 /// assert_eq!(event.name(), "task.completed");
 /// assert_eq!(event.process_id(), Some(6666));
 /// assert_eq!(serde_json::to_vec(&event)?, failed);
 ///
-/// let unknown = Event::parse(br#"{"event":"credits.low","left":17}"#)?;
+/// let unknown = Event::from_json(br#"{"event":"credits.low","left":17}"#)?;
 /// assert_eq!(unknown.name(), "credits.low");
 /// assert_eq!(unknown.process_id(), None);
 ///
-/// assert!(Event::parse(b"[]").is_err());
+/// assert!(Event::from_json(b"[]").is_err());
 /// # Ok(())
 /// # }
 /// ```
@@ -45,7 +47,37 @@ pub enum Event {
 }
 
 impl Event {
-    /// Reads the body of a delivery, after a UTF-8 byte order mark if there is one.
+    /// Reads the event of a verified delivery.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Event::from_json`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_core::{Secret, Signer, UnixTime, Verifier, events::Event};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let secret = Secret::new("topsecret")?;
+    /// # let now = UnixTime::from_secs(1_735_471_800);
+    /// # let body = r#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
+    /// # let headers = Signer::new(&secret).sign(now, body.as_bytes());
+    /// let delivery = Verifier::new(secret).verify(&headers, body, now)?;
+    /// assert_eq!(Event::parse(&delivery)?.process_id(), Some(6666));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn parse<B: AsRef<[u8]>>(delivery: &VerifiedDelivery<B>) -> Result<Self, EventError> {
+        Self::from_json(delivery.body().as_ref())
+    }
+
+    /// Reads an event from JSON, after a UTF-8 byte order mark if there is one: the body of a
+    /// delivery that was verified before it was stored, or a test's.
+    ///
+    /// # Security
+    ///
+    /// Nothing here says who wrote the JSON. For a request, use [`Event::parse`].
     ///
     /// # Errors
     ///
@@ -59,7 +91,7 @@ impl Event {
     /// 3. `status`, if the event is `task.completed`: a string.
     ///
     /// No other field causes an error.
-    pub fn parse(body: &[u8]) -> Result<Self, EventError> {
+    pub fn from_json(body: &[u8]) -> Result<Self, EventError> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut fields = Fields::from_json(body).ok_or(EventError {
             field: None,
@@ -126,7 +158,7 @@ impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // As text first, because `serde_json` quotes a value of the wrong type in its message.
         let json = Box::<RawValue>::deserialize(deserializer)?;
-        Self::parse(json.get().as_bytes()).map_err(de::Error::custom)
+        Self::from_json(json.get().as_bytes()).map_err(de::Error::custom)
     }
 }
 
@@ -139,7 +171,7 @@ impl<'de> Deserialize<'de> for Event {
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let body = br#"{"event":"task.started","process_id":"of another type"}"#;
-/// let Event::Other(event) = Event::parse(body)? else { unreachable!() };
+/// let Event::Other(event) = Event::from_json(body)? else { unreachable!() };
 /// assert_eq!(event.name, "task.started");
 /// assert_eq!(event.fields.get_as::<&str>("process_id"), Some("of another type"));
 /// # Ok(())
@@ -171,11 +203,11 @@ impl Serialize for OtherEvent {
 /// ```
 /// use scrupp_verify_core::events::Event;
 ///
-/// let error = Event::parse(br#"{"event":"task.completed","process_id":true}"#).unwrap_err();
+/// let error = Event::from_json(br#"{"event":"task.completed","process_id":true}"#).unwrap_err();
 /// assert_eq!(error.field(), Some("process_id"));
 /// assert_eq!(error.to_string(), "process_id: expected an unsigned 64-bit integer");
 ///
-/// let error = Event::parse(b"hello world").unwrap_err();
+/// let error = Event::from_json(b"hello world").unwrap_err();
 /// assert_eq!(error.field(), None);
 /// assert_eq!(error.to_string(), "not a JSON object");
 /// ```

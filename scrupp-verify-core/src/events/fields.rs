@@ -22,7 +22,7 @@ use super::EventError;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let body = br#"{"event":"credits.low","left":17,"plan":"pro","error":null}"#;
-/// let Event::Other(event) = Event::parse(body)? else { unreachable!() };
+/// let Event::Other(event) = Event::from_json(body)? else { unreachable!() };
 /// let fields: &Fields = &event.fields;
 ///
 /// assert_eq!(fields.get("plan"), Some("\"pro\""));

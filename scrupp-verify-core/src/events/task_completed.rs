@@ -20,7 +20,7 @@ use super::{
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let body = br#"{"event":"task.completed","process_id":6666,"status":"failed",
 ///     "error":"Message (optional)","meta":[]}"#;
-/// let Event::TaskCompleted(task) = Event::parse(body)? else { unreachable!() };
+/// let Event::TaskCompleted(task) = Event::from_json(body)? else { unreachable!() };
 /// assert_eq!(task.process_id, 6666);
 /// assert_eq!(task.status, Status::Failed);
 /// assert_eq!(task.error.as_deref(), Some("Message (optional)"));
@@ -101,12 +101,12 @@ impl TaskCompleted {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let origin = ApiOrigin::default();
     ///
-    /// let without = Event::parse(
+    /// let without = Event::from_json(
     ///     br#"{"event":"task.completed","process_id":6666,"status":"completed"}"#,
     /// )?;
     /// assert_eq!(without.result_url(&origin)?.as_str(), "https://api.scrupp.com/task/6666/data");
     ///
-    /// let elsewhere = Event::parse(
+    /// let elsewhere = Event::from_json(
     ///     br#"{"event":"task.completed","process_id":6666,"status":"completed",
     ///         "result_url":"https://api.scrupp.com.example.net/task/6666/data"}"#,
     /// )?;
@@ -154,7 +154,7 @@ impl Serialize for TaskCompleted {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let body = br#"{"event":"task.completed","process_id":6666,"status":"completed",
 ///     "meta":{"endpoint":"/company/linkedin","external_id":9481,"sheet":{"row":9481}}}"#;
-/// let Event::TaskCompleted(task) = Event::parse(body)? else { unreachable!() };
+/// let Event::TaskCompleted(task) = Event::from_json(body)? else { unreachable!() };
 /// let meta = task.meta.unwrap();
 ///
 /// assert_eq!(meta.endpoint.as_deref(), Some("/company/linkedin"));

@@ -14,7 +14,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(super) fn from_row(row: &AnyRow) -> Result<Self, Error> {
-        let event = Event::parse(row.try_get::<String, _>("body")?.as_bytes());
+        let event = Event::from_json(row.try_get::<String, _>("body")?.as_bytes());
         Ok(Self {
             event: event.map_err(|error| Error::Decode(error.into()))?,
             attempts: row.try_get("attempts")?,

@@ -12,7 +12,7 @@ pub(crate) struct Job {
 
 impl Job {
     pub(super) fn from_row(row: &AnyRow) -> Result<Self, Error> {
-        match Event::parse(row.try_get::<String, _>("body")?.as_bytes()) {
+        match Event::from_json(row.try_get::<String, _>("body")?.as_bytes()) {
             Ok(Event::TaskCompleted(task)) => Ok(Self {
                 delivery_id: row.try_get("delivery_id")?,
                 token: row.try_get("attempts")?,
