@@ -1,6 +1,6 @@
 //! HTTP/1.1 and HTTP/2 on one port, with a bound on all that a client can make the server wait for.
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 use hyper::{Request, Response, body, body::Body, service::Service};
 use hyper_util::{
@@ -9,11 +9,14 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
 
-/// How long the head of a request may take; the body has its own limit in `ScruppVerify`.
+/// Connections served at once. Further ones wait in the operating system's queue.
+const CONNECTIONS: usize = 8192;
+
+/// How long the head of a request may take; the body has its own limit.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How large the read buffer of an HTTP/1.1 connection may grow, which bounds a request's head too.
@@ -59,6 +62,8 @@ where
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        // A client that closes its sending side after the request still reads the response.
+        .half_close(true)
         .max_buf_size(READ_BUFFER);
     server
         .http2()
@@ -70,15 +75,24 @@ where
     tokio::pin!(stopped);
     let (stop, stopping) = watch::channel(());
     println!("listening on http://{}", listener.local_addr()?);
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let accept = async || {
+        let permit = Arc::clone(&connections).acquire_owned().await;
+        (listener.accept().await, permit)
+    };
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let (accepted, permit) = tokio::select! {
+            accepted = accept() => accepted,
             () = &mut stopped => break,
         };
         match accepted {
             Ok((stream, _)) => {
                 let stopping = stopping.clone();
-                tokio::spawn(serve(server.clone(), stream, service.clone(), stopping));
+                let connection = serve(server.clone(), stream, service.clone(), stopping);
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
             }
             // No file descriptor is free, most likely: let connections come to their end.
             Err(_) => sleep(Duration::from_millis(100)).await,
