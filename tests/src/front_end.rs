@@ -26,7 +26,7 @@ pub enum FrontEnd {
     Warp,
     /// hyper, with the tower layer.
     Hyper,
-    /// A server without any HTTP framework, with the core alone.
+    /// hyper, with the core alone.
     Custom,
     /// The program of an example, as a process of its own.
     Example(&'static str),
@@ -83,7 +83,7 @@ impl FrontEnd {
             Self::Actix => actix::start(keep).await,
             Self::Warp => warp::start(keep).await,
             Self::Hyper => hyper::start(keep).await,
-            Self::Custom => custom::start(keep),
+            Self::Custom => custom::start(keep).await,
             Self::Example(package) => {
                 let program = Program::start(package, settings).await;
                 return Server {
@@ -104,13 +104,6 @@ impl FrontEnd {
     #[must_use]
     pub fn keeps_bodies(self) -> bool {
         !matches!(self, Self::Example(_))
-    }
-
-    /// Whether it has a server of its own, which knows HTTP/1.1 only, and one request a
-    /// connection.
-    #[must_use]
-    pub fn is_custom(self) -> bool {
-        matches!(self, Self::Custom | Self::Example("example-custom"))
     }
 
     /// Whether its server is that of actix-web.

@@ -340,7 +340,7 @@ fn framings(table: &mut Table) {
         (vec![Step::Send(request)], Expected::Refused(401), true)
     });
     table.except(
-        |front_end| !front_end.keeps_bodies() || front_end.is_custom(),
+        |front_end| !front_end.keeps_bodies(),
         "only POST is routed to verification",
     );
 }
@@ -650,8 +650,7 @@ pub async fn check(row: &Row, server: &Server) -> Result<(), String> {
     row.expected
         .check(answer, &server.handled(row.process_id).await)?;
 
-    // The custom server takes one request a connection.
-    if row.reusable && !server.front_end().is_custom() {
+    if row.reusable {
         let next = Delivery::new(row.process_id + 500_000);
         let sent = connection.send(&[Step::Send(next.request())]).await;
         sent.map_err(|error| format!("sending on the same connection: {error}"))?;

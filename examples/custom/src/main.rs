@@ -1,5 +1,4 @@
-//! A server that takes Scrupp's deliveries, without any HTTP framework: std, httparse, and the
-//! core of scrupp-verify.
+//! A server that receives Scrupp's deliveries, with the core of scrupp-verify alone behind hyper.
 //!
 //! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-custom`, and send a delivery:
 //!
@@ -12,52 +11,47 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
 
-use std::{error::Error, net::TcpListener, process, sync::Arc, thread};
+use std::{error::Error, io, process, sync::Arc};
 
-use example_custom::{Answer, Receiver, serve_all};
-use example_support::{deliveries, settings};
+use example_custom::{Receiver, response};
+use example_support::{deliveries, server, settings};
+use hyper::{Method, StatusCode, service::service_fn};
 use scrupp_verify_core::{Verifier, events::Event};
-use signal_hook::{consts, iterator::Signals};
 
-fn main() {
-    if let Err(error) = run() {
+#[tokio::main]
+async fn main() {
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    if let Err(error) = run().await {
         eprintln!("{error}");
         process::exit(2);
     }
 }
 
-fn run() -> Result<(), Box<dyn Error>> {
-    let receiver = Receiver::new(Verifier::new(settings::keyring()?), delivered);
-    let bind = settings::bind();
-    let listener = TcpListener::bind(&bind);
-    let listener = listener.map_err(|error| format!("BIND={bind}: {error}"))?;
-    let mut signals = Signals::new([consts::SIGINT, consts::SIGTERM])?;
-    println!("listening on http://{}", listener.local_addr()?);
-
-    thread::spawn(move || serve_all(&listener, &Arc::new(receiver), other));
-    signals.forever().next();
-    Ok(())
+async fn run() -> Result<(), Box<dyn Error>> {
+    let verifier = Verifier::new(settings::keyring()?);
+    let receiver = Arc::new(Receiver::new(verifier, delivered));
+    let service = service_fn(move |request| {
+        let receiver = Arc::clone(&receiver);
+        async move {
+            match (request.method(), request.uri().path()) {
+                (&Method::POST, "/webhooks/scrupp") => receiver.respond(request).await,
+                (&Method::GET, "/healthz") => response(200, &[], ""),
+                (&Method::GET, "/deliveries") => {
+                    let json = serde_json::to_string(&deliveries::all()).unwrap_or_default();
+                    response(200, &[("content-type", "application/json")], &json)
+                }
+                _ => response(404, &[], ""),
+            }
+        }
+    });
+    server::until_stopped(&settings::bind(), service).await
 }
 
 /// Runs only on what Scrupp sent, and once for each event.
-fn delivered(body: &[u8]) -> Answer {
-    match Event::from_json(body) {
-        Ok(event) => {
-            deliveries::add(event);
-            Answer::status(200)
-        }
-        Err(_) => Answer::status(422),
+async fn delivered(body: Vec<u8>) -> StatusCode {
+    if let Err(error) = Event::from_json(&body).map(deliveries::add) {
+        tracing::error!(%error, "the verified delivery is not an event");
+        return StatusCode::UNPROCESSABLE_ENTITY;
     }
-}
-
-/// Whatever else is asked for.
-fn other(method: &str, path: &str) -> Answer {
-    match (method, path) {
-        ("GET", "/healthz") => Answer::status(200),
-        ("GET", "/deliveries") => match serde_json::to_string(&deliveries::all()) {
-            Ok(json) => Answer::json(json),
-            Err(_) => Answer::status(500),
-        },
-        _ => Answer::status(404),
-    }
+    StatusCode::OK
 }

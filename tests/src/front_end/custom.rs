@@ -1,20 +1,20 @@
-use std::{
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    thread,
-};
+use core::convert::Infallible;
+use std::{net::SocketAddr, sync::Arc};
 
-use example_custom::{Answer, Receiver, serve_all};
+use example_custom::Receiver;
+use http::StatusCode;
 use scrupp_verify_core::Verifier;
+use tower::service_fn;
 
-pub(super) fn start(keep: impl Fn(&[u8]) + Send + Sync + 'static) -> SocketAddr {
+pub(super) async fn start(keep: impl Fn(&[u8]) + Send + Sync + 'static) -> SocketAddr {
     let verifier = Verifier::new(super::keyring().expect("a keyring"));
-    let receiver = Receiver::new(verifier, move |body| {
-        keep(body);
-        Answer::status(200)
+    let receiver = Arc::new(Receiver::new(verifier, move |body: Vec<u8>| {
+        keep(&body);
+        core::future::ready(StatusCode::OK)
+    }));
+    let service = service_fn(move |request| {
+        let receiver = Arc::clone(&receiver);
+        async move { Ok::<_, Infallible>(receiver.respond(request).await.expect("a response")) }
     });
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    thread::spawn(move || serve_all(&listener, &Arc::new(receiver), |_, _| Answer::status(404)));
-    address
+    super::hyper::serve(service).await
 }

@@ -414,6 +414,7 @@ async fn http2_has_no_header_names_in_upper_case() {
         "example-actix",
         "example-warp",
         "example-hyper",
+        "example-custom",
     ] {
         let server = FrontEnd::Example(example).start().await;
         let delivery = Delivery::new(1);

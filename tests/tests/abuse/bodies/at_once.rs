@@ -22,6 +22,7 @@ abuse! { large_deliveries_do_not_block_each_other:
     actix_large_deliveries_do_not_block_each_other "example-actix",
     warp_large_deliveries_do_not_block_each_other "example-warp",
     hyper_large_deliveries_do_not_block_each_other "example-hyper",
+    custom_large_deliveries_do_not_block_each_other "example-custom",
 }
 
 /// Every delivery gets 200, and two or four worker threads take at most 1.5 times as long as one.
@@ -80,6 +81,7 @@ abuse! { slow_deliveries_do_not_block_each_other:
     actix_slow_deliveries_do_not_block_each_other "example-actix",
     warp_slow_deliveries_do_not_block_each_other "example-warp",
     hyper_slow_deliveries_do_not_block_each_other "example-hyper",
+    custom_slow_deliveries_do_not_block_each_other "example-custom",
 }
 
 /// Every delivery gets 200 although each takes a second to arrive.

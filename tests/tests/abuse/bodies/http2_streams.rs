@@ -31,6 +31,7 @@ abuse! { http2_streams_hold_no_more_than_a_window:
     actix_http2_streams_hold_no_more_than_a_window "example-actix",
     warp_http2_streams_hold_no_more_than_a_window "example-warp",
     hyper_http2_streams_hold_no_more_than_a_window "example-hyper",
+    custom_http2_streams_hold_no_more_than_a_window "example-custom",
 }
 
 /// While slow uploads fill the budget, each of 200 HTTP/2 connections that send whatever the server

@@ -23,6 +23,7 @@ abuse! { padded_chunks_do_not_exceed_the_budget:
     actix_padded_chunks_do_not_exceed_the_budget "example-actix",
     warp_padded_chunks_do_not_exceed_the_budget "example-warp",
     hyper_padded_chunks_do_not_exceed_the_budget "example-hyper",
+    custom_padded_chunks_do_not_exceed_the_budget "example-custom",
 }
 
 /// 20 forged bodies of nearly 256 KiB each, with 8 MiB of padding each, take no more than the budget

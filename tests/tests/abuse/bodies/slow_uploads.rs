@@ -21,6 +21,7 @@ abuse! { slow_uploads_do_not_delay_small_deliveries:
     actix_slow_uploads_do_not_delay_small_deliveries "example-actix",
     warp_slow_uploads_do_not_delay_small_deliveries "example-warp",
     hyper_slow_uploads_do_not_delay_small_deliveries "example-hyper",
+    custom_slow_uploads_do_not_delay_small_deliveries "example-custom",
 }
 
 /// 22 genuine deliveries of 200 bytes, one after another, all get 200 within a second and half of
