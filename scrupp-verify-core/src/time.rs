@@ -41,10 +41,15 @@ impl UnixTime {
         }
     }
 
-    /// The time this much later, in whole seconds, or the last there is.
+    /// Returns the first second that begins at least `duration` after every instant of this one.
+    ///
+    /// A clock that reads `self` may be just short of the next second, so this counts from there.
+    /// Saturates at the last second.
     #[cfg(feature = "dedup")]
     pub(crate) const fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(duration.as_secs()))
+        let next = self.0.saturating_add(1);
+        let end = next.saturating_add(duration.as_secs());
+        Self(end.saturating_add((duration.subsec_nanos() > 0) as u64))
     }
 
     /// The time of the system clock, or `None` where that stands before 1970.

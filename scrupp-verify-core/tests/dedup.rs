@@ -19,6 +19,10 @@ use scrupp_verify_core::{
 const LEASE: Duration = Duration::from_secs(60);
 const RETENTION: Duration = Duration::from_secs(86_400);
 
+/// Seconds until a claim expires: one more than the lease, because the clock drops fractions.
+const LEASE_SECS: u64 = LEASE.as_secs() + 1;
+const RETENTION_SECS: u64 = RETENTION.as_secs() + 1;
+
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
@@ -77,7 +81,7 @@ fn lets_the_next_attempt_through_after_a_release() {
 fn ends_a_claim_with_its_lease_and_not_a_second_earlier() {
     let (store, secs) = store(10);
     now(store.claim(id(1), owner(1), LEASE)).unwrap();
-    secs.fetch_add(59, Ordering::Relaxed);
+    secs.fetch_add(LEASE_SECS - 1, Ordering::Relaxed);
     assert_eq!(
         now(store.claim(id(1), owner(2), LEASE)),
         Ok(Claim::InFlight)
@@ -86,11 +90,62 @@ fn ends_a_claim_with_its_lease_and_not_a_second_earlier() {
     assert_eq!(now(store.claim(id(1), owner(2), LEASE)), Ok(Claim::Granted));
 }
 
+/// Time passes in milliseconds, and the clock drops them.
+#[test]
+fn lease_and_retention_last_at_least_as_long_as_asked() {
+    const START_MS: u64 = 1_735_471_800_000;
+    let at = |millis: u64| UnixTime::from_secs((START_MS + millis) / 1000);
+    let durations_ms = [1, 100, 900, 999, 1000, 1001, 1500, 60_000, 60_900];
+    for (duration_ms, begins_ms) in durations_ms.iter().flat_map(|duration_ms| {
+        let begins = [0, 1, 50, 100, 500, 950, 999];
+        begins.map(|begins_ms| (*duration_ms, begins_ms))
+    }) {
+        let duration = Duration::from_millis(duration_ms);
+        let ends_ms = begins_ms + duration_ms;
+        let case = format!("{duration_ms} ms from {begins_ms} ms");
+
+        let mut record = None;
+        Record::claim(&mut record, owner(1), at(begins_ms), duration);
+        let mut claim = |millis| Record::claim(&mut record, owner(2), at(millis), duration);
+        assert_eq!(claim(ends_ms - 1), Claim::InFlight, "{case}");
+        assert_eq!(claim(ends_ms + 2000), Claim::Granted, "{case}");
+
+        let mut record = None;
+        Record::commit(&mut record, owner(1), at(begins_ms), duration);
+        let mut claim = |millis| Record::claim(&mut record, owner(2), at(millis), duration);
+        assert_eq!(claim(ends_ms - 1), Claim::Acknowledged, "{case}");
+        assert_eq!(claim(ends_ms + 2000), Claim::Granted, "{case}");
+    }
+}
+
+#[test]
+fn two_handlers_do_not_run_at_once_with_a_lease_of_900_ms() {
+    let (store, secs) = store(10);
+    let lease = Duration::from_millis(900);
+    assert_eq!(now(store.claim(id(1), owner(1), lease)), Ok(Claim::Granted));
+    let second = now(store.claim(id(1), owner(2), lease));
+    assert_eq!(second, Ok(Claim::InFlight));
+    // Claimed at 0.950 s, the lease lasts until 1.850 s.
+    secs.fetch_add(1, Ordering::Relaxed);
+    let second = now(store.claim(id(1), owner(2), lease));
+    assert_eq!(second, Ok(Claim::InFlight));
+    secs.fetch_add(1, Ordering::Relaxed);
+    assert_eq!(now(store.claim(id(1), owner(2), lease)), Ok(Claim::Granted));
+}
+
+#[test]
+fn a_lease_too_long_to_count_never_expires() {
+    let mut record = None;
+    let start = UnixTime::from_secs(u64::MAX - 1);
+    Record::claim(&mut record, owner(1), start, Duration::MAX);
+    assert_eq!(record.unwrap().until(), UnixTime::from_secs(u64::MAX));
+}
+
 #[test]
 fn leaves_anothers_claim_alone_when_one_comes_late() {
     let (store, secs) = store(10);
     now(store.claim(id(1), owner(1), LEASE)).unwrap();
-    secs.fetch_add(60, Ordering::Relaxed);
+    secs.fetch_add(LEASE_SECS, Ordering::Relaxed);
     now(store.claim(id(1), owner(2), LEASE)).unwrap();
 
     now(store.release(id(1), owner(1))).unwrap();
@@ -123,7 +178,7 @@ fn forgets_after_the_retention_and_not_a_second_earlier() {
     let (store, secs) = store(10);
     now(store.claim(id(1), owner(1), LEASE)).unwrap();
     now(store.commit(id(1), owner(1), RETENTION)).unwrap();
-    secs.fetch_add(RETENTION.as_secs() - 1, Ordering::Relaxed);
+    secs.fetch_add(RETENTION_SECS - 1, Ordering::Relaxed);
     assert_eq!(
         now(store.claim(id(1), owner(2), LEASE)),
         Ok(Claim::Acknowledged)
@@ -145,7 +200,7 @@ fn refuses_rather_than_forgets_when_it_is_full() {
         let claim = now(store.claim(id(number), owner(1), LEASE));
         assert_eq!(claim, Ok(Claim::Acknowledged), "{number}");
     }
-    secs.fetch_add(RETENTION.as_secs(), Ordering::Relaxed);
+    secs.fetch_add(RETENTION_SECS, Ordering::Relaxed);
     assert_eq!(now(store.claim(id(4), owner(1), LEASE)), Ok(Claim::Granted));
 }
 
@@ -205,7 +260,7 @@ fn makes_room_for_what_is_over_however_often_it_was_asked_for() {
         Ok(Claim::Acknowledged)
     );
     // The first one is over, the second is not.
-    secs.fetch_add(RETENTION.as_secs() - 2, Ordering::Relaxed);
+    secs.fetch_add(RETENTION_SECS - 2, Ordering::Relaxed);
     assert_eq!(now(store.claim(id(3), owner(1), LEASE)), Ok(Claim::Granted));
     assert_eq!(
         now(store.claim(id(2), owner(1), LEASE)),
@@ -350,7 +405,7 @@ impl Model {
             return Claim::InFlight;
         }
         self.claimed.retain(|&(known, ..)| known != id);
-        self.claimed.push((id, owner, now + LEASE.as_secs()));
+        self.claimed.push((id, owner, now + LEASE_SECS));
         Claim::Granted
     }
 
@@ -362,7 +417,7 @@ impl Model {
         if !held_by_another {
             self.claimed.retain(|&(known, ..)| known != id);
             self.acknowledged.retain(|&(known, _)| known != id);
-            self.acknowledged.push((id, now + RETENTION.as_secs()));
+            self.acknowledged.push((id, now + RETENTION_SECS));
         }
         !held_by_another
     }

@@ -55,6 +55,10 @@ impl Owner {
 ///
 /// A store without a record of a delivery, or with one that is over, has `None`.
 ///
+/// A [`UnixTime`] has lost its fraction of a second, so a claim at 0 can be one at 0.999. To last at
+/// least as long as asked, a lease or retention therefore counts from the next second, and its own
+/// fraction is rounded up: a lease of 60 s expires at 61.
+///
 /// # Examples
 ///
 /// ```
@@ -67,14 +71,14 @@ impl Owner {
 /// let mut record = None;
 ///
 /// assert_eq!(Record::claim(&mut record, first, at(0), lease), Claim::Granted);
-/// assert_eq!(Record::claim(&mut record, second, at(59), lease), Claim::InFlight);
+/// assert_eq!(Record::claim(&mut record, second, at(60), lease), Claim::InFlight);
 /// // The first one crashed: its lease is over.
-/// assert_eq!(Record::claim(&mut record, second, at(60), lease), Claim::Granted);
+/// assert_eq!(Record::claim(&mut record, second, at(61), lease), Claim::Granted);
 /// // It was only slow. What it says now is not its to say any more.
 /// Record::release(&mut record, first);
-/// assert!(!Record::commit(&mut record, first, at(61), retention));
-/// assert!(Record::commit(&mut record, second, at(62), retention));
-/// assert_eq!(Record::claim(&mut record, first, at(63), lease), Claim::Acknowledged);
+/// assert!(!Record::commit(&mut record, first, at(62), retention));
+/// assert!(Record::commit(&mut record, second, at(63), retention));
+/// assert_eq!(Record::claim(&mut record, first, at(64), lease), Claim::Acknowledged);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a store has to keep each of them")]
