@@ -166,12 +166,12 @@ impl DeliveryStore for RedisStore {
     }
 }
 
-/// What Redis takes for an expiry: at least a millisecond, and at most what it can count to.
+/// Converts to what Redis takes as an expiry: whole milliseconds, rounded up so that a claim lasts
+/// at least as long as asked, from 1 to the most that Redis can count to.
 fn millis(duration: Duration) -> u64 {
     const MAX: u64 = 1 << 52;
-    u64::try_from(duration.as_millis())
-        .unwrap_or(MAX)
-        .clamp(1, MAX)
+    let millis = duration.as_nanos().div_ceil(1_000_000);
+    u64::try_from(millis).unwrap_or(MAX).clamp(1, MAX)
 }
 
 impl fmt::Debug for RedisStore {
@@ -179,5 +179,23 @@ impl fmt::Debug for RedisStore {
         f.debug_struct("RedisStore")
             .field("key_prefix", &self.key_prefix)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_expiries_up_to_whole_milliseconds() {
+        for (duration, expiry) in [
+            (Duration::ZERO, 1),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_millis(900), 900),
+            (Duration::from_nanos(900_000_001), 901),
+            (Duration::MAX, 1 << 52),
+        ] {
+            assert_eq!(millis(duration), expiry, "{duration:?}");
+        }
     }
 }
