@@ -63,14 +63,14 @@ impl Dedup {
         }
     }
 
-    /// Sets how long a handler may take, by default 60 s, in whole seconds. If it takes longer, or
-    /// its process crashes, the next attempt can claim the delivery.
+    /// Sets how long a handler may take, by default 60 s. If it takes longer, or its process
+    /// crashes, the next attempt can claim the delivery.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Sets how long a handled delivery is remembered, by default a day, in whole seconds.
+    /// Sets how long a handled delivery is remembered, by default a day.
     ///
     /// # Errors
     ///
