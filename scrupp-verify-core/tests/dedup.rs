@@ -229,6 +229,144 @@ fn makes_room_for_each_new_claim_as_old_ones_are_over() {
 }
 
 #[test]
+fn a_long_retention_does_not_block_shorter_ones() {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    let (store, secs) = store(100);
+    for number in 0..100 {
+        let retention = if number == 0 { YEAR } else { RETENTION };
+        now(store.claim(id(number), owner(1), LEASE)).unwrap();
+        now(store.commit(id(number), owner(1), retention)).unwrap();
+    }
+    secs.fetch_add(RETENTION_SECS, Ordering::Relaxed);
+    for number in 100..199 {
+        let claim = now(store.claim(id(number), owner(1), LEASE));
+        assert_eq!(claim, Ok(Claim::Granted), "{number}");
+    }
+    let full = Err(MemoryStoreError::Full);
+    assert_eq!(now(store.claim(id(199), owner(1), LEASE)), full);
+    assert_eq!(
+        now(store.claim(id(0), owner(1), LEASE)),
+        Ok(Claim::Acknowledged)
+    );
+}
+
+#[test]
+fn a_long_lease_does_not_block_shorter_ones() {
+    let (store, secs) = store(2);
+    now(store.claim(id(1), owner(1), RETENTION)).unwrap();
+    for number in 2..10 {
+        let claim = now(store.claim(id(number), owner(1), LEASE));
+        assert_eq!(claim, Ok(Claim::Granted), "{number}");
+        secs.fetch_add(LEASE_SECS, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_full_store_accepts_claims_and_commits_once_deliveries_have_expired() {
+    for commits in [false, true] {
+        let (store, secs) = store(20);
+        for number in 0..20 {
+            now(store.claim(id(number), owner(1), LEASE)).unwrap();
+        }
+        secs.fetch_add(LEASE_SECS, Ordering::Relaxed);
+        for number in 20..40 {
+            if commits {
+                let commit = now(store.commit(id(number), owner(1), RETENTION));
+                assert_eq!(commit, Ok(true), "{number}");
+            } else {
+                let claim = now(store.claim(id(number), owner(1), LEASE));
+                assert_eq!(claim, Ok(Claim::Granted), "{number}");
+            }
+        }
+        let full = Err(MemoryStoreError::Full);
+        assert_eq!(now(store.claim(id(40), owner(1), LEASE)), full);
+    }
+}
+
+#[test]
+fn holds_exactly_its_capacity() {
+    let (store, _) = store(1000);
+    for number in 0..1000 {
+        let claim = now(store.claim(id(number), owner(1), LEASE));
+        assert_eq!(claim, Ok(Claim::Granted), "{number}");
+    }
+    let full = MemoryStoreError::Full;
+    assert_eq!(now(store.claim(id(1000), owner(1), LEASE)), Err(full));
+    assert_eq!(now(store.commit(id(1000), owner(1), RETENTION)), Err(full));
+
+    // Deliveries in the store are not affected: one is renewed, committed and a duplicate.
+    assert_eq!(now(store.claim(id(0), owner(1), LEASE)), Ok(Claim::Granted));
+    assert_eq!(now(store.commit(id(0), owner(1), RETENTION)), Ok(true));
+    let duplicate = now(store.claim(id(0), owner(2), LEASE));
+    assert_eq!(duplicate, Ok(Claim::Acknowledged));
+
+    now(store.release(id(1), owner(1))).unwrap();
+    let claim = now(store.claim(id(1000), owner(1), LEASE));
+    assert_eq!(claim, Ok(Claim::Granted));
+    assert_eq!(now(store.claim(id(1001), owner(1), LEASE)), Err(full));
+}
+
+#[test]
+fn a_store_for_nothing_is_always_full() {
+    let (store, _) = store(0);
+    let full = MemoryStoreError::Full;
+    assert_eq!(now(store.claim(id(1), owner(1), LEASE)), Err(full));
+    assert_eq!(now(store.commit(id(1), owner(1), RETENTION)), Err(full));
+    assert!(store.release_now(id(1), owner(1)));
+}
+
+/// The clock is turned back to count what the store still holds.
+#[test]
+fn one_claim_removes_at_most_eight_expired_deliveries() {
+    const HELD: u64 = 1000;
+    let (store, secs) = store(10_000);
+    for number in 0..HELD {
+        now(store.claim(id(number), owner(1), LEASE)).unwrap();
+    }
+    let start = secs.swap(1_800_000_000, Ordering::Relaxed);
+    let claim = now(store.claim(id(HELD), owner(1), LEASE));
+    assert_eq!(claim, Ok(Claim::Granted));
+
+    secs.store(start, Ordering::Relaxed);
+    let claims = (0..HELD).map(|number| now(store.claim(id(number), owner(2), LEASE)));
+    let removed = claims.filter(|claim| *claim == Ok(Claim::Granted)).count();
+    assert_eq!(removed, 8);
+}
+
+#[test]
+fn a_delivery_that_expired_is_claimed_and_remembered_again() {
+    let (store, secs) = store(10);
+    for _ in 0..3 {
+        assert_eq!(now(store.claim(id(1), owner(1), LEASE)), Ok(Claim::Granted));
+        assert_eq!(now(store.commit(id(1), owner(1), RETENTION)), Ok(true));
+        secs.fetch_add(RETENTION_SECS - 1, Ordering::Relaxed);
+        let duplicate = now(store.claim(id(1), owner(1), LEASE));
+        assert_eq!(duplicate, Ok(Claim::Acknowledged));
+        secs.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_clock_that_goes_backwards_forgets_nothing() {
+    let (store, secs) = store(3);
+    now(store.claim(id(1), owner(1), LEASE)).unwrap();
+    now(store.claim(id(2), owner(1), LEASE)).unwrap();
+    now(store.commit(id(2), owner(1), RETENTION)).unwrap();
+    for time in [1_735_471_799, 1_735_000_000, 0] {
+        secs.store(time, Ordering::Relaxed);
+        for (number, claim) in [(1, Claim::InFlight), (2, Claim::Acknowledged)] {
+            assert_eq!(now(store.claim(id(number), owner(2), LEASE)), Ok(claim));
+        }
+        // One is renewed with an earlier expiry, another one comes and goes.
+        assert_eq!(now(store.claim(id(1), owner(1), LEASE)), Ok(Claim::Granted));
+        assert_eq!(now(store.claim(id(3), owner(1), LEASE)), Ok(Claim::Granted));
+        now(store.release(id(3), owner(1))).unwrap();
+    }
+    secs.store(u64::MAX, Ordering::Relaxed);
+    assert_eq!(now(store.claim(id(1), owner(2), LEASE)), Ok(Claim::Granted));
+}
+
+#[test]
 fn claims_nothing_without_a_clock() {
     let store = MemoryStore::default().clock(|| None);
     let no_time = Err(MemoryStoreError::NoTime);
@@ -381,7 +519,7 @@ fn writes_an_id_as_32_hex_digits() {
     );
 }
 
-/// What an operator would expect, written down as plainly as can be: no chains, no slots.
+/// What an operator would expect, written down as plainly as can be.
 #[derive(Default)]
 struct Model {
     claimed: Vec<(u64, u8, u64)>,
@@ -389,7 +527,7 @@ struct Model {
 }
 
 impl Model {
-    fn claim(&mut self, id: u64, owner: u8, now: u64) -> Claim {
+    fn claim(&mut self, id: u64, owner: u8, now: u64, secs: u64) -> Claim {
         if self
             .acknowledged
             .iter()
@@ -405,11 +543,11 @@ impl Model {
             return Claim::InFlight;
         }
         self.claimed.retain(|&(known, ..)| known != id);
-        self.claimed.push((id, owner, now + LEASE_SECS));
+        self.claimed.push((id, owner, now + secs + 1));
         Claim::Granted
     }
 
-    fn commit(&mut self, id: u64, owner: u8, now: u64) -> bool {
+    fn commit(&mut self, id: u64, owner: u8, now: u64, secs: u64) -> bool {
         let held_by_another = self
             .claimed
             .iter()
@@ -417,7 +555,7 @@ impl Model {
         if !held_by_another {
             self.claimed.retain(|&(known, ..)| known != id);
             self.acknowledged.retain(|&(known, _)| known != id);
-            self.acknowledged.push((id, now + RETENTION_SECS));
+            self.acknowledged.push((id, now + secs + 1));
         }
         !held_by_another
     }
@@ -430,19 +568,20 @@ impl Model {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Claim(u64, u8),
-    Commit(u64, u8),
+    Claim(u64, u8, u64),
+    Commit(u64, u8, u64),
     Release(u64, u8),
     Wait(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let place = (0..4_u64, 1..4_u8);
+    let secs = || prop_oneof![1..90_u64, 80_000..90_000_u64];
     let step = prop_oneof![
-        4 => place.clone().prop_map(|(id, owner)| Step::Claim(id, owner)),
-        2 => place.clone().prop_map(|(id, owner)| Step::Commit(id, owner)),
+        4 => (place.clone(), secs()).prop_map(|((id, by), secs)| Step::Claim(id, by, secs)),
+        2 => (place.clone(), secs()).prop_map(|((id, by), secs)| Step::Commit(id, by, secs)),
         2 => place.prop_map(|(id, owner)| Step::Release(id, owner)),
-        2 => prop_oneof![1..90_u64, 80_000..90_000_u64].prop_map(Step::Wait),
+        2 => secs().prop_map(Step::Wait),
     ];
     vec(step, 1..60)
 }
@@ -455,13 +594,14 @@ proptest! {
         for step in steps {
             let at = secs.load(Ordering::Relaxed);
             match step {
-                Step::Claim(number, by) => prop_assert_eq!(
-                    now(store.claim(id(number), owner(by), LEASE)).unwrap(),
-                    model.claim(number, by, at)
+                Step::Claim(number, by, lease) => prop_assert_eq!(
+                    now(store.claim(id(number), owner(by), Duration::from_secs(lease))).unwrap(),
+                    model.claim(number, by, at, lease)
                 ),
-                Step::Commit(number, by) => prop_assert_eq!(
-                    now(store.commit(id(number), owner(by), RETENTION)).unwrap(),
-                    model.commit(number, by, at)
+                Step::Commit(number, by, retention) => prop_assert_eq!(
+                    now(store.commit(id(number), owner(by), Duration::from_secs(retention)))
+                        .unwrap(),
+                    model.commit(number, by, at, retention)
                 ),
                 Step::Release(number, by) => {
                     now(store.release(id(number), owner(by))).unwrap();

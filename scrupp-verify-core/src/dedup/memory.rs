@@ -1,27 +1,30 @@
-use alloc::sync::Arc;
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 use core::{fmt, time::Duration};
-use std::sync::PoisonError;
 #[cfg(not(loom))]
 use std::sync::{Mutex, MutexGuard};
+use std::{collections::HashMap, sync::PoisonError};
 
 #[cfg(loom)]
 use loom::sync::{Mutex, MutexGuard};
 
-use self::table::Table;
 use super::{Claim, DeliveryId, DeliveryStore, Owner, Record};
 use crate::{Clock, UnixTime};
 
-mod table;
-
-/// A [`DeliveryStore`] in memory, for a service that is one process: by default for 65,536
-/// deliveries.
+/// A [`DeliveryStore`] in the memory of one process, by default for 262,144 deliveries.
 ///
-/// Clones share what they hold. Takes about 100 bytes a delivery, and a constant time for each
-/// operation, however many it holds. What is over is dropped as others come.
+/// Clones share one set of deliveries. A delivery is held until its lease or its retention expires.
+/// Later claims and commits remove expired deliveries, at most eight each.
 ///
-/// A store that is full refuses further claims, which are answered 503 and come again, rather
-/// than forget a delivery whose replay would still be inside the window. What it holds is gone
-/// with the process: after a restart, what was acknowledged shortly before can be replayed.
+/// A full store rejects further claims, because to forget a delivery would allow its replay. The
+/// adapters then respond with 503, and Scrupp tries again. All deliveries are forgotten when the
+/// process ends.
+///
+/// The capacity is a rate: over the default retention of a day, 262,144 deliveries are 3 a second.
+/// Memory grows with the number of deliveries, to at most 250 bytes each: 64 MiB at the default
+/// capacity. The store reuses memory, but returns it only when dropped.
+///
+/// The clock reads whole seconds, so a lease or retention can last up to two seconds longer than
+/// asked.
 ///
 /// # Examples
 ///
@@ -29,45 +32,59 @@ mod table;
 /// use scrupp_verify_core::dedup::MemoryStore;
 ///
 /// let default = MemoryStore::default();
+/// // 12 deliveries a second over a day.
 /// let large = MemoryStore::new(1 << 20);
 /// ```
 #[derive(Clone)]
 pub struct MemoryStore {
-    table: Arc<Mutex<Table>>,
+    deliveries: Arc<Mutex<Deliveries>>,
     clock: Arc<dyn Clock + Send + Sync>,
 }
 
 impl MemoryStore {
-    /// A store for at most this many deliveries, up to 2^32 - 1: as many as come in a retention
-    /// period (by default a day). It takes memory as it fills.
+    /// Creates a store for at most `capacity` deliveries: as many as arrive within the retention,
+    /// by default a day.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
-            table: Arc::new(Mutex::new(Table::new(capacity))),
+            deliveries: Arc::new(Mutex::new(Deliveries {
+                capacity,
+                shards: (0..256).map(|_| HashMap::new()).collect(),
+                expiries: BTreeSet::new(),
+            })),
             clock: Arc::new(UnixTime::now),
         }
     }
 
-    /// Swaps the system clock for another. Where it gives no time, every claim fails.
+    /// Replaces the system clock. If the clock returns `None`, every claim fails.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    fn now(&self) -> Result<UnixTime, MemoryStoreError> {
-        self.clock.now().ok_or(MemoryStoreError::NoTime)
+    /// Changes the record of a delivery by a rule, at the time that the clock gives.
+    fn update<T>(
+        &self,
+        id: DeliveryId,
+        rule: impl FnOnce(&mut Option<Record>, UnixTime) -> T,
+    ) -> Result<T, MemoryStoreError> {
+        let now = self.clock.now().ok_or(MemoryStoreError::NoTime)?;
+        let mut deliveries = self.lock();
+        deliveries.remove_expired(now);
+        deliveries.update(id, |record| rule(record, now))
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
-        // No change of the table can panic half-way through.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Deliveries> {
+        let guard = self.deliveries.lock();
+        // No change can panic half-way through.
+        guard.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self::new(65_536)
+        Self::new(1 << 18)
     }
 }
 
@@ -80,10 +97,7 @@ impl DeliveryStore for MemoryStore {
         owner: Owner,
         lease: Duration,
     ) -> Result<Claim, MemoryStoreError> {
-        let now = self.now()?;
-        let mut table = self.table();
-        table.drop_expired(now);
-        table.update(id, |record| Record::claim(record, owner, now, lease))
+        self.update(id, |record, now| Record::claim(record, owner, now, lease))
     }
 
     async fn commit(
@@ -92,9 +106,9 @@ impl DeliveryStore for MemoryStore {
         owner: Owner,
         retention: Duration,
     ) -> Result<bool, MemoryStoreError> {
-        let now = self.now()?;
-        self.table()
-            .update(id, |record| Record::commit(record, owner, now, retention))
+        self.update(id, |record, now| {
+            Record::commit(record, owner, now, retention)
+        })
     }
 
     async fn release(&self, id: DeliveryId, owner: Owner) -> Result<(), MemoryStoreError> {
@@ -103,10 +117,9 @@ impl DeliveryStore for MemoryStore {
     }
 
     fn release_now(&self, id: DeliveryId, owner: Owner) -> bool {
-        let mut table = self.table();
-        table
-            .update(id, |record| Record::release(record, owner))
-            .is_ok()
+        let mut deliveries = self.lock();
+        let released = deliveries.update(id, |record| Record::release(record, owner));
+        released.is_ok()
     }
 }
 
@@ -116,13 +129,72 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
+/// Records by id, and ids by expiry. Both hold the same ids.
+struct Deliveries {
+    capacity: usize,
+    /// One map for each first byte of an id, because growing a single large map takes milliseconds.
+    shards: Vec<HashMap<DeliveryId, Record>>,
+    expiries: BTreeSet<(UnixTime, DeliveryId)>,
+}
+
+impl Deliveries {
+    /// Removes the expired records, but at most eight, to bound the time of one operation. An
+    /// expired record never makes the store full, because one removed record is enough for a claim.
+    fn remove_expired(&mut self, now: UnixTime) {
+        for _ in 0..8 {
+            match self.expiries.first() {
+                Some(&(expires_at, id)) if expires_at <= now => {
+                    self.expiries.pop_first();
+                    self.shard(id).remove(&id);
+                }
+                _ => break,
+            }
+        }
+    }
+
+    /// Changes the record of a delivery by a rule.
+    fn update<T>(
+        &mut self,
+        id: DeliveryId,
+        rule: impl FnOnce(&mut Option<Record>) -> T,
+    ) -> Result<T, MemoryStoreError> {
+        let old = self.shard(id).get(&id).copied();
+        let mut new = old;
+        let result = rule(&mut new);
+        if new == old {
+            return Ok(result);
+        }
+        if old.is_none() && self.expiries.len() >= self.capacity {
+            return Err(MemoryStoreError::Full);
+        }
+        if let Some(old) = old {
+            self.expiries.remove(&(old.until(), id));
+        }
+        if let Some(new) = new {
+            self.expiries.insert((new.until(), id));
+            self.shard(id).insert(id, new);
+        } else {
+            self.shard(id).remove(&id);
+        }
+        Ok(result)
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "one shard for each value of a byte"
+    )]
+    fn shard(&mut self, id: DeliveryId) -> &mut HashMap<DeliveryId, Record> {
+        &mut self.shards[usize::from(id.as_bytes()[0])]
+    }
+}
+
 /// Why a [`MemoryStore`] cannot take a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MemoryStoreError {
-    /// It holds as many deliveries as it may, and none of them is over.
+    /// The store is at its capacity, and no delivery has expired.
     Full,
-    /// Its clock gives no time.
+    /// The clock returned `None`.
     NoTime,
 }
 

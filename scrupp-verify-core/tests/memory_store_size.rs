@@ -1,0 +1,78 @@
+//! The memory of a full [`MemoryStore`], and of its largest part: growing a part copies all of it.
+#![cfg(all(feature = "dedup", feature = "std", not(loom)))]
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    pin::pin,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+use std::{alloc::System, sync::Arc};
+
+use scrupp_verify_core::{
+    UnixTime,
+    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, MemoryStoreError, Owner},
+};
+
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+static MOST_ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let size = layout.size();
+        let allocated = ALLOCATED.fetch_add(size, Ordering::Relaxed) + size;
+        MOST_ALLOCATED.fetch_max(allocated, Ordering::Relaxed);
+        LARGEST.fetch_max(size, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a store in memory never waits"),
+    }
+}
+
+#[test]
+fn default_store_holds_262_144_deliveries_in_at_most_64_mib() {
+    const CAPACITY: u64 = 262_144;
+    let before = ALLOCATED.load(Ordering::Relaxed);
+    let secs = Arc::new(AtomicU64::new(1_735_471_800));
+    let clock = Arc::clone(&secs);
+    let store = MemoryStore::default()
+        .clock(move || Some(UnixTime::from_secs(clock.load(Ordering::Relaxed))));
+    let owner = Owner::from_bytes([1; 16]);
+    let claim = |number: u64| {
+        let id = DeliveryId::of(&[&number.to_be_bytes()]);
+        let claim = now(store.claim(id, owner, Duration::from_secs(60)))?;
+        assert_eq!(claim, Claim::Granted);
+        now(store.commit(id, owner, Duration::from_secs(86_400)))
+    };
+    // Four deliveries a second fill the store within the retention.
+    for number in 0..CAPACITY {
+        secs.fetch_add(u64::from(number % 4 == 0), Ordering::Relaxed);
+        assert_eq!(claim(number), Ok(true));
+    }
+    assert_eq!(claim(CAPACITY), Err(MemoryStoreError::Full));
+
+    // After weeks at capacity, the maps have twice the size that they have now: 61 MiB in all.
+    let most = MOST_ALLOCATED.load(Ordering::Relaxed) - before;
+    assert!(most <= 40 << 20, "{most} bytes");
+    // A single map would move 24 MiB at once.
+    let largest = LARGEST.load(Ordering::Relaxed);
+    assert!(largest <= 256 << 10, "{largest} bytes at once");
+}
