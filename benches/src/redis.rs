@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use scrupp_verify_core::dedup::{DeliveryId, DeliveryStore, Owner};
+use scrupp_verify_core::dedup::{ClaimToken, DeliveryId, DeliveryStore};
 use scrupp_verify_redis::RedisStore;
 use scrupp_verify_tests::Redis;
 use tokio::runtime;
@@ -20,7 +20,7 @@ pub(crate) fn figures() -> Result<Vec<Figure>> {
         let store = RedisStore::new(&redis.url())?;
         let claim = |number: u64| {
             let id = DeliveryId::of(&[&number.to_be_bytes()]);
-            store.claim(id, Owner::random(), Duration::from_secs(60))
+            store.claim(id, ClaimToken::random(), Duration::from_secs(60))
         };
         // The first one brings the script along.
         claim(0).await?;

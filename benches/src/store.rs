@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Instant};
 use scrupp_verify_benches::service::finish;
 use scrupp_verify_core::{
     UnixTime,
-    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, Owner},
+    dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore},
 };
 
 use crate::{figure::Figure, rounds::Rounds};
@@ -62,10 +62,10 @@ fn slowest_claim() -> Duration {
     const CLAIMS: u64 = 100_000;
     let store = MemoryStore::new(1 << 21);
     let claim = |number: u64| {
-        let owner = Owner::from_bytes(u128::from(number).to_be_bytes());
+        let token = ClaimToken::from_bytes(u128::from(number).to_be_bytes());
         let id = black_box(id(number));
         let start = Instant::now();
-        let claim = finish(store.claim(id, owner, Duration::from_secs(86_400)));
+        let claim = finish(store.claim(id, token, Duration::from_secs(86_400)));
         let elapsed = start.elapsed();
         assert_eq!(claim, Ok(Claim::Granted));
         elapsed
@@ -122,14 +122,14 @@ impl Load {
 
     fn deliver(&self, id: DeliveryId) {
         let time = self.now.fetch_add(1, Ordering::Relaxed);
-        let owner = Owner::from_bytes(u128::from(time).to_be_bytes());
+        let token = ClaimToken::from_bytes(u128::from(time).to_be_bytes());
         let claim = finish(
             self.store
-                .claim(black_box(id), owner, Duration::from_secs(60)),
+                .claim(black_box(id), token, Duration::from_secs(60)),
         );
         assert_eq!(claim, Ok(Claim::Granted));
         assert_eq!(
-            finish(self.store.commit(id, owner, self.retention)),
+            finish(self.store.commit(id, token, self.retention)),
             Ok(true)
         );
     }

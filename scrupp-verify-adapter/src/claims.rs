@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use scrupp_verify_core::{
     ConfigError, RejectionKind, Tolerance, VerifiedDelivery,
-    dedup::{Claim, DeliveryId, DeliveryStore, Owner},
+    dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore},
 };
 use tokio::{runtime::Handle, time::timeout};
 
@@ -122,10 +122,10 @@ impl Dedup {
         let held = Held {
             store: self.store.clone(),
             id: (self.id)(delivery),
-            owner: Owner::random(),
+            token: ClaimToken::random(),
             retention: self.retention.max(window),
         };
-        let claim = self.store.operations.claim(held.id, held.owner, self.lease);
+        let claim = self.store.operations.claim(held.id, held.token, self.lease);
         // Made first, because a claim whose result is lost may have been granted.
         let mut guard = ClaimGuard {
             held: Some(Box::new(held)),
@@ -172,7 +172,7 @@ pub struct ClaimGuard {
 struct Held {
     store: Store,
     id: DeliveryId,
-    owner: Owner,
+    token: ClaimToken,
     retention: Duration,
 }
 
@@ -201,7 +201,7 @@ impl Held {
         let commit = self
             .store
             .operations
-            .commit(self.id, self.owner, self.retention);
+            .commit(self.id, self.token, self.retention);
         if let Some(false) = self.store.run("commit", commit).await {
             log::error(
                 "the handler took longer than its lease, and the delivery was claimed again",
@@ -210,7 +210,7 @@ impl Held {
     }
 
     async fn release(self) {
-        let release = self.store.operations.release(self.id, self.owner);
+        let release = self.store.operations.release(self.id, self.token);
         self.store.run("release", release).await;
     }
 }
@@ -218,7 +218,7 @@ impl Held {
 impl Drop for ClaimGuard {
     fn drop(&mut self) {
         if let Some(held) = self.held.take()
-            && !held.store.operations.release_now(held.id, held.owner)
+            && !held.store.operations.release_now(held.id, held.token)
             && let Ok(runtime) = Handle::try_current()
         {
             runtime.spawn(held.release());
@@ -252,29 +252,35 @@ impl Store {
 
 /// A [`DeliveryStore`] behind a pointer.
 trait Operations: Send + Sync {
-    fn claim(&self, id: DeliveryId, owner: Owner, lease: Duration) -> Operation<'_, Claim>;
-    fn commit(&self, id: DeliveryId, owner: Owner, retention: Duration) -> Operation<'_, bool>;
-    fn release(&self, id: DeliveryId, owner: Owner) -> Operation<'_, ()>;
-    fn release_now(&self, id: DeliveryId, owner: Owner) -> bool;
+    fn claim(&self, id: DeliveryId, token: ClaimToken, lease: Duration) -> Operation<'_, Claim>;
+    fn commit(&self, id: DeliveryId, token: ClaimToken, retention: Duration)
+    -> Operation<'_, bool>;
+    fn release(&self, id: DeliveryId, token: ClaimToken) -> Operation<'_, ()>;
+    fn release_now(&self, id: DeliveryId, token: ClaimToken) -> bool;
 }
 
 type Operation<'s, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 's>>;
 
 impl<S: DeliveryStore + Send + Sync> Operations for S {
-    fn claim(&self, id: DeliveryId, owner: Owner, lease: Duration) -> Operation<'_, Claim> {
-        boxed(DeliveryStore::claim(self, id, owner, lease))
+    fn claim(&self, id: DeliveryId, token: ClaimToken, lease: Duration) -> Operation<'_, Claim> {
+        boxed(DeliveryStore::claim(self, id, token, lease))
     }
 
-    fn commit(&self, id: DeliveryId, owner: Owner, retention: Duration) -> Operation<'_, bool> {
-        boxed(DeliveryStore::commit(self, id, owner, retention))
+    fn commit(
+        &self,
+        id: DeliveryId,
+        token: ClaimToken,
+        retention: Duration,
+    ) -> Operation<'_, bool> {
+        boxed(DeliveryStore::commit(self, id, token, retention))
     }
 
-    fn release(&self, id: DeliveryId, owner: Owner) -> Operation<'_, ()> {
-        boxed(DeliveryStore::release(self, id, owner))
+    fn release(&self, id: DeliveryId, token: ClaimToken) -> Operation<'_, ()> {
+        boxed(DeliveryStore::release(self, id, token))
     }
 
-    fn release_now(&self, id: DeliveryId, owner: Owner) -> bool {
-        DeliveryStore::release_now(self, id, owner)
+    fn release_now(&self, id: DeliveryId, token: ClaimToken) -> bool {
+        DeliveryStore::release_now(self, id, token)
     }
 }
 

@@ -11,8 +11,8 @@
 //! | [`Claim::Acknowledged`] | 200: it was handled, and the handler does not run again |
 //! | an error, or nothing in time | 503: a store that is down never lets a delivery through |
 //!
-//! A claim has a lease: if its owner crashes, the delivery can be claimed again once the lease is
-//! over. It has an [`Owner`] too, so that one who comes late cannot end another's claim.
+//! A claim has a lease: if its holder crashes, the delivery can be claimed again once the lease has
+//! expired. A claim also has a [`ClaimToken`], so a late attempt cannot end the claim of another.
 //!
 //! [`Record`] holds these rules without any I/O; a store keeps records, or does the same in its
 //! own words.
@@ -26,5 +26,5 @@ mod store;
 pub use delivery_id::DeliveryId;
 #[cfg(feature = "std")]
 pub use memory::{MemoryStore, MemoryStoreError};
-pub use record::{Claim, Owner, Record};
+pub use record::{Claim, ClaimToken, Record};
 pub use store::DeliveryStore;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use proptest::{collection::vec, prelude::*};
 use scrupp_verify_core::{
     Secret, Signer, UnixTime, Verifier,
-    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, MemoryStoreError, Owner, Record},
+    dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore, MemoryStoreError, Record},
 };
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -34,8 +34,8 @@ fn id(number: u64) -> DeliveryId {
     DeliveryId::of(&[&number.to_be_bytes()])
 }
 
-fn owner(number: u8) -> Owner {
-    Owner::from_bytes([number; 16])
+fn token(number: u8) -> ClaimToken {
+    ClaimToken::from_bytes([number; 16])
 }
 
 /// A store of this capacity, and its clock.
@@ -50,44 +50,44 @@ fn store(capacity: usize) -> (MemoryStore, Arc<AtomicU64>) {
 #[test]
 fn grants_a_delivery_to_one_until_it_is_acknowledged() {
     let (store, _) = store(10);
-    assert_eq!(now(store.claim(id(1), owner(1), LEASE)), Ok(Claim::Granted));
+    assert_eq!(now(store.claim(id(1), token(1), LEASE)), Ok(Claim::Granted));
     assert_eq!(
-        now(store.claim(id(1), owner(2), LEASE)),
+        now(store.claim(id(1), token(2), LEASE)),
         Ok(Claim::InFlight)
     );
-    assert_eq!(now(store.commit(id(1), owner(1), RETENTION)), Ok(true));
+    assert_eq!(now(store.commit(id(1), token(1), RETENTION)), Ok(true));
     for number in 1..=2 {
-        let claim = now(store.claim(id(1), owner(number), LEASE));
+        let claim = now(store.claim(id(1), token(number), LEASE));
         assert_eq!(claim, Ok(Claim::Acknowledged));
     }
-    assert_eq!(now(store.claim(id(2), owner(2), LEASE)), Ok(Claim::Granted));
+    assert_eq!(now(store.claim(id(2), token(2), LEASE)), Ok(Claim::Granted));
 }
 
 #[test]
 fn lets_the_next_attempt_through_after_a_release() {
     for releases_now in [false, true] {
         let (store, _) = store(10);
-        now(store.claim(id(1), owner(1), LEASE)).unwrap();
+        now(store.claim(id(1), token(1), LEASE)).unwrap();
         if releases_now {
-            assert!(store.release_now(id(1), owner(1)));
+            assert!(store.release_now(id(1), token(1)));
         } else {
-            now(store.release(id(1), owner(1))).unwrap();
+            now(store.release(id(1), token(1))).unwrap();
         }
-        assert_eq!(now(store.claim(id(1), owner(2), LEASE)), Ok(Claim::Granted));
+        assert_eq!(now(store.claim(id(1), token(2), LEASE)), Ok(Claim::Granted));
     }
 }
 
 #[test]
 fn ends_a_claim_with_its_lease_and_not_a_second_earlier() {
     let (store, secs) = store(10);
-    now(store.claim(id(1), owner(1), LEASE)).unwrap();
+    now(store.claim(id(1), token(1), LEASE)).unwrap();
     secs.fetch_add(LEASE_SECS - 1, Ordering::Relaxed);
     assert_eq!(
-        now(store.claim(id(1), owner(2), LEASE)),
+        now(store.claim(id(1), token(2), LEASE)),
         Ok(Claim::InFlight)
     );
     secs.fetch_add(1, Ordering::Relaxed);
-    assert_eq!(now(store.claim(id(1), owner(2), LEASE)), Ok(Claim::Granted));
+    assert_eq!(now(store.claim(id(1), token(2), LEASE)), Ok(Claim::Granted));
 }
 
 /// Time passes in milliseconds, and the clock drops them.
@@ -105,14 +105,14 @@ fn lease_and_retention_last_at_least_as_long_as_asked() {
         let case = format!("{duration_ms} ms from {begins_ms} ms");
 
         let mut record = None;
-        Record::claim(&mut record, owner(1), at(begins_ms), duration);
-        let mut claim = |millis| Record::claim(&mut record, owner(2), at(millis), duration);
+        Record::claim(&mut record, token(1), at(begins_ms), duration);
+        let mut claim = |millis| Record::claim(&mut record, token(2), at(millis), duration);
         assert_eq!(claim(ends_ms - 1), Claim::InFlight, "{case}");
         assert_eq!(claim(ends_ms + 2000), Claim::Granted, "{case}");
 
         let mut record = None;
-        Record::commit(&mut record, owner(1), at(begins_ms), duration);
-        let mut claim = |millis| Record::claim(&mut record, owner(2), at(millis), duration);
+        Record::commit(&mut record, token(1), at(begins_ms), duration);
+        let mut claim = |millis| Record::claim(&mut record, token(2), at(millis), duration);
         assert_eq!(claim(ends_ms - 1), Claim::Acknowledged, "{case}");
         assert_eq!(claim(ends_ms + 2000), Claim::Granted, "{case}");
     }
@@ -122,53 +122,53 @@ fn lease_and_retention_last_at_least_as_long_as_asked() {
 fn two_handlers_do_not_run_at_once_with_a_lease_of_900_ms() {
     let (store, secs) = store(10);
     let lease = Duration::from_millis(900);
-    assert_eq!(now(store.claim(id(1), owner(1), lease)), Ok(Claim::Granted));
-    let second = now(store.claim(id(1), owner(2), lease));
+    assert_eq!(now(store.claim(id(1), token(1), lease)), Ok(Claim::Granted));
+    let second = now(store.claim(id(1), token(2), lease));
     assert_eq!(second, Ok(Claim::InFlight));
     // Claimed at 0.950 s, the lease lasts until 1.850 s.
     secs.fetch_add(1, Ordering::Relaxed);
-    let second = now(store.claim(id(1), owner(2), lease));
+    let second = now(store.claim(id(1), token(2), lease));
     assert_eq!(second, Ok(Claim::InFlight));
     secs.fetch_add(1, Ordering::Relaxed);
-    assert_eq!(now(store.claim(id(1), owner(2), lease)), Ok(Claim::Granted));
+    assert_eq!(now(store.claim(id(1), token(2), lease)), Ok(Claim::Granted));
 }
 
 #[test]
 fn a_lease_too_long_to_count_never_expires() {
     let mut record = None;
     let start = UnixTime::from_secs(u64::MAX - 1);
-    Record::claim(&mut record, owner(1), start, Duration::MAX);
-    assert_eq!(record.unwrap().until(), UnixTime::from_secs(u64::MAX));
+    Record::claim(&mut record, token(1), start, Duration::MAX);
+    assert_eq!(record.unwrap().expires_at(), UnixTime::from_secs(u64::MAX));
 }
 
 #[test]
 fn leaves_anothers_claim_alone_when_one_comes_late() {
     let (store, secs) = store(10);
-    now(store.claim(id(1), owner(1), LEASE)).unwrap();
+    now(store.claim(id(1), token(1), LEASE)).unwrap();
     secs.fetch_add(LEASE_SECS, Ordering::Relaxed);
-    now(store.claim(id(1), owner(2), LEASE)).unwrap();
+    now(store.claim(id(1), token(2), LEASE)).unwrap();
 
-    now(store.release(id(1), owner(1))).unwrap();
+    now(store.release(id(1), token(1))).unwrap();
     assert_eq!(
-        now(store.claim(id(1), owner(3), LEASE)),
+        now(store.claim(id(1), token(3), LEASE)),
         Ok(Claim::InFlight)
     );
-    assert_eq!(now(store.commit(id(1), owner(1), RETENTION)), Ok(false));
+    assert_eq!(now(store.commit(id(1), token(1), RETENTION)), Ok(false));
     assert_eq!(
-        now(store.claim(id(1), owner(3), LEASE)),
+        now(store.claim(id(1), token(3), LEASE)),
         Ok(Claim::InFlight)
     );
-    assert_eq!(now(store.commit(id(1), owner(2), RETENTION)), Ok(true));
+    assert_eq!(now(store.commit(id(1), token(2), RETENTION)), Ok(true));
 }
 
 #[test]
 fn remembers_a_success_that_comes_after_its_lease() {
     let (store, secs) = store(10);
-    now(store.claim(id(1), owner(1), LEASE)).unwrap();
+    now(store.claim(id(1), token(1), LEASE)).unwrap();
     secs.fetch_add(600, Ordering::Relaxed);
-    assert_eq!(now(store.commit(id(1), owner(1), RETENTION)), Ok(true));
+    assert_eq!(now(store.commit(id(1), token(1), RETENTION)), Ok(true));
     assert_eq!(
-        now(store.claim(id(1), owner(2), LEASE)),
+        now(store.claim(id(1), token(2), LEASE)),
         Ok(Claim::Acknowledged)
     );
 }
@@ -176,32 +176,32 @@ fn remembers_a_success_that_comes_after_its_lease() {
 #[test]
 fn forgets_after_the_retention_and_not_a_second_earlier() {
     let (store, secs) = store(10);
-    now(store.claim(id(1), owner(1), LEASE)).unwrap();
-    now(store.commit(id(1), owner(1), RETENTION)).unwrap();
+    now(store.claim(id(1), token(1), LEASE)).unwrap();
+    now(store.commit(id(1), token(1), RETENTION)).unwrap();
     secs.fetch_add(RETENTION_SECS - 1, Ordering::Relaxed);
     assert_eq!(
-        now(store.claim(id(1), owner(2), LEASE)),
+        now(store.claim(id(1), token(2), LEASE)),
         Ok(Claim::Acknowledged)
     );
     secs.fetch_add(1, Ordering::Relaxed);
-    assert_eq!(now(store.claim(id(1), owner(2), LEASE)), Ok(Claim::Granted));
+    assert_eq!(now(store.claim(id(1), token(2), LEASE)), Ok(Claim::Granted));
 }
 
 #[test]
 fn refuses_rather_than_forgets_when_it_is_full() {
     let (store, secs) = store(3);
     for number in 1..=3 {
-        now(store.claim(id(number), owner(1), LEASE)).unwrap();
-        now(store.commit(id(number), owner(1), RETENTION)).unwrap();
+        now(store.claim(id(number), token(1), LEASE)).unwrap();
+        now(store.commit(id(number), token(1), RETENTION)).unwrap();
     }
     let full = Err(MemoryStoreError::Full);
-    assert_eq!(now(store.claim(id(4), owner(1), LEASE)), full);
+    assert_eq!(now(store.claim(id(4), token(1), LEASE)), full);
     for number in 1..=3 {
-        let claim = now(store.claim(id(number), owner(1), LEASE));
+        let claim = now(store.claim(id(number), token(1), LEASE));
         assert_eq!(claim, Ok(Claim::Acknowledged), "{number}");
     }
     secs.fetch_add(RETENTION_SECS, Ordering::Relaxed);
-    assert_eq!(now(store.claim(id(4), owner(1), LEASE)), Ok(Claim::Granted));
+    assert_eq!(now(store.claim(id(4), token(1), LEASE)), Ok(Claim::Granted));
 }
 
 #[test]
@@ -209,19 +209,19 @@ fn makes_room_as_claims_are_released() {
     let (store, _) = store(2);
     for number in 0..1000 {
         assert_eq!(
-            now(store.claim(id(number), owner(1), LEASE)),
+            now(store.claim(id(number), token(1), LEASE)),
             Ok(Claim::Granted)
         );
-        now(store.release(id(number), owner(1))).unwrap();
+        now(store.release(id(number), token(1))).unwrap();
     }
 }
 
 #[test]
-fn makes_room_for_each_new_claim_as_old_ones_are_over() {
+fn removes_a_claim_that_expired_for_each_new_one() {
     let (store, secs) = store(100);
     for number in 0..10_000 {
         assert_eq!(
-            now(store.claim(id(number), owner(1), LEASE)),
+            now(store.claim(id(number), token(1), LEASE)),
             Ok(Claim::Granted)
         );
         secs.fetch_add(1, Ordering::Relaxed);
@@ -234,18 +234,18 @@ fn a_long_retention_does_not_block_shorter_ones() {
     let (store, secs) = store(100);
     for number in 0..100 {
         let retention = if number == 0 { YEAR } else { RETENTION };
-        now(store.claim(id(number), owner(1), LEASE)).unwrap();
-        now(store.commit(id(number), owner(1), retention)).unwrap();
+        now(store.claim(id(number), token(1), LEASE)).unwrap();
+        now(store.commit(id(number), token(1), retention)).unwrap();
     }
     secs.fetch_add(RETENTION_SECS, Ordering::Relaxed);
     for number in 100..199 {
-        let claim = now(store.claim(id(number), owner(1), LEASE));
+        let claim = now(store.claim(id(number), token(1), LEASE));
         assert_eq!(claim, Ok(Claim::Granted), "{number}");
     }
     let full = Err(MemoryStoreError::Full);
-    assert_eq!(now(store.claim(id(199), owner(1), LEASE)), full);
+    assert_eq!(now(store.claim(id(199), token(1), LEASE)), full);
     assert_eq!(
-        now(store.claim(id(0), owner(1), LEASE)),
+        now(store.claim(id(0), token(1), LEASE)),
         Ok(Claim::Acknowledged)
     );
 }
@@ -253,9 +253,9 @@ fn a_long_retention_does_not_block_shorter_ones() {
 #[test]
 fn a_long_lease_does_not_block_shorter_ones() {
     let (store, secs) = store(2);
-    now(store.claim(id(1), owner(1), RETENTION)).unwrap();
+    now(store.claim(id(1), token(1), RETENTION)).unwrap();
     for number in 2..10 {
-        let claim = now(store.claim(id(number), owner(1), LEASE));
+        let claim = now(store.claim(id(number), token(1), LEASE));
         assert_eq!(claim, Ok(Claim::Granted), "{number}");
         secs.fetch_add(LEASE_SECS, Ordering::Relaxed);
     }
@@ -266,20 +266,20 @@ fn a_full_store_accepts_claims_and_commits_once_deliveries_have_expired() {
     for commits in [false, true] {
         let (store, secs) = store(20);
         for number in 0..20 {
-            now(store.claim(id(number), owner(1), LEASE)).unwrap();
+            now(store.claim(id(number), token(1), LEASE)).unwrap();
         }
         secs.fetch_add(LEASE_SECS, Ordering::Relaxed);
         for number in 20..40 {
             if commits {
-                let commit = now(store.commit(id(number), owner(1), RETENTION));
+                let commit = now(store.commit(id(number), token(1), RETENTION));
                 assert_eq!(commit, Ok(true), "{number}");
             } else {
-                let claim = now(store.claim(id(number), owner(1), LEASE));
+                let claim = now(store.claim(id(number), token(1), LEASE));
                 assert_eq!(claim, Ok(Claim::Granted), "{number}");
             }
         }
         let full = Err(MemoryStoreError::Full);
-        assert_eq!(now(store.claim(id(40), owner(1), LEASE)), full);
+        assert_eq!(now(store.claim(id(40), token(1), LEASE)), full);
     }
 }
 
@@ -287,32 +287,32 @@ fn a_full_store_accepts_claims_and_commits_once_deliveries_have_expired() {
 fn holds_exactly_its_capacity() {
     let (store, _) = store(1000);
     for number in 0..1000 {
-        let claim = now(store.claim(id(number), owner(1), LEASE));
+        let claim = now(store.claim(id(number), token(1), LEASE));
         assert_eq!(claim, Ok(Claim::Granted), "{number}");
     }
     let full = MemoryStoreError::Full;
-    assert_eq!(now(store.claim(id(1000), owner(1), LEASE)), Err(full));
-    assert_eq!(now(store.commit(id(1000), owner(1), RETENTION)), Err(full));
+    assert_eq!(now(store.claim(id(1000), token(1), LEASE)), Err(full));
+    assert_eq!(now(store.commit(id(1000), token(1), RETENTION)), Err(full));
 
     // Deliveries in the store are not affected: one is renewed, committed and a duplicate.
-    assert_eq!(now(store.claim(id(0), owner(1), LEASE)), Ok(Claim::Granted));
-    assert_eq!(now(store.commit(id(0), owner(1), RETENTION)), Ok(true));
-    let duplicate = now(store.claim(id(0), owner(2), LEASE));
+    assert_eq!(now(store.claim(id(0), token(1), LEASE)), Ok(Claim::Granted));
+    assert_eq!(now(store.commit(id(0), token(1), RETENTION)), Ok(true));
+    let duplicate = now(store.claim(id(0), token(2), LEASE));
     assert_eq!(duplicate, Ok(Claim::Acknowledged));
 
-    now(store.release(id(1), owner(1))).unwrap();
-    let claim = now(store.claim(id(1000), owner(1), LEASE));
+    now(store.release(id(1), token(1))).unwrap();
+    let claim = now(store.claim(id(1000), token(1), LEASE));
     assert_eq!(claim, Ok(Claim::Granted));
-    assert_eq!(now(store.claim(id(1001), owner(1), LEASE)), Err(full));
+    assert_eq!(now(store.claim(id(1001), token(1), LEASE)), Err(full));
 }
 
 #[test]
 fn a_store_for_nothing_is_always_full() {
     let (store, _) = store(0);
     let full = MemoryStoreError::Full;
-    assert_eq!(now(store.claim(id(1), owner(1), LEASE)), Err(full));
-    assert_eq!(now(store.commit(id(1), owner(1), RETENTION)), Err(full));
-    assert!(store.release_now(id(1), owner(1)));
+    assert_eq!(now(store.claim(id(1), token(1), LEASE)), Err(full));
+    assert_eq!(now(store.commit(id(1), token(1), RETENTION)), Err(full));
+    assert!(store.release_now(id(1), token(1)));
 }
 
 /// The clock is turned back to count what the store still holds.
@@ -321,14 +321,14 @@ fn one_claim_removes_at_most_eight_expired_deliveries() {
     const HELD: u64 = 1000;
     let (store, secs) = store(10_000);
     for number in 0..HELD {
-        now(store.claim(id(number), owner(1), LEASE)).unwrap();
+        now(store.claim(id(number), token(1), LEASE)).unwrap();
     }
     let start = secs.swap(1_800_000_000, Ordering::Relaxed);
-    let claim = now(store.claim(id(HELD), owner(1), LEASE));
+    let claim = now(store.claim(id(HELD), token(1), LEASE));
     assert_eq!(claim, Ok(Claim::Granted));
 
     secs.store(start, Ordering::Relaxed);
-    let claims = (0..HELD).map(|number| now(store.claim(id(number), owner(2), LEASE)));
+    let claims = (0..HELD).map(|number| now(store.claim(id(number), token(2), LEASE)));
     let removed = claims.filter(|claim| *claim == Ok(Claim::Granted)).count();
     assert_eq!(removed, 8);
 }
@@ -337,10 +337,10 @@ fn one_claim_removes_at_most_eight_expired_deliveries() {
 fn a_delivery_that_expired_is_claimed_and_remembered_again() {
     let (store, secs) = store(10);
     for _ in 0..3 {
-        assert_eq!(now(store.claim(id(1), owner(1), LEASE)), Ok(Claim::Granted));
-        assert_eq!(now(store.commit(id(1), owner(1), RETENTION)), Ok(true));
+        assert_eq!(now(store.claim(id(1), token(1), LEASE)), Ok(Claim::Granted));
+        assert_eq!(now(store.commit(id(1), token(1), RETENTION)), Ok(true));
         secs.fetch_add(RETENTION_SECS - 1, Ordering::Relaxed);
-        let duplicate = now(store.claim(id(1), owner(1), LEASE));
+        let duplicate = now(store.claim(id(1), token(1), LEASE));
         assert_eq!(duplicate, Ok(Claim::Acknowledged));
         secs.fetch_add(1, Ordering::Relaxed);
     }
@@ -349,28 +349,28 @@ fn a_delivery_that_expired_is_claimed_and_remembered_again() {
 #[test]
 fn a_clock_that_goes_backwards_forgets_nothing() {
     let (store, secs) = store(3);
-    now(store.claim(id(1), owner(1), LEASE)).unwrap();
-    now(store.claim(id(2), owner(1), LEASE)).unwrap();
-    now(store.commit(id(2), owner(1), RETENTION)).unwrap();
+    now(store.claim(id(1), token(1), LEASE)).unwrap();
+    now(store.claim(id(2), token(1), LEASE)).unwrap();
+    now(store.commit(id(2), token(1), RETENTION)).unwrap();
     for time in [1_735_471_799, 1_735_000_000, 0] {
         secs.store(time, Ordering::Relaxed);
         for (number, claim) in [(1, Claim::InFlight), (2, Claim::Acknowledged)] {
-            assert_eq!(now(store.claim(id(number), owner(2), LEASE)), Ok(claim));
+            assert_eq!(now(store.claim(id(number), token(2), LEASE)), Ok(claim));
         }
         // One is renewed with an earlier expiry, another one comes and goes.
-        assert_eq!(now(store.claim(id(1), owner(1), LEASE)), Ok(Claim::Granted));
-        assert_eq!(now(store.claim(id(3), owner(1), LEASE)), Ok(Claim::Granted));
-        now(store.release(id(3), owner(1))).unwrap();
+        assert_eq!(now(store.claim(id(1), token(1), LEASE)), Ok(Claim::Granted));
+        assert_eq!(now(store.claim(id(3), token(1), LEASE)), Ok(Claim::Granted));
+        now(store.release(id(3), token(1))).unwrap();
     }
     secs.store(u64::MAX, Ordering::Relaxed);
-    assert_eq!(now(store.claim(id(1), owner(2), LEASE)), Ok(Claim::Granted));
+    assert_eq!(now(store.claim(id(1), token(2), LEASE)), Ok(Claim::Granted));
 }
 
 #[test]
 fn claims_nothing_without_a_clock() {
     let store = MemoryStore::default().clock(|| None);
     let no_time = Err(MemoryStoreError::NoTime);
-    assert_eq!(now(store.claim(id(1), owner(1), LEASE)), no_time);
+    assert_eq!(now(store.claim(id(1), token(1), LEASE)), no_time);
 }
 
 #[test]
@@ -386,22 +386,22 @@ fn says_why_it_cannot_in_these_words() {
 }
 
 #[test]
-fn makes_room_for_what_is_over_however_often_it_was_asked_for() {
+fn removes_an_expired_delivery_even_if_it_was_claimed_again() {
     let (store, secs) = store(2);
     for number in [1, 2] {
-        now(store.claim(id(number), owner(1), LEASE)).unwrap();
-        now(store.commit(id(number), owner(1), RETENTION)).unwrap();
+        now(store.claim(id(number), token(1), LEASE)).unwrap();
+        now(store.commit(id(number), token(1), RETENTION)).unwrap();
         secs.fetch_add(1, Ordering::Relaxed);
     }
     assert_eq!(
-        now(store.claim(id(1), owner(2), LEASE)),
+        now(store.claim(id(1), token(2), LEASE)),
         Ok(Claim::Acknowledged)
     );
-    // The first one is over, the second is not.
+    // The first one has expired, the second has not.
     secs.fetch_add(RETENTION_SECS - 2, Ordering::Relaxed);
-    assert_eq!(now(store.claim(id(3), owner(1), LEASE)), Ok(Claim::Granted));
+    assert_eq!(now(store.claim(id(3), token(1), LEASE)), Ok(Claim::Granted));
     assert_eq!(
-        now(store.claim(id(2), owner(1), LEASE)),
+        now(store.claim(id(2), token(1), LEASE)),
         Ok(Claim::Acknowledged)
     );
 }
@@ -413,60 +413,70 @@ fn releases_nothing_at_once_where_a_store_does_not_say_that_it_can() {
     impl DeliveryStore for Remote {
         type Error = MemoryStoreError;
 
-        async fn claim(&self, _: DeliveryId, _: Owner, _: Duration) -> Result<Claim, Self::Error> {
+        async fn claim(
+            &self,
+            _: DeliveryId,
+            _: ClaimToken,
+            _: Duration,
+        ) -> Result<Claim, Self::Error> {
             Ok(Claim::Granted)
         }
 
-        async fn commit(&self, _: DeliveryId, _: Owner, _: Duration) -> Result<bool, Self::Error> {
+        async fn commit(
+            &self,
+            _: DeliveryId,
+            _: ClaimToken,
+            _: Duration,
+        ) -> Result<bool, Self::Error> {
             Ok(true)
         }
 
-        async fn release(&self, _: DeliveryId, _: Owner) -> Result<(), Self::Error> {
+        async fn release(&self, _: DeliveryId, _: ClaimToken) -> Result<(), Self::Error> {
             Ok(())
         }
     }
 
-    assert!(!Remote.release_now(id(1), owner(1)));
+    assert!(!Remote.release_now(id(1), token(1)));
     let (store, _) = store(10);
-    assert!(store.release_now(id(1), owner(1)));
+    assert!(store.release_now(id(1), token(1)));
 }
 
-/// A store that keeps records that are over must not count them either.
+/// A store may keep expired records.
 #[test]
-fn counts_a_record_for_nothing_once_it_is_over_although_it_is_kept() {
-    let until = UnixTime::from_secs(1_735_471_860);
-    let before = UnixTime::from_secs(until.as_secs() - 1);
+fn an_expired_record_counts_as_none() {
+    let expires_at = UnixTime::from_secs(1_735_471_860);
+    let before = UnixTime::from_secs(expires_at.as_secs() - 1);
     let in_flight = Record::InFlight {
-        owner: owner(1),
-        until,
+        token: token(1),
+        expires_at,
     };
     let rows = [
         (in_flight, Claim::InFlight),
-        (Record::Acknowledged { until }, Claim::Acknowledged),
+        (Record::Acknowledged { expires_at }, Claim::Acknowledged),
     ];
     for (kept, answer) in rows {
-        let claim = |now| Record::claim(&mut Some(kept), owner(2), now, LEASE);
+        let claim = |now| Record::claim(&mut Some(kept), token(2), now, LEASE);
         assert_eq!(claim(before), answer, "{kept:?}");
-        assert_eq!(claim(until), Claim::Granted, "{kept:?}");
+        assert_eq!(claim(expires_at), Claim::Granted, "{kept:?}");
     }
-    let commit = |now| Record::commit(&mut Some(in_flight), owner(2), now, RETENTION);
+    let commit = |now| Record::commit(&mut Some(in_flight), token(2), now, RETENTION);
     assert!(!commit(before));
-    assert!(commit(until));
+    assert!(commit(expires_at));
 }
 
 #[test]
 fn shows_nothing_of_what_it_holds() {
     let (store, _) = store(10);
-    now(store.claim(id(1), owner(1), LEASE)).unwrap();
+    now(store.claim(id(1), token(1), LEASE)).unwrap();
     assert_eq!(format!("{store:?}"), "MemoryStore { .. }");
 }
 
 #[test]
 fn shares_what_it_holds_with_its_clones() {
     let (store, _) = store(10);
-    now(store.clone().claim(id(1), owner(1), LEASE)).unwrap();
+    now(store.clone().claim(id(1), token(1), LEASE)).unwrap();
     assert_eq!(
-        now(store.claim(id(1), owner(2), LEASE)),
+        now(store.claim(id(1), token(2), LEASE)),
         Ok(Claim::InFlight)
     );
 }
@@ -482,7 +492,7 @@ fn grants_each_delivery_once_among_threads() {
             let (store, granted) = (&store, &granted);
             scope.spawn(move || {
                 for delivery in 0..DELIVERIES {
-                    if now(store.claim(id(delivery), owner(number), LEASE)) == Ok(Claim::Granted) {
+                    if now(store.claim(id(delivery), token(number), LEASE)) == Ok(Claim::Granted) {
                         granted.fetch_add(1, Ordering::Relaxed);
                     }
                 }
@@ -493,9 +503,9 @@ fn grants_each_delivery_once_among_threads() {
 }
 
 #[test]
-fn makes_owners_that_differ() {
-    let owners: std::collections::HashSet<_> = (0..10_000).map(|_| Owner::random()).collect();
-    assert_eq!(owners.len(), 10_000);
+fn random_tokens_differ() {
+    let tokens: std::collections::HashSet<_> = (0..10_000).map(|_| ClaimToken::random()).collect();
+    assert_eq!(tokens.len(), 10_000);
 }
 
 #[test]
@@ -527,31 +537,31 @@ struct Model {
 }
 
 impl Model {
-    fn claim(&mut self, id: u64, owner: u8, now: u64, secs: u64) -> Claim {
+    fn claim(&mut self, id: u64, token: u8, now: u64, secs: u64) -> Claim {
         if self
             .acknowledged
             .iter()
-            .any(|&(known, until)| known == id && now < until)
+            .any(|&(known, expires_at)| known == id && now < expires_at)
         {
             return Claim::Acknowledged;
         }
         let holder = self
             .claimed
             .iter()
-            .find(|&&(known, _, until)| known == id && now < until);
-        if holder.is_some_and(|&(_, holder, _)| holder != owner) {
+            .find(|&&(known, _, expires_at)| known == id && now < expires_at);
+        if holder.is_some_and(|&(_, holder, _)| holder != token) {
             return Claim::InFlight;
         }
         self.claimed.retain(|&(known, ..)| known != id);
-        self.claimed.push((id, owner, now + secs + 1));
+        self.claimed.push((id, token, now + secs + 1));
         Claim::Granted
     }
 
-    fn commit(&mut self, id: u64, owner: u8, now: u64, secs: u64) -> bool {
+    fn commit(&mut self, id: u64, token: u8, now: u64, secs: u64) -> bool {
         let held_by_another = self
             .claimed
             .iter()
-            .any(|&(known, holder, until)| known == id && now < until && holder != owner);
+            .any(|&(known, holder, expires_at)| known == id && now < expires_at && holder != token);
         if !held_by_another {
             self.claimed.retain(|&(known, ..)| known != id);
             self.acknowledged.retain(|&(known, _)| known != id);
@@ -560,9 +570,9 @@ impl Model {
         !held_by_another
     }
 
-    fn release(&mut self, id: u64, owner: u8) {
+    fn release(&mut self, id: u64, token: u8) {
         self.claimed
-            .retain(|&(known, holder, _)| known != id || holder != owner);
+            .retain(|&(known, holder, _)| known != id || holder != token);
     }
 }
 
@@ -580,7 +590,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => (place.clone(), secs()).prop_map(|((id, by), secs)| Step::Claim(id, by, secs)),
         2 => (place.clone(), secs()).prop_map(|((id, by), secs)| Step::Commit(id, by, secs)),
-        2 => place.prop_map(|(id, owner)| Step::Release(id, owner)),
+        2 => place.prop_map(|(id, token)| Step::Release(id, token)),
         2 => secs().prop_map(Step::Wait),
     ];
     vec(step, 1..60)
@@ -595,16 +605,16 @@ proptest! {
             let at = secs.load(Ordering::Relaxed);
             match step {
                 Step::Claim(number, by, lease) => prop_assert_eq!(
-                    now(store.claim(id(number), owner(by), Duration::from_secs(lease))).unwrap(),
+                    now(store.claim(id(number), token(by), Duration::from_secs(lease))).unwrap(),
                     model.claim(number, by, at, lease)
                 ),
                 Step::Commit(number, by, retention) => prop_assert_eq!(
-                    now(store.commit(id(number), owner(by), Duration::from_secs(retention)))
+                    now(store.commit(id(number), token(by), Duration::from_secs(retention)))
                         .unwrap(),
                     model.commit(number, by, at, retention)
                 ),
                 Step::Release(number, by) => {
-                    now(store.release(id(number), owner(by))).unwrap();
+                    now(store.release(id(number), token(by))).unwrap();
                     model.release(number, by);
                 }
                 Step::Wait(secs_later) => {

@@ -10,7 +10,7 @@ use core::{
 use loom::thread;
 use scrupp_verify_core::{
     UnixTime,
-    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, Owner},
+    dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore},
 };
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -22,9 +22,9 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn claim(store: &MemoryStore, owner: u8) -> Claim {
-    let owner = Owner::from_bytes([owner; 16]);
-    now(store.claim(id(), owner, LEASE)).expect("room")
+fn claim(store: &MemoryStore, token: u8) -> Claim {
+    let token = ClaimToken::from_bytes([token; 16]);
+    now(store.claim(id(), token, LEASE)).expect("room")
 }
 
 fn id() -> DeliveryId {
@@ -39,9 +39,9 @@ fn store() -> MemoryStore {
 fn of_three_claims_at_once_one_is_granted() {
     loom::model(|| {
         let store = store();
-        let others = [1, 2].map(|owner| {
+        let others = [1, 2].map(|token| {
             let store = store.clone();
-            thread::spawn(move || claim(&store, owner))
+            thread::spawn(move || claim(&store, token))
         });
         let mut claims = vec![claim(&store, 3)];
         claims.extend(others.map(|other| other.join().expect("a claim")));
@@ -57,13 +57,13 @@ fn a_success_is_never_forgotten_by_a_late_release() {
         assert_eq!(claim(&store, 1), Claim::Granted);
         let (releasing, claiming) = (store.clone(), store.clone());
         let release = thread::spawn(move || {
-            releasing.release_now(id(), Owner::from_bytes([1; 16]));
+            releasing.release_now(id(), ClaimToken::from_bytes([1; 16]));
         });
         let next = thread::spawn(move || {
             let claim = claim(&claiming, 2);
             if claim == Claim::Granted {
-                let owner = Owner::from_bytes([2; 16]);
-                assert_eq!(now(claiming.commit(id(), owner, LEASE)), Ok(true));
+                let token = ClaimToken::from_bytes([2; 16]);
+                assert_eq!(now(claiming.commit(id(), token, LEASE)), Ok(true));
             }
             claim
         });

@@ -13,7 +13,7 @@ use std::{alloc::System, sync::Arc};
 
 use scrupp_verify_core::{
     UnixTime,
-    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, MemoryStoreError, Owner},
+    dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore, MemoryStoreError},
 };
 
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
@@ -55,12 +55,12 @@ fn default_store_holds_262_144_deliveries_in_at_most_64_mib() {
     let clock = Arc::clone(&secs);
     let store = MemoryStore::default()
         .clock(move || Some(UnixTime::from_secs(clock.load(Ordering::Relaxed))));
-    let owner = Owner::from_bytes([1; 16]);
+    let token = ClaimToken::from_bytes([1; 16]);
     let claim = |number: u64| {
         let id = DeliveryId::of(&[&number.to_be_bytes()]);
-        let claim = now(store.claim(id, owner, Duration::from_secs(60)))?;
+        let claim = now(store.claim(id, token, Duration::from_secs(60)))?;
         assert_eq!(claim, Claim::Granted);
-        now(store.commit(id, owner, Duration::from_secs(86_400)))
+        now(store.commit(id, token, Duration::from_secs(86_400)))
     };
     // Four deliveries a second fill the store within the retention.
     for number in 0..CAPACITY {

@@ -5,7 +5,7 @@ use redis::{
     Client, FromRedisValue, Script, ScriptInvocation,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
-use scrupp_verify_core::dedup::{Claim, DeliveryId, DeliveryStore, Owner};
+use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
 
 use crate::{RedisStoreError, RedisStoreErrorKind};
 
@@ -13,7 +13,7 @@ use crate::{RedisStoreError, RedisStoreErrorKind};
 ///
 /// Each operation is one round trip, on one key: so it works with a cluster's proxy too, and there
 /// is nothing to clean up, since every key expires. A key's value is the word `acknowledged`, or
-/// the number of the owner whose claim it is, in hex digits.
+/// the [`ClaimToken`] of the claim in hex digits.
 ///
 /// # Reconnecting
 ///
@@ -116,9 +116,14 @@ impl RedisStore {
         self
     }
 
-    fn step<'s>(&self, script: &'s Script, id: DeliveryId, owner: Owner) -> ScriptInvocation<'s> {
+    fn step<'s>(
+        &self,
+        script: &'s Script,
+        id: DeliveryId,
+        token: ClaimToken,
+    ) -> ScriptInvocation<'s> {
         let mut step = script.key(format!("{}{id}", self.key_prefix));
-        step.arg(format!("{:032x}", u128::from_be_bytes(*owner.as_bytes())));
+        step.arg(format!("{:032x}", u128::from_be_bytes(*token.as_bytes())));
         step
     }
 
@@ -136,10 +141,10 @@ impl DeliveryStore for RedisStore {
     async fn claim(
         &self,
         id: DeliveryId,
-        owner: Owner,
+        token: ClaimToken,
         lease: Duration,
     ) -> Result<Claim, RedisStoreError> {
-        let mut step = self.step(&self.scripts.claim, id, owner);
+        let mut step = self.step(&self.scripts.claim, id, token);
         step.arg(millis(lease));
         match &*self.run::<String>(step).await? {
             "granted" => Ok(Claim::Granted),
@@ -152,16 +157,16 @@ impl DeliveryStore for RedisStore {
     async fn commit(
         &self,
         id: DeliveryId,
-        owner: Owner,
+        token: ClaimToken,
         retention: Duration,
     ) -> Result<bool, RedisStoreError> {
-        let mut step = self.step(&self.scripts.commit, id, owner);
+        let mut step = self.step(&self.scripts.commit, id, token);
         step.arg(millis(retention));
         self.run(step).await
     }
 
-    async fn release(&self, id: DeliveryId, owner: Owner) -> Result<(), RedisStoreError> {
-        let step = self.step(&self.scripts.release, id, owner);
+    async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), RedisStoreError> {
+        let step = self.step(&self.scripts.release, id, token);
         self.run::<i64>(step).await.map(drop)
     }
 }

@@ -12,7 +12,7 @@ use axum::{Router, body::Body, routing::post};
 use http::Request;
 use scrupp_verify_tower::{
     Account, Dedup, ScruppEvent, ScruppVerify, Secret, Signer, UnixTime,
-    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, Owner},
+    dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore},
 };
 use tower::ServiceExt;
 use tracing::Level;
@@ -89,7 +89,7 @@ struct Failing(&'static str);
 impl DeliveryStore for Failing {
     type Error = &'static str;
 
-    async fn claim(&self, _: DeliveryId, _: Owner, _: Duration) -> Result<Claim, Self::Error> {
+    async fn claim(&self, _: DeliveryId, _: ClaimToken, _: Duration) -> Result<Claim, Self::Error> {
         match self.0 {
             "claim" => Err("no route to the store"),
             "claimed" => Ok(Claim::InFlight),
@@ -97,7 +97,7 @@ impl DeliveryStore for Failing {
         }
     }
 
-    async fn commit(&self, _: DeliveryId, _: Owner, _: Duration) -> Result<bool, Self::Error> {
+    async fn commit(&self, _: DeliveryId, _: ClaimToken, _: Duration) -> Result<bool, Self::Error> {
         match self.0 {
             "commit" => Err("no route to the store"),
             "lease" => Ok(false),
@@ -105,7 +105,7 @@ impl DeliveryStore for Failing {
         }
     }
 
-    async fn release(&self, _: DeliveryId, _: Owner) -> Result<(), Self::Error> {
+    async fn release(&self, _: DeliveryId, _: ClaimToken) -> Result<(), Self::Error> {
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use scrupp_verify_core::{
     UnixTime,
-    dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, Owner},
+    dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore},
 };
 use scrupp_verify_redis::{RedisStore, RedisStoreErrorKind};
 use scrupp_verify_tests::{Connection, Delivery, FrontEnd, Redis, Response, Server, Step};
@@ -26,11 +26,11 @@ fn id(number: u64) -> DeliveryId {
     DeliveryId::of(&[&number.to_be_bytes()])
 }
 
-fn owner(number: u8) -> Owner {
-    Owner::from_bytes([number; 16])
+fn token(number: u8) -> ClaimToken {
+    ClaimToken::from_bytes([number; 16])
 }
 
-/// One step of a history of one delivery, by one of its owners.
+/// One step of a history of one delivery, by one of its claim tokens.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Claim(u8),
@@ -49,12 +49,12 @@ where
     S::Error: core::fmt::Debug,
 {
     match op {
-        Op::Claim(by) => format!("{:?}", store.claim(id, owner(by), lease).await.unwrap()),
+        Op::Claim(by) => format!("{:?}", store.claim(id, token(by), lease).await.unwrap()),
         Op::Commit(by) => format!(
             "{:?}",
-            store.commit(id, owner(by), retention).await.unwrap()
+            store.commit(id, token(by), retention).await.unwrap()
         ),
-        Op::Release(by) => format!("{:?}", store.release(id, owner(by)).await.unwrap()),
+        Op::Release(by) => format!("{:?}", store.release(id, token(by)).await.unwrap()),
     }
 }
 
@@ -100,11 +100,11 @@ const LEASE_TICKS: u32 = 2;
 const RETENTION_TICKS: u32 = 4;
 const HISTORIES: usize = 300;
 
-/// Histories of two and three owners: crashes are claims that nobody ends, late messages come
-/// from whoever's claim is over.
+/// Histories of two and three tokens: crashes are claims that nobody ends, late messages come
+/// from a token whose claim has expired.
 fn history() -> impl Strategy<Value = Vec<Vec<Op>>> {
-    (2..=3_u8).prop_flat_map(|owners| {
-        let by = 1..=owners;
+    (2..=3_u8).prop_flat_map(|tokens| {
+        let by = 1..=tokens;
         let op = prop_oneof![
             5 => by.clone().prop_map(Op::Claim),
             2 => by.clone().prop_map(Op::Commit),
@@ -180,22 +180,22 @@ async fn each_operation_is_one_round_trip_and_every_key_expires() {
     let redis = Redis::start(&[]);
     let store = RedisStore::new(&redis.url()).unwrap().key_prefix("test:");
     // The first of each brings its script along.
-    store.claim(id(0), owner(1), LEASE).await.unwrap();
-    store.commit(id(0), owner(1), RETENTION).await.unwrap();
-    store.release(id(0), owner(1)).await.unwrap();
+    store.claim(id(0), token(1), LEASE).await.unwrap();
+    store.commit(id(0), token(1), RETENTION).await.unwrap();
+    store.release(id(0), token(1)).await.unwrap();
 
     let before = redis.calls("evalsha");
     let loads = redis.calls("script|load");
     for number in 1..=100 {
-        store.claim(id(number), owner(1), LEASE).await.unwrap();
+        store.claim(id(number), token(1), LEASE).await.unwrap();
     }
     assert_eq!(redis.calls("evalsha") - before, 100);
     for number in 1..=50 {
-        store.commit(id(number), owner(1), RETENTION).await.unwrap();
+        store.commit(id(number), token(1), RETENTION).await.unwrap();
     }
     assert_eq!(redis.calls("evalsha") - before, 150);
     for number in 51..=75 {
-        store.release(id(number), owner(1)).await.unwrap();
+        store.release(id(number), token(1)).await.unwrap();
     }
     assert_eq!(redis.calls("evalsha") - before, 175);
     assert_eq!(redis.calls("script|load"), loads);
@@ -218,7 +218,7 @@ async fn of_many_claims_at_once_one_is_granted() {
         for by in 0..20 {
             // Each with a connection of its own.
             let store = RedisStore::new(&redis.url()).unwrap();
-            claims.spawn(async move { store.claim(id(number), owner(by), LEASE).await.unwrap() });
+            claims.spawn(async move { store.claim(id(number), token(by), LEASE).await.unwrap() });
         }
         let granted = claims.join_all().await.into_iter();
         assert_eq!(granted.filter(|claim| *claim == Claim::Granted).count(), 1);
@@ -230,7 +230,7 @@ async fn the_store_reconnects_by_itself_and_never_waits_for_long() {
     let mut redis = Redis::start(&[]);
     redis.kill();
     let store = RedisStore::new(&redis.url()).unwrap();
-    let claim = || store.claim(id(1), owner(1), LEASE);
+    let claim = || store.claim(id(1), token(1), LEASE);
     let quickly = async || {
         let started = Instant::now();
         let failed = claim().await.unwrap_err().kind();
@@ -264,7 +264,7 @@ async fn errors_say_what_is_wrong_and_no_password() {
     let address = redis.address();
     let failure = async |url: String| {
         let store = RedisStore::new(&url).unwrap();
-        store.claim(id(1), owner(1), LEASE).await.unwrap_err()
+        store.claim(id(1), token(1), LEASE).await.unwrap_err()
     };
     for url in [
         format!("redis://{address}"),
@@ -278,7 +278,7 @@ async fn errors_say_what_is_wrong_and_no_password() {
     }
     let store = RedisStore::new(&format!("redis://:opensesame@{address}")).unwrap();
     assert_eq!(
-        store.claim(id(1), owner(1), LEASE).await.unwrap(),
+        store.claim(id(1), token(1), LEASE).await.unwrap(),
         Claim::Granted
     );
     assert!(!format!("{store:?}").contains("opensesame"));

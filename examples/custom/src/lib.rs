@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::{Request, Response, StatusCode, body::Body, body::Incoming, http};
-use scrupp_verify_core::dedup::{Claim, DeliveryId, DeliveryStore, MemoryStore, Owner};
+use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore};
 use scrupp_verify_core::{Rejection, RejectionKind as Kind, UnixTime, Verifier, events::Event};
 use tokio::{sync::Semaphore, task::consume_budget, time::timeout};
 
@@ -112,16 +112,16 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
             Ok(Event::TaskCompleted(task)) => format!("{} {}", task.process_id, task.status).into(),
             _ => body.clone(),
         };
-        let (id, owner) = (DeliveryId::of(&[&identity]), Owner::random());
-        match self.store.claim(id, owner, LEASE).await {
+        let (id, token) = (DeliveryId::of(&[&identity]), ClaimToken::random());
+        match self.store.claim(id, token, LEASE).await {
             Ok(Claim::Granted) => {}
             Ok(Claim::Acknowledged) => return Ok(StatusCode::OK),
             Ok(Claim::InFlight) => return Err(Kind::InFlight.into()),
             Err(_) => return Err(Kind::StoreUnavailable.into()),
         }
-        let _release = Release(&self.store, id, owner);
+        let _release = Release(&self.store, id, token);
         let status = (self.handler)(body).await;
-        if status.is_success() && self.store.commit(id, owner, RETENTION).await != Ok(true) {
+        if status.is_success() && self.store.commit(id, token, RETENTION).await != Ok(true) {
             tracing::error!(%id, "the delivery was handled, but its claim is not committed");
         }
         Ok(status)
@@ -129,7 +129,7 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
 }
 
 /// Releases a claim on drop. Has no effect on a committed claim.
-struct Release<'s>(&'s MemoryStore, DeliveryId, Owner);
+struct Release<'s>(&'s MemoryStore, DeliveryId, ClaimToken);
 
 impl Drop for Release<'_> {
     fn drop(&mut self) {

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::PoisonError};
 #[cfg(loom)]
 use loom::sync::{Mutex, MutexGuard};
 
-use super::{Claim, DeliveryId, DeliveryStore, Owner, Record};
+use super::{Claim, ClaimToken, DeliveryId, DeliveryStore, Record};
 use crate::{Clock, UnixTime};
 
 /// A [`DeliveryStore`] in the memory of one process, by default for 262,144 deliveries.
@@ -94,31 +94,31 @@ impl DeliveryStore for MemoryStore {
     async fn claim(
         &self,
         id: DeliveryId,
-        owner: Owner,
+        token: ClaimToken,
         lease: Duration,
     ) -> Result<Claim, MemoryStoreError> {
-        self.update(id, |record, now| Record::claim(record, owner, now, lease))
+        self.update(id, |record, now| Record::claim(record, token, now, lease))
     }
 
     async fn commit(
         &self,
         id: DeliveryId,
-        owner: Owner,
+        token: ClaimToken,
         retention: Duration,
     ) -> Result<bool, MemoryStoreError> {
         self.update(id, |record, now| {
-            Record::commit(record, owner, now, retention)
+            Record::commit(record, token, now, retention)
         })
     }
 
-    async fn release(&self, id: DeliveryId, owner: Owner) -> Result<(), MemoryStoreError> {
-        self.release_now(id, owner);
+    async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), MemoryStoreError> {
+        self.release_now(id, token);
         Ok(())
     }
 
-    fn release_now(&self, id: DeliveryId, owner: Owner) -> bool {
+    fn release_now(&self, id: DeliveryId, token: ClaimToken) -> bool {
         let mut deliveries = self.lock();
-        let released = deliveries.update(id, |record| Record::release(record, owner));
+        let released = deliveries.update(id, |record| Record::release(record, token));
         released.is_ok()
     }
 }
@@ -168,10 +168,10 @@ impl Deliveries {
             return Err(MemoryStoreError::Full);
         }
         if let Some(old) = old {
-            self.expiries.remove(&(old.until(), id));
+            self.expiries.remove(&(old.expires_at(), id));
         }
         if let Some(new) = new {
-            self.expiries.insert((new.until(), id));
+            self.expiries.insert((new.expires_at(), id));
             self.shard(id).insert(id, new);
         } else {
             self.shard(id).remove(&id);

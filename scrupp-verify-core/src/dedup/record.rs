@@ -2,41 +2,38 @@ use core::time::Duration;
 
 use crate::UnixTime;
 
-/// What a store answers to one who wants to handle a delivery.
+/// The result of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "whoever claims must know what each answer means"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a caller must handle each result")]
 pub enum Claim {
-    /// It is theirs to handle until the lease ends.
+    /// The caller may handle the delivery until the lease expires.
     Granted,
-    /// Somebody else is handling it.
+    /// Another attempt is handling the delivery.
     InFlight,
-    /// It has been handled.
+    /// The delivery was handled.
     Acknowledged,
 }
 
-/// Who holds a claim: a number that no two attempts share.
+/// A number that identifies one attempt to handle a delivery, and so the holder of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Owner([u8; 16]);
+pub struct ClaimToken([u8; 16]);
 
-impl Owner {
-    /// The owner with this number, which has to be unique among all processes that share a store
-    /// and all their attempts.
+impl ClaimToken {
+    /// Creates the token with this number.
+    ///
+    /// The number must be unique among all attempts of all processes that share a store.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
-    /// An owner like no other, from the randomness that the standard library's hash maps are
-    /// seeded with.
+    /// Creates a unique token from the randomness that seeds the standard library's hash maps.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn random() -> Self {
@@ -51,9 +48,9 @@ impl Owner {
     }
 }
 
-/// What is remembered of one delivery, and the rules by which that changes.
+/// The state of one delivery in a store, and the rules by which that state changes.
 ///
-/// A store without a record of a delivery, or with one that is over, has `None`.
+/// `None` is a delivery without a record. An expired record counts as none.
 ///
 /// A [`UnixTime`] has lost its fraction of a second, so a claim at 0 can be one at 0.999. To last at
 /// least as long as asked, a lease or retention therefore counts from the next second, and its own
@@ -63,92 +60,99 @@ impl Owner {
 ///
 /// ```
 /// use std::time::Duration;
-/// use scrupp_verify_core::{UnixTime, dedup::{Claim, Owner, Record}};
+/// use scrupp_verify_core::{UnixTime, dedup::{Claim, ClaimToken, Record}};
 ///
 /// let (lease, retention) = (Duration::from_secs(60), Duration::from_secs(86_400));
-/// let [first, second] = [Owner::from_bytes([1; 16]), Owner::from_bytes([2; 16])];
+/// let [first, second] = [ClaimToken::from_bytes([1; 16]), ClaimToken::from_bytes([2; 16])];
 /// let at = UnixTime::from_secs;
 /// let mut record = None;
 ///
 /// assert_eq!(Record::claim(&mut record, first, at(0), lease), Claim::Granted);
 /// assert_eq!(Record::claim(&mut record, second, at(60), lease), Claim::InFlight);
-/// // The first one crashed: its lease is over.
+/// // The first one crashed, and its lease has expired.
 /// assert_eq!(Record::claim(&mut record, second, at(61), lease), Claim::Granted);
-/// // It was only slow. What it says now is not its to say any more.
+/// // The first one was only slow. Its token no longer holds the claim.
 /// Record::release(&mut record, first);
 /// assert!(!Record::commit(&mut record, first, at(62), retention));
 /// assert!(Record::commit(&mut record, second, at(63), retention));
 /// assert_eq!(Record::claim(&mut record, first, at(64), lease), Claim::Acknowledged);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a store has to keep each of them")]
+#[expect(clippy::exhaustive_enums, reason = "a store must keep each variant")]
 pub enum Record {
-    /// Somebody handles it, and has until then.
+    /// An attempt is handling the delivery.
     InFlight {
-        /// Who that is.
-        owner: Owner,
-        /// When the lease is over.
-        until: UnixTime,
+        /// The attempt that holds the claim.
+        token: ClaimToken,
+        /// The end of the lease.
+        expires_at: UnixTime,
     },
-    /// It was handled, and that is remembered until then.
+    /// The delivery was handled.
     Acknowledged {
-        /// When it is forgotten.
-        until: UnixTime,
+        /// The end of the retention.
+        expires_at: UnixTime,
     },
 }
 
 impl Record {
-    /// Claims a delivery for `owner` until the lease is over. To claim again what one holds
-    /// already, as after a lost answer, is granted and renews the lease.
-    pub fn claim(record: &mut Option<Self>, owner: Owner, now: UnixTime, lease: Duration) -> Claim {
+    /// Claims a delivery for `token` until the lease expires.
+    ///
+    /// Grants the claim again, with a new lease, if `token` already holds it: the response to the
+    /// first claim may have been lost.
+    pub fn claim(
+        record: &mut Option<Self>,
+        token: ClaimToken,
+        now: UnixTime,
+        lease: Duration,
+    ) -> Claim {
         match record {
-            Some(Self::Acknowledged { until }) if now < *until => Claim::Acknowledged,
+            Some(Self::Acknowledged { expires_at }) if now < *expires_at => Claim::Acknowledged,
             Some(Self::InFlight {
-                owner: holder,
-                until,
-            }) if now < *until && *holder != owner => Claim::InFlight,
+                token: holder,
+                expires_at,
+            }) if now < *expires_at && *holder != token => Claim::InFlight,
             _ => {
-                let until = now.after(lease);
-                *record = Some(Self::InFlight { owner, until });
+                let expires_at = now.after(lease);
+                *record = Some(Self::InFlight { token, expires_at });
                 Claim::Granted
             }
         }
     }
 
-    /// Remembers a delivery as handled, unless somebody else holds it by now; says whether it is
-    /// remembered.
+    /// Acknowledges a delivery and returns `true`, unless another token holds the claim.
     ///
-    /// It is also where the owner's lease is over and nobody else has claimed it since: it *was*
-    /// handled.
+    /// A lease that has expired does not prevent this if no other token has claimed the delivery
+    /// since, because the delivery was handled.
     pub fn commit(
         record: &mut Option<Self>,
-        owner: Owner,
+        token: ClaimToken,
         now: UnixTime,
         retention: Duration,
     ) -> bool {
-        let is_anothers = matches!(
+        let held_by_another = matches!(
             record,
-            Some(Self::InFlight { owner: holder, until }) if now < *until && *holder != owner
+            Some(Self::InFlight { token: holder, expires_at })
+                if now < *expires_at && *holder != token
         );
-        if !is_anothers {
-            let until = now.after(retention);
-            *record = Some(Self::Acknowledged { until });
+        if !held_by_another {
+            let expires_at = now.after(retention);
+            *record = Some(Self::Acknowledged { expires_at });
         }
-        !is_anothers
+        !held_by_another
     }
 
-    /// Gives a claim up, if it is still the owner's.
-    pub fn release(record: &mut Option<Self>, owner: Owner) {
-        if matches!(record, Some(Self::InFlight { owner: holder, .. }) if *holder == owner) {
+    /// Releases the claim if `token` holds it.
+    pub fn release(record: &mut Option<Self>, token: ClaimToken) {
+        if matches!(record, Some(Self::InFlight { token: holder, .. }) if *holder == token) {
             *record = None;
         }
     }
 
-    /// When the record is over.
+    /// Returns when the record expires.
     #[must_use]
-    pub const fn until(&self) -> UnixTime {
+    pub const fn expires_at(&self) -> UnixTime {
         match self {
-            Self::InFlight { until, .. } | Self::Acknowledged { until } => *until,
+            Self::InFlight { expires_at, .. } | Self::Acknowledged { expires_at } => *expires_at,
         }
     }
 }

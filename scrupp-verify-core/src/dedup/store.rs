@@ -1,6 +1,6 @@
 use core::{fmt::Display, time::Duration};
 
-use super::{Claim, DeliveryId, Owner};
+use super::{Claim, ClaimToken, DeliveryId};
 
 /// Where deliveries are claimed: in memory for one process, shared for several.
 ///
@@ -14,36 +14,36 @@ pub trait DeliveryStore {
     /// Why an operation failed, for the operator's log: nothing of a delivery, and no password.
     type Error: Display;
 
-    /// Claims a delivery for `owner` for the time of `lease`.
+    /// Claims a delivery for `token` until `lease` has passed.
     fn claim(
         &self,
         id: DeliveryId,
-        owner: Owner,
+        token: ClaimToken,
         lease: Duration,
     ) -> impl Future<Output = Result<Claim, Self::Error>> + Send;
 
-    /// Remembers for the time of `retention` that a delivery was handled; `false` where somebody
-    /// else holds the claim by now.
+    /// Acknowledges a delivery until `retention` has passed. Returns `false` if another token holds
+    /// the claim.
     fn commit(
         &self,
         id: DeliveryId,
-        owner: Owner,
+        token: ClaimToken,
         retention: Duration,
     ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 
-    /// Gives up a claim, if it is still the owner's, so that the next attempt gets through.
+    /// Releases the claim if `token` holds it, so the next attempt is granted.
     fn release(
         &self,
         id: DeliveryId,
-        owner: Owner,
+        token: ClaimToken,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Does what [`release`](Self::release) does where that needs no waiting, as in a destructor,
     /// and says whether it has.
     ///
     /// By default it does nothing, and the release goes on in the background.
-    fn release_now(&self, id: DeliveryId, owner: Owner) -> bool {
-        let _ = (id, owner);
+    fn release_now(&self, id: DeliveryId, token: ClaimToken) -> bool {
+        let _ = (id, token);
         false
     }
 }

@@ -18,7 +18,7 @@ use scrupp_verify_redis::RedisStore;
 use scrupp_verify_tests::SECRET;
 use scrupp_verify_tower::{
     Dedup, ScruppVerify, Secret, VerifiedDelivery,
-    dedup::{Claim, DeliveryId, DeliveryStore, Owner},
+    dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore},
 };
 use tokio::{net::TcpListener, time::sleep};
 
@@ -46,19 +46,19 @@ impl DeliveryStore for LoggedStore {
     async fn claim(
         &self,
         id: DeliveryId,
-        owner: Owner,
+        token: ClaimToken,
         lease: Duration,
     ) -> Result<Claim, Self::Error> {
-        self.store.claim(id, owner, lease).await
+        self.store.claim(id, token, lease).await
     }
 
     async fn commit(
         &self,
         id: DeliveryId,
-        owner: Owner,
+        token: ClaimToken,
         retention: Duration,
     ) -> Result<bool, Self::Error> {
-        let committed = self.store.commit(id, owner, retention).await;
+        let committed = self.store.commit(id, token, retention).await;
         let result = match &committed {
             Ok(true) => "done",
             Ok(false) => "late",
@@ -69,8 +69,8 @@ impl DeliveryStore for LoggedStore {
         committed
     }
 
-    async fn release(&self, id: DeliveryId, owner: Owner) -> Result<(), Self::Error> {
-        self.store.release(id, owner).await
+    async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), Self::Error> {
+        self.store.release(id, token).await
     }
 }
 

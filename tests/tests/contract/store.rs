@@ -3,7 +3,7 @@
 use core::{future::pending, time::Duration};
 use std::sync::{Arc, Mutex};
 
-use scrupp_verify_core::dedup::{Claim, DeliveryId, DeliveryStore, Owner};
+use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
 use tokio::time::sleep;
 
 /// A store that records each operation, and grants every claim unless told otherwise.
@@ -57,7 +57,12 @@ impl Behaviour {
 impl DeliveryStore for RecordingStore {
     type Error = &'static str;
 
-    async fn claim(&self, _: DeliveryId, _: Owner, lease: Duration) -> Result<Claim, &'static str> {
+    async fn claim(
+        &self,
+        _: DeliveryId,
+        _: ClaimToken,
+        lease: Duration,
+    ) -> Result<Claim, &'static str> {
         self.record(format!("claim for {lease:?}"));
         self.claim.run(self.claimed.unwrap_or(Claim::Granted)).await
     }
@@ -65,22 +70,22 @@ impl DeliveryStore for RecordingStore {
     async fn commit(
         &self,
         _: DeliveryId,
-        _: Owner,
+        _: ClaimToken,
         retention: Duration,
     ) -> Result<bool, &'static str> {
         self.record(format!("commit for {retention:?}"));
-        let is_owner = !matches!(self.commit, Behaviour::LosesTheLease);
-        let committed = self.commit.run(is_owner).await;
+        let holds_claim = !matches!(self.commit, Behaviour::LosesTheLease);
+        let committed = self.commit.run(holds_claim).await;
         self.record("commit done");
         committed
     }
 
-    async fn release(&self, _: DeliveryId, _: Owner) -> Result<(), &'static str> {
+    async fn release(&self, _: DeliveryId, _: ClaimToken) -> Result<(), &'static str> {
         self.record("release");
         Ok(())
     }
 
-    fn release_now(&self, _: DeliveryId, _: Owner) -> bool {
+    fn release_now(&self, _: DeliveryId, _: ClaimToken) -> bool {
         self.record("release now");
         self.releases_now
     }
