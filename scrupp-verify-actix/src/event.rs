@@ -2,7 +2,7 @@ use core::future::{Ready, ready};
 
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, dev::Payload, error::InternalError};
 use scrupp_verify_adapter::read_event;
-use scrupp_verify_core::{Rejection, events::Event};
+use scrupp_verify_core::events::Event;
 
 use crate::middleware::problem;
 
@@ -45,12 +45,10 @@ impl FromRequest for ScruppEvent {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let event = read_event(request.extensions().get());
-        ready(event.map(Self).map_err(respond))
+        ready(event.map(Self).map_err(|rejection| {
+            let mut response = problem(&rejection);
+            response.extensions_mut().insert(rejection);
+            InternalError::from_response(rejection, response).into()
+        }))
     }
-}
-
-fn respond(rejection: Rejection) -> Error {
-    let mut response = problem(&rejection);
-    response.extensions_mut().insert(rejection);
-    InternalError::from_response(rejection, response).into()
 }

@@ -129,12 +129,6 @@ impl ScruppVerify {
         Self::with(Config::with_account_lookup(lookup, Arc::new(problem)))
     }
 
-    fn with(config: Config) -> Self {
-        Self {
-            config: Arc::new(config),
-        }
-    }
-
     scrupp_verify_adapter::setters!();
 
     /// Replaces the response to a rejection, by default the problem document of
@@ -159,12 +153,11 @@ impl ScruppVerify {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn on_rejection<F>(mut self, response: F) -> Self
+    pub fn on_rejection<F>(self, response: F) -> Self
     where
         F: Fn(&Rejection) -> HttpResponse + Send + Sync + 'static,
     {
-        Arc::make_mut(&mut self.config).on_rejection = Arc::new(response);
-        self
+        self.set(|config| config.on_rejection = Arc::new(response))
     }
 }
 

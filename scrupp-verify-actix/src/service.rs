@@ -57,11 +57,10 @@ where
                 }
             };
             drop(body);
-            request.set_payload(Payload::from(accepted.delivery.body().clone()));
-            request
-                .extensions_mut()
-                .insert(*accepted.delivery.verified());
-            request.extensions_mut().insert(accepted.delivery);
+            let delivery = accepted.delivery;
+            request.set_payload(Payload::from(delivery.body().clone()));
+            request.extensions_mut().insert(*delivery.verified());
+            request.extensions_mut().insert(delivery);
             let result = inner.call(request).await;
             if let Some(claim) = accepted.claim {
                 let status = match &result {

@@ -143,7 +143,7 @@ impl<R, F> Config<R, F> {
     /// Calls `verify` with the keyring of this account, or with the only one.
     fn with_keyring<T>(&self, account: Option<&Account>, verify: impl FnOnce(&Keyring) -> T) -> T {
         match &self.secrets {
-            Secrets::OneAccount(keyring) => verify(&keyring.load()),
+            Secrets::OneAccount(keyring) => verify(&keyring.current.load()),
             Secrets::LookedUp { unknown, .. } => verify(account.map_or(unknown, Account::keyring)),
         }
     }

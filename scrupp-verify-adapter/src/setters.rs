@@ -3,6 +3,16 @@
 #[macro_export]
 macro_rules! setters {
     () => {
+        fn with(config: Config) -> Self {
+            let config = ::std::sync::Arc::new(config);
+            Self { config }
+        }
+
+        fn set(mut self, set: impl FnOnce(&mut Config)) -> Self {
+            set(::std::sync::Arc::make_mut(&mut self.config));
+            self
+        }
+
         /// Sets the window that timestamps are accepted in, by default 300 s into the past and
         /// 60 s into the future.
         ///
@@ -11,11 +21,8 @@ macro_rules! setters {
         /// Without duplicate handling, a recorded delivery can be replayed for as long as the
         /// past tolerance.
         #[must_use]
-        pub fn tolerance(mut self, tolerance: ::scrupp_verify_core::Tolerance) -> Self {
-            ::std::sync::Arc::make_mut(&mut self.config)
-                .policy
-                .tolerance = tolerance;
-            self
+        pub fn tolerance(self, tolerance: ::scrupp_verify_core::Tolerance) -> Self {
+            self.set(|config| config.policy.tolerance = tolerance)
         }
 
         /// Sets the largest body that is accepted, by default 262,144 bytes (256 KiB): a
@@ -24,11 +31,8 @@ macro_rules! setters {
         /// Rejects larger bodies with 413: before reading if `Content-Length` exceeds the limit,
         /// otherwise as soon as the received bytes exceed it.
         #[must_use]
-        pub fn body_limit(mut self, bytes: usize) -> Self {
-            ::std::sync::Arc::make_mut(&mut self.config)
-                .policy
-                .body_limit = bytes;
-            self
+        pub fn body_limit(self, bytes: usize) -> Self {
+            self.set(|config| config.policy.body_limit = bytes)
         }
 
         /// Sets how long a body may take until it is complete, by default 10 s. The time is for
@@ -36,9 +40,8 @@ macro_rules! setters {
         ///
         /// Rejects a body that takes longer with 408.
         #[must_use]
-        pub fn body_timeout(mut self, timeout: ::core::time::Duration) -> Self {
-            ::std::sync::Arc::make_mut(&mut self.config).body_timeout = timeout;
-            self
+        pub fn body_timeout(self, timeout: ::core::time::Duration) -> Self {
+            self.set(|config| config.body_timeout = timeout)
         }
 
         /// Sets how many bytes of unverified bodies may be held at once, over all connections, by
@@ -48,20 +51,18 @@ macro_rules! setters {
         /// available, or the body limit if it declares none. If the body time-out passes before,
         /// the delivery is rejected with 503. What the server itself buffers is not counted.
         #[must_use]
-        pub fn buffer_budget(mut self, bytes: usize) -> Self {
-            ::std::sync::Arc::make_mut(&mut self.config).buffer_budget = $crate::Budget::new(bytes);
-            self
+        pub fn buffer_budget(self, bytes: usize) -> Self {
+            self.set(|config| config.buffer_budget = $crate::Budget::new(bytes))
         }
 
         /// Replaces the system clock. If the clock returns `None`, every delivery is rejected with
         /// 503.
         #[must_use]
         pub fn clock(
-            mut self,
+            self,
             clock: impl ::scrupp_verify_core::Clock + Send + Sync + 'static,
         ) -> Self {
-            ::std::sync::Arc::make_mut(&mut self.config).clock = ::std::sync::Arc::new(clock);
-            self
+            self.set(|config| config.clock = ::std::sync::Arc::new(clock))
         }
 
         /// Handles each delivery once: takes a store, or a [`Dedup`]($crate::Dedup) to change the
@@ -74,9 +75,8 @@ macro_rules! setters {
         /// be handled again.
         #[cfg(feature = "dedup")]
         #[must_use]
-        pub fn dedup(mut self, dedup: impl Into<$crate::Dedup>) -> Self {
-            ::std::sync::Arc::make_mut(&mut self.config).dedup = Some(dedup.into());
-            self
+        pub fn dedup(self, dedup: impl Into<$crate::Dedup>) -> Self {
+            self.set(|config| config.dedup = Some(dedup.into()))
         }
     };
 }

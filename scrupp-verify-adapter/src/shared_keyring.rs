@@ -1,7 +1,6 @@
-use core::fmt;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwap;
 use scrupp_verify_core::{Keyring, Secret};
 
 /// A keyring that can be replaced while the server runs. Clones share it.
@@ -25,19 +24,15 @@ use scrupp_verify_core::{Keyring, Secret};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SharedKeyring {
-    current: Arc<ArcSwap<Keyring>>,
+    pub(crate) current: Arc<ArcSwap<Keyring>>,
 }
 
 impl SharedKeyring {
     /// Replaces the keyring for every delivery that is verified from now on.
     pub fn replace(&self, keyring: impl Into<Keyring>) {
         self.current.store(Arc::new(keyring.into()));
-    }
-
-    pub(crate) fn load(&self) -> Guard<Arc<Keyring>> {
-        self.current.load()
     }
 }
 
@@ -58,11 +53,5 @@ impl From<Secret> for SharedKeyring {
 impl<const N: usize> From<[Secret; N]> for SharedKeyring {
     fn from(secrets: [Secret; N]) -> Self {
         Keyring::from(secrets).into()
-    }
-}
-
-impl fmt::Debug for SharedKeyring {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.load().fmt(f)
     }
 }

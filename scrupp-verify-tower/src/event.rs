@@ -1,7 +1,7 @@
 use axum_core::{body::Body, extract::FromRequestParts, response::Response};
 use http::request::Parts;
 use scrupp_verify_adapter::read_event;
-use scrupp_verify_core::{Rejection, events::Event};
+use scrupp_verify_core::events::Event;
 
 use crate::layer::problem;
 
@@ -40,14 +40,11 @@ impl<S: Sync> FromRequestParts<S> for ScruppEvent {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        read_event(parts.extensions.get())
-            .map(Self)
-            .map_err(respond)
+        let event = read_event(parts.extensions.get());
+        event.map(Self).map_err(|rejection| {
+            let mut response = problem(&rejection).map(Body::from);
+            response.extensions_mut().insert(rejection);
+            response
+        })
     }
-}
-
-fn respond(rejection: Rejection) -> Response {
-    let mut response = problem(&rejection);
-    response.extensions_mut().insert(rejection);
-    response.map(Body::from)
 }

@@ -121,12 +121,6 @@ impl ScruppVerify {
         Self::with(Config::with_account_lookup(lookup, Arc::new(problem)))
     }
 
-    fn with(config: Config) -> Self {
-        Self {
-            config: Arc::new(config),
-        }
-    }
-
     scrupp_verify_adapter::setters!();
 
     /// Replaces the response to a rejection, by default the problem document of
@@ -152,14 +146,13 @@ impl ScruppVerify {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn on_rejection<F, B>(mut self, response: F) -> Self
+    pub fn on_rejection<F, B>(self, response: F) -> Self
     where
         F: Fn(&Rejection) -> Response<B> + Send + Sync + 'static,
         B: Into<Bytes>,
     {
         let response = move |rejection: &Rejection| response(rejection).map(Into::into);
-        Arc::make_mut(&mut self.config).on_rejection = Arc::new(response);
-        self
+        self.set(|config| config.on_rejection = Arc::new(response))
     }
 }
 

@@ -28,12 +28,9 @@ impl<R> ResponseBody<R> {
     pub(crate) fn handled(body: R) -> Self {
         Self {
             handled: Some(body),
-            ..Self::empty()
+            problem: Bytes::new(),
+            drain: None,
         }
-    }
-
-    pub(crate) fn empty() -> Self {
-        Self::rejected(Bytes::new(), None)
     }
 
     pub(crate) fn rejected(problem: Bytes, drain: Option<Drain>) -> Self {

@@ -60,7 +60,9 @@ where
                         head.extensions.insert(accepted.delivery);
                         (Request::from_parts(head, body), accepted.claim)
                     }
-                    Ok(None) => return Ok(Response::new(ResponseBody::empty())),
+                    Ok(None) => {
+                        return Ok(Response::new(ResponseBody::rejected(Bytes::new(), None)));
+                    }
                     Err(rejected) => {
                         let mut response = (config.on_rejection)(&rejected.rejection);
                         response.extensions_mut().insert(rejected.rejection);
