@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use scrupp_verify_core::{
-    RequestHead, SIGNATURE_HEADER, Secret, SignedHeaders, Signer, TIMESTAMP_HEADER, UnixTime,
+    Headers, SIGNATURE_HEADER, Secret, SignedHeaders, Signer, TIMESTAMP_HEADER, UnixTime,
 };
 
 /// The secret of all benchmarks; as long as an API key usually is.
@@ -81,7 +81,7 @@ pub fn header((name, value): (&'static str, &str)) -> Option<(HeaderName, Header
 #[expect(clippy::exhaustive_structs, reason = "a view of what it holds")]
 pub struct HttpHead<'h>(pub &'h HeaderMap);
 
-impl RequestHead for HttpHead<'_> {
+impl Headers for HttpHead<'_> {
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let headers = self.0.iter();
         headers.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))

@@ -205,14 +205,14 @@ impl Server {
             line.split_whitespace().find_map(number)
         };
         let requests = number("requests in").ok_or("wrk does not say how many requests")?;
-        let refused = number("Non-2xx").unwrap_or(0.0);
+        let rejected = number("Non-2xx").unwrap_or(0.0);
         let expected = if delivery == Delivery::Unsigned {
             requests
         } else {
             0.0
         };
-        if refused != expected || output.contains("Socket errors") {
-            return Err(format!("{refused} of {requests} refused:\n{output}").into());
+        if rejected != expected || output.contains("Socket errors") {
+            return Err(format!("{rejected} of {requests} rejected:\n{output}").into());
         }
         Ok(Run {
             per_second: number("Requests/sec").ok_or("wrk does not say the rate")?,

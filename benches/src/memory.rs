@@ -85,7 +85,7 @@ fn head(body: &[u8]) -> String {
 
 /// Waits until the server has read all that was sent to it.
 fn settle(port: u16) -> Result<()> {
-    // A body that takes longer is refused.
+    // A body that takes longer is rejected.
     let deadline = Instant::now() + Duration::from_secs(8);
     loop {
         thread::sleep(Duration::from_millis(100));

@@ -1,6 +1,6 @@
 //! The peers, each with a delivery of its own scheme over the same body.
 //!
-//! An entrant fails loudly where it does not accept its delivery: a refusal would be fast.
+//! An entrant fails loudly where it does not accept its delivery: a rejection would be fast.
 
 use core::hint::black_box;
 

@@ -3,7 +3,7 @@
 use core::hint::black_box;
 
 use scrupp_verify_benches::delivery::{self, HttpHead, http_headers, sign, sign_at};
-use scrupp_verify_core::{Rejection, RequestHead, Secret, UnixTime, Verified, Verifier};
+use scrupp_verify_core::{Headers, Rejection, Secret, UnixTime, Verified, Verifier};
 use sha2::{Digest, Sha256, block_api::compress256};
 
 use crate::{
@@ -122,18 +122,18 @@ fn small(count: u32) -> Times {
     let name = "4 secrets, the last matching";
     rounds.add(name, REPEATS, accepts(&four, &head, body));
     let stale = stale.pairs();
-    rounds.add(STALE, REPEATS, refuses(&one, &stale, body));
+    rounds.add(STALE, REPEATS, rejects(&one, &stale, body));
     rounds.add(
         MALFORMED_SIGNATURE,
         REPEATS,
-        refuses(&one, &bad_signature, body),
+        rejects(&one, &bad_signature, body),
     );
     rounds.add(
         MALFORMED_TIMESTAMP,
         REPEATS,
-        refuses(&one, &bad_timestamp, body),
+        rejects(&one, &bad_timestamp, body),
     );
-    rounds.add(UNSIGNED, REPEATS, refuses(&one, &unsigned, body));
+    rounds.add(UNSIGNED, REPEATS, rejects(&one, &unsigned, body));
     peers::add(&mut rounds, body, REPEATS);
     rounds.run(count)
 }
@@ -153,26 +153,22 @@ fn large(count: u32) -> Times {
 
 fn accepts<'a>(
     verifier: &'a Verifier,
-    head: &'a impl RequestHead,
+    head: &'a impl Headers,
     body: &'a [u8],
 ) -> impl FnMut() + 'a {
     move || assert!(verify(verifier, head, body).is_ok())
 }
 
-fn refuses<'a>(
+fn rejects<'a>(
     verifier: &'a Verifier,
-    head: &'a impl RequestHead,
+    head: &'a impl Headers,
     body: &'a [u8],
 ) -> impl FnMut() + 'a {
     move || assert!(verify(verifier, head, body).is_err())
 }
 
 /// With the system clock, as in a server.
-fn verify(
-    verifier: &Verifier,
-    head: &impl RequestHead,
-    body: &[u8],
-) -> Result<Verified, Rejection> {
+fn verify(verifier: &Verifier, head: &impl Headers, body: &[u8]) -> Result<Verified, Rejection> {
     let now = UnixTime::now().unwrap_or(UnixTime::from_secs(0));
     black_box(verifier.verify(black_box(head), black_box(body), now))
 }

@@ -68,7 +68,7 @@ fn in_chunks(
     }
     verdict = verdict.and(delivery.update(rest));
     let finished = delivery.finish();
-    // Once refused, always refused.
+    // Once rejected, always rejected.
     assert!(verdict.is_ok() || finished.is_err());
     verdict.and(finished).map_err(|rejection| rejection.kind())
 }

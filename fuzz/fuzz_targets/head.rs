@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
     let now = now.unwrap_or(1_735_471_800);
 
     let policy = Policy::default().body_limit(BODY_LIMIT as usize);
-    let verdict = policy.admit(&head[..], UnixTime::from_secs(now));
+    let verdict = policy.check_head(&head[..], UnixTime::from_secs(now));
     let kind = verdict.map(drop).map_err(|rejection| rejection.kind());
     assert_eq!(kind, expected(&head, now));
 });

@@ -23,7 +23,7 @@ fuzz_target!(|input: &str| {
 
     let seen = match Url::parse(origin) {
         Ok(seen) => seen,
-        // A client refuses a label that is no Punycode: nothing is sent anywhere.
+        // A client rejects a label that is no Punycode: nothing is sent anywhere.
         Err(_) => return assert!(origin.contains("xn--"), "{origin}"),
     };
     assert_eq!(seen.origin().ascii_serialization(), origin);

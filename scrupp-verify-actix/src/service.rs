@@ -8,7 +8,7 @@ use actix_web::{
     http::header::HeaderMap,
     rt::task::yield_now,
 };
-use scrupp_verify_core::RequestHead;
+use scrupp_verify_core::Headers;
 
 use crate::{RejectionBody, middleware::Config, request_body::RequestBody};
 
@@ -35,7 +35,7 @@ where
         let config = Arc::clone(&self.config);
         Box::pin(async move {
             let mut body = RequestBody::new(request.take_payload(), request.headers());
-            let headers = Headers(request.headers());
+            let headers = HeaderLines(request.headers());
             let received = config.receive(&headers, request.request(), &mut body).await;
             let accepted = match received {
                 Ok(Some(accepted)) => accepted,
@@ -75,9 +75,9 @@ where
 }
 
 /// The headers of a request, as the core reads them.
-struct Headers<'h>(&'h HeaderMap);
+struct HeaderLines<'h>(&'h HeaderMap);
 
-impl RequestHead for Headers<'_> {
+impl Headers for HeaderLines<'_> {
     #[inline]
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let headers = self.0.iter();

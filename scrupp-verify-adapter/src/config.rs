@@ -7,8 +7,7 @@ use core::{
 use std::{panic, sync::Arc};
 
 use scrupp_verify_core::{
-    Account, Clock, Keyring, Policy, Rejection, RejectionKind, RequestHead, UnixTime,
-    UnverifiedHead,
+    Account, Clock, Headers, Keyring, Policy, Rejection, RejectionKind, UnixTime, UnverifiedHead,
 };
 use tokio::{runtime::Handle, time::sleep};
 
@@ -100,7 +99,7 @@ impl<R, F> Config<R, F> {
     /// # Errors
     ///
     /// A [`Rejection`] with the status 401, 413 or 503.
-    pub fn check_head<H: RequestHead + ?Sized>(
+    pub fn check_head<H: Headers + ?Sized>(
         &self,
         headers: &H,
     ) -> Result<UnverifiedHead, Rejection> {
@@ -108,7 +107,7 @@ impl<R, F> Config<R, F> {
             return Err(RejectionKind::RuntimeUnavailable.into());
         }
         let now = self.clock.now().ok_or(RejectionKind::ClockUnavailable)?;
-        self.policy.admit(headers, now)
+        self.policy.check_head(headers, now)
     }
 
     /// Returns whether the current thread is in a Tokio runtime that has a timer.

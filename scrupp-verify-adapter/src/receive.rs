@@ -7,9 +7,7 @@ use core::{
 
 use bytes::{Buf, Bytes};
 use http_body::Body;
-use scrupp_verify_core::{
-    Account, Keyring, Rejection, RejectionKind, RequestHead, VerifiedDelivery,
-};
+use scrupp_verify_core::{Account, Headers, Keyring, Rejection, RejectionKind, VerifiedDelivery};
 use tokio::{
     task::{consume_budget, yield_now},
     time::{Instant, timeout_at},
@@ -52,7 +50,7 @@ pub struct Rejected {
 impl Rejected {
     /// Before the body is polled, a client that expects `100 Continue` sends nothing. Without a
     /// runtime there is no timer to drain with.
-    fn early(rejection: impl Into<Rejection>, headers: &(impl RequestHead + ?Sized)) -> Self {
+    fn early(rejection: impl Into<Rejection>, headers: &(impl Headers + ?Sized)) -> Self {
         let rejection = rejection.into();
         let is_sending = headers.values("expect").next().is_none()
             && rejection.kind() != RejectionKind::RuntimeUnavailable;
@@ -89,7 +87,7 @@ impl<R, F> Config<R, F> {
     ///
     /// If the future is dropped, the budget gets back what the delivery had reserved, and its claim
     /// is released.
-    pub async fn receive<H: RequestHead + ?Sized, B: Body + Unpin>(
+    pub async fn receive<H: Headers + ?Sized, B: Body + Unpin>(
         &self,
         headers: &H,
         request: &R,

@@ -10,7 +10,7 @@ pub enum ConfigError {
     EmptySecret,
     /// The secret consists of NUL bytes, which is the empty secret to HMAC.
     NulSecret,
-    /// The secret starts or ends with ASCII white space.
+    /// The secret starts or ends with ASCII whitespace.
     SpaceAroundSecret,
     /// There is no secret to verify with.
     NoSecret,
@@ -30,7 +30,7 @@ impl fmt::Display for ConfigError {
             Self::EmptySecret => "the secret is empty",
             Self::NulSecret => "the secret consists of NUL bytes only",
             Self::SpaceAroundSecret => {
-                "the secret starts or ends with white space (a line feed from a file?)"
+                "the secret starts or ends with whitespace (a line feed from a file?)"
             }
             Self::NoSecret => "there is no secret",
             Self::TooManySecrets => "there are more than 4 secrets",

@@ -4,7 +4,7 @@ use crate::{Keyring, Rejection, RejectionKind, UnixTime, Verified, VerifiedDeliv
 
 /// The headers of a delivery that passed every check but the signature.
 ///
-/// Made by [`Policy::admit`](crate::Policy::admit).
+/// Made by [`Policy::check_head`](crate::Policy::check_head).
 ///
 /// # Examples
 ///
@@ -17,7 +17,7 @@ use crate::{Keyring, Rejection, RejectionKind, UnixTime, Verified, VerifiedDeliv
 /// let headers = Signer::new(&secret).sign(now, b"{}");
 /// let keyring = Keyring::from(secret);
 ///
-/// let head = Policy::default().admit(&headers, now)?;
+/// let head = Policy::default().check_head(&headers, now)?;
 /// assert_eq!(head.verify(&keyring, "{}")?.into_body(), "{}");
 ///
 /// let rejection = head.verify(&keyring, "[]").unwrap_err();
@@ -218,7 +218,7 @@ impl fmt::Debug for Delivery {
 /// let now = UnixTime::from_secs(1_735_471_800);
 /// let body = vec![b' '; 100_000];
 /// let headers = Signer::new(&secret).sign(now, &body);
-/// let head = Policy::default().admit(&headers, now)?;
+/// let head = Policy::default().check_head(&headers, now)?;
 ///
 /// let mut steps = head.verify_in_steps(&Keyring::from(secret), body);
 /// while steps.step(65_536) {

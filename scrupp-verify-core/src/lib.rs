@@ -28,7 +28,7 @@
 //! // All at once,
 //! let delivery = verifier.verify(&head, b"hello world", now)?;
 //! let verified = *delivery.verified();
-//! // or as it comes: not one byte of the body is needed to refuse a bad head.
+//! // or as it comes: not one byte of the body is needed to reject a bad head.
 //! let mut delivery = verifier.begin(&head, now)?;
 //! delivery.update(b"hello ")?;
 //! delivery.update(b"world")?;
@@ -41,13 +41,13 @@
 //!
 //! # Rules
 //!
-//! 1. Each of the two headers comes exactly once. Twice is refused, even if identical.
+//! 1. Each of the two headers comes exactly once. Twice is rejected, even if identical.
 //! 2. The timestamp is `[1-9][0-9]*` and fits in 64 bits. Its bytes enter the MAC as they came.
 //! 3. It is at most 300 s old and 60 s ahead ([`Tolerance`]), compared without overflow.
 //! 4. The signature is `sha256=` and 64 hex digits, compared in constant time at full length.
 //! 5. All secrets of the [`Keyring`] are tried, without stopping at a match.
 //! 6. What the head can decide is decided before the body is read.
-//! 7. The body's bytes are counted as they come; a declared length only refuses early.
+//! 7. The body's bytes are counted as they come; a declared length only rejects early.
 //! 8. A stranger learns nothing but the status: the reason stays in the [`Rejection`].
 //!
 //! # Features
@@ -77,7 +77,7 @@ mod account;
 mod account_id;
 mod config_error;
 mod delivery;
-mod head;
+mod headers;
 mod keyring;
 mod mac;
 mod policy;
@@ -92,7 +92,7 @@ pub use account::Account;
 pub use account_id::AccountId;
 pub use config_error::ConfigError;
 pub use delivery::{Delivery, UnverifiedHead, VerifySteps};
-pub use head::RequestHead;
+pub use headers::Headers;
 pub use keyring::Keyring;
 pub use policy::Policy;
 pub use rejection::{Rejection, RejectionKind};

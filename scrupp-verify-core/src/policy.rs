@@ -1,5 +1,5 @@
 use crate::{
-    Rejection, RejectionKind, RequestHead, SIGNATURE_HEADER, TIMESTAMP_HEADER, Tolerance, UnixTime,
+    Headers, Rejection, RejectionKind, SIGNATURE_HEADER, TIMESTAMP_HEADER, Tolerance, UnixTime,
     UnverifiedHead,
     delivery::Prefix,
     mac::{TAG_BYTES, Tag},
@@ -21,12 +21,12 @@ use crate::{
 /// let now = UnixTime::from_secs(1_735_471_800);
 /// let headers = Signer::new(&secret).sign(now, b"{}");
 ///
-/// let head = Policy::default().admit(&headers, now)?;
+/// let head = Policy::default().check_head(&headers, now)?;
 /// let keyring = Keyring::from(secret); // looked up, now that it is worth the while
 /// assert!(head.verify(&keyring, b"{}").is_ok());
 ///
 /// let much_later = UnixTime::from_secs(1_735_471_800 + 301);
-/// assert!(Policy::default().admit(&headers, much_later).is_err());
+/// assert!(Policy::default().check_head(&headers, much_later).is_err());
 /// # Ok(())
 /// # }
 /// ```
@@ -62,9 +62,9 @@ impl Policy {
     /// # Errors
     ///
     /// A [`Rejection`] with a status of 401 or 413.
-    pub fn admit<H>(&self, head: &H, now: UnixTime) -> Result<UnverifiedHead, Rejection>
+    pub fn check_head<H>(&self, head: &H, now: UnixTime) -> Result<UnverifiedHead, Rejection>
     where
-        H: RequestHead + ?Sized,
+        H: Headers + ?Sized,
     {
         use RejectionKind as Kind;
 

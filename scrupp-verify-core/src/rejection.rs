@@ -1,6 +1,6 @@
 use core::fmt;
 
-/// Why a delivery is refused: for the operator, never for the sender.
+/// Why a delivery is rejected: for the operator, never for the sender.
 ///
 /// Small and free to copy around. What the sender gets to see is [`status`](Self::status),
 /// [`headers`](Self::headers) and [`problem`](Self::problem), which are the same for every
@@ -107,7 +107,7 @@ impl Rejection {
     /// The HTTP status to answer with: 400, 401, 408, 413 or 503; 422 or 500 from an extractor.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        self.answer().status
+        self.response().status
     }
 
     /// The headers to answer with, beside `Content-Length`; names in lower case.
@@ -116,16 +116,16 @@ impl Rejection {
     /// the content type of [`problem`](Self::problem).
     #[must_use]
     pub const fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        self.answer().headers
+        self.response().headers
     }
 
     /// The body to answer with: `application/problem+json` (RFC 9457), constant per status.
     #[must_use]
     pub const fn problem(&self) -> &'static str {
-        self.answer().problem
+        self.response().problem
     }
 
-    const fn answer(&self) -> &'static Answer {
+    const fn response(&self) -> &'static Response {
         use RejectionKind as Kind;
         match self.kind {
             Kind::MissingSignature
@@ -234,7 +234,7 @@ impl fmt::Display for RejectionKind {
 impl core::error::Error for Rejection {}
 
 /// What a sender gets to see: one constant for each status, so that it says no more than that.
-struct Answer {
+struct Response {
     status: u16,
     headers: &'static [(&'static str, &'static str)],
     problem: &'static str,
@@ -242,7 +242,7 @@ struct Answer {
 
 const PROBLEM_JSON: (&str, &str) = ("content-type", "application/problem+json");
 
-static UNAUTHORIZED: Answer = Answer {
+static UNAUTHORIZED: Response = Response {
     status: 401,
     headers: &[
         PROBLEM_JSON,
@@ -251,37 +251,37 @@ static UNAUTHORIZED: Answer = Answer {
     problem: r#"{"title":"Unauthorized","status":401}"#,
 };
 
-static CONTENT_TOO_LARGE: Answer = Answer {
+static CONTENT_TOO_LARGE: Response = Response {
     status: 413,
     headers: &[PROBLEM_JSON],
     problem: r#"{"title":"Content Too Large","status":413}"#,
 };
 
-static REQUEST_TIMEOUT: Answer = Answer {
+static REQUEST_TIMEOUT: Response = Response {
     status: 408,
     headers: &[PROBLEM_JSON],
     problem: r#"{"title":"Request Timeout","status":408}"#,
 };
 
-static BAD_REQUEST: Answer = Answer {
+static BAD_REQUEST: Response = Response {
     status: 400,
     headers: &[PROBLEM_JSON],
     problem: r#"{"title":"Bad Request","status":400}"#,
 };
 
-static UNPROCESSABLE_CONTENT: Answer = Answer {
+static UNPROCESSABLE_CONTENT: Response = Response {
     status: 422,
     headers: &[PROBLEM_JSON],
     problem: r#"{"title":"Unprocessable Content","status":422}"#,
 };
 
-static INTERNAL_SERVER_ERROR: Answer = Answer {
+static INTERNAL_SERVER_ERROR: Response = Response {
     status: 500,
     headers: &[PROBLEM_JSON],
     problem: r#"{"title":"Internal Server Error","status":500}"#,
 };
 
-static SERVICE_UNAVAILABLE: Answer = Answer {
+static SERVICE_UNAVAILABLE: Response = Response {
     status: 503,
     headers: &[PROBLEM_JSON, ("retry-after", "5")],
     problem: r#"{"title":"Service Unavailable","status":503}"#,

@@ -40,7 +40,7 @@ impl Secret {
     /// - [`ConfigError::EmptySecret`]: anyone can sign with an empty secret.
     /// - [`ConfigError::NulSecret`]: HMAC pads a key with NUL bytes, so that a secret of nothing
     ///   else equals the empty one.
-    /// - [`ConfigError::SpaceAroundSecret`]: it starts or ends with ASCII white space, as the
+    /// - [`ConfigError::SpaceAroundSecret`]: it starts or ends with ASCII whitespace, as the
     ///   content of a file does that ends in a line feed. No delivery would ever match it.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let secret = secret.as_ref();

@@ -1,6 +1,6 @@
 use core::{fmt, fmt::Write};
 
-use crate::{RequestHead, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER, UnixTime, mac};
+use crate::{Headers, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER, UnixTime, mac};
 
 /// Signs deliveries as Scrupp does: for senders, and for tests of receivers.
 ///
@@ -50,7 +50,7 @@ impl Signer {
 
 /// The two headers of a signed delivery.
 ///
-/// Is a [`RequestHead`], so that it can be verified as it is.
+/// Is a [`Headers`], so that it can be verified as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedHeaders {
     signature: Text<{ "sha256=".len() + 64 }>,
@@ -87,7 +87,7 @@ impl SignedHeaders {
     }
 }
 
-impl RequestHead for SignedHeaders {
+impl Headers for SignedHeaders {
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let pairs = self.pairs().into_iter();
         pairs.map(|(name, value)| (name.as_bytes(), value.as_bytes()))

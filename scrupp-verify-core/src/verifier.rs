@@ -1,6 +1,4 @@
-use crate::{
-    Delivery, Keyring, Policy, Rejection, RequestHead, Tolerance, UnixTime, VerifiedDelivery,
-};
+use crate::{Delivery, Headers, Keyring, Policy, Rejection, Tolerance, UnixTime, VerifiedDelivery};
 
 /// Verifies deliveries: a keyring and a policy.
 ///
@@ -63,7 +61,7 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// What [`begin`](Self::begin), [`Delivery::update`] and [`Delivery::finish`] refuse.
+    /// What [`begin`](Self::begin), [`Delivery::update`] and [`Delivery::finish`] reject.
     pub fn verify<H, B>(
         &self,
         head: &H,
@@ -71,21 +69,23 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<VerifiedDelivery<B>, Rejection>
     where
-        H: RequestHead + ?Sized,
+        H: Headers + ?Sized,
         B: AsRef<[u8]>,
     {
-        self.policy.admit(head, now)?.verify(&self.keyring, body)
+        self.policy
+            .check_head(head, now)?
+            .verify(&self.keyring, body)
     }
 
     /// Decides all that the head can decide, before any of the body is read.
     ///
     /// # Errors
     ///
-    /// What [`Policy::admit`] refuses.
+    /// What [`Policy::check_head`] rejects.
     pub fn begin<H>(&self, head: &H, now: UnixTime) -> Result<Delivery, Rejection>
     where
-        H: RequestHead + ?Sized,
+        H: Headers + ?Sized,
     {
-        Ok(self.policy.admit(head, now)?.begin(&self.keyring))
+        Ok(self.policy.check_head(head, now)?.begin(&self.keyring))
     }
 }

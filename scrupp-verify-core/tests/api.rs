@@ -180,7 +180,7 @@ fn says_what_is_wrong_with_the_settings_in_these_words() {
         ),
         (
             ConfigError::SpaceAroundSecret,
-            "the secret starts or ends with white space (a line feed from a file?)",
+            "the secret starts or ends with whitespace (a line feed from a file?)",
         ),
         (ConfigError::NoSecret, "there is no secret"),
         (ConfigError::TooManySecrets, "there are more than 4 secrets"),
@@ -195,7 +195,7 @@ fn says_what_is_wrong_with_the_settings_in_these_words() {
 }
 
 #[test]
-fn refuses_secrets_that_nobody_can_mean() {
+fn rejects_secrets_that_nobody_can_mean() {
     let rows: &[(&[u8], Option<ConfigError>)] = &[
         (b"", Some(ConfigError::EmptySecret)),
         (b" ", Some(ConfigError::SpaceAroundSecret)),
@@ -240,7 +240,7 @@ fn never_shows_a_secret() {
     let now = UnixTime::from_secs(1_735_471_800);
     let head = signer.sign(now, b"payload");
     let account = Account::new("17", keyring.clone());
-    let candidate = Policy::default().admit(&head, now).unwrap();
+    let candidate = Policy::default().check_head(&head, now).unwrap();
     let mut delivery = verifier.begin(&head, now).unwrap();
     delivery.update(b"payload").unwrap();
     let verified = verifier.verify(&head, b"payload", now).unwrap();

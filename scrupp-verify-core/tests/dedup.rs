@@ -188,7 +188,7 @@ fn forgets_after_the_retention_and_not_a_second_earlier() {
 }
 
 #[test]
-fn refuses_rather_than_forgets_when_it_is_full() {
+fn rejects_rather_than_forgets_when_it_is_full() {
     let (store, secs) = store(3);
     for number in 1..=3 {
         now(store.claim(id(number), token(1), LEASE)).unwrap();

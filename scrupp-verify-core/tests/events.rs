@@ -594,7 +594,7 @@ fn serde_json_reads_what_parse_reads_and_fails_in_the_same_words() {
 }
 
 #[test]
-fn another_format_is_refused_and_not_misread() {
+fn another_format_is_rejected_and_not_misread() {
     let map = value::MapDeserializer::<_, value::Error>::new(
         [("event", "task.started"), ("status", "queued")].into_iter(),
     );

@@ -264,7 +264,7 @@ fn an_origin_in_canonical_form_is_accepted() {
 }
 
 #[test]
-fn an_origin_in_any_other_form_is_refused() {
+fn an_origin_in_any_other_form_is_rejected() {
     let label_too_long = format!("https://{}.com", "a".repeat(64));
     let name_too_long = format!("https://{}a", "a.".repeat(127));
     for origin in [
@@ -343,7 +343,7 @@ fn an_origin_in_any_other_form_is_refused() {
 }
 
 #[test]
-fn an_origin_without_tls_is_refused_unless_it_is_this_machine() {
+fn an_origin_without_tls_is_rejected_unless_it_is_this_machine() {
     for origin in [
         "http://api.scrupp.com",
         "http://api.scrupp.com:8080",
@@ -395,7 +395,7 @@ proptest! {
     }
 
     #[test]
-    fn a_url_that_a_client_would_send_elsewhere_is_refused(
+    fn a_url_that_a_client_would_send_elsewhere_is_rejected(
         (origin, process_id, url) in candidate(),
     ) {
         let seen = Url::parse(&url).map(|url| url.origin().ascii_serialization());
@@ -407,7 +407,7 @@ proptest! {
     #[test]
     fn an_origin_is_for_a_client_what_it_is_here(origin in almost_an_origin()) {
         let Ok(pinned) = ApiOrigin::new(&origin) else { return Ok(()) };
-        // Whether a label in Punycode is valid is left to the client, which refuses it if not.
+        // Whether a label in Punycode is valid is left to the client, which rejects it if not.
         prop_assume!(!origin.contains("xn--"));
         let seen = Url::parse(&origin).unwrap();
         prop_assert_eq!(seen.origin().ascii_serialization(), pinned.as_str());

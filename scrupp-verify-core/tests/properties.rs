@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn refuses_whatever_differs_in_one_bit(
+    fn rejects_whatever_differs_in_one_bit(
         secret in secrets(),
         body in bodies(),
         sent in 1..=u64::MAX,

@@ -146,8 +146,8 @@ fn takes_each_header_exactly_once_under_a_name_in_any_case() {
             Some(Kind::MalformedTimestamp),
         ),
     ];
-    for (label, head, refused) in rows {
-        assert_eq!(verdict(&head).err(), refused, "{label}");
+    for (label, head, rejected) in rows {
+        assert_eq!(verdict(&head).err(), rejected, "{label}");
     }
 }
 
@@ -339,7 +339,7 @@ fn accepts_up_to_the_tolerance_and_not_a_second_more() {
         ),
     ];
     let signer = Signer::new(&secret("topsecret"));
-    for (label, tolerance, sent, received, refused) in rows {
+    for (label, tolerance, sent, received, rejected) in rows {
         let head = signer.sign(at(sent), BODY);
         let verdict = verifier()
             .tolerance(tolerance)
@@ -350,7 +350,7 @@ fn accepts_up_to_the_tolerance_and_not_a_second_more() {
                 .expect("an age where the age was the reason");
             (rejection.kind(), age_secs)
         });
-        assert_eq!(reason, refused, "{label}");
+        assert_eq!(reason, rejected, "{label}");
     }
 }
 
@@ -497,12 +497,12 @@ fn takes_only_sha256_and_64_hex_digits() {
             Some(Kind::SignatureMismatch),
         ),
     ];
-    for (label, signature, refused) in rows {
+    for (label, signature, rejected) in rows {
         let head: [(&str, &[u8]); 2] = [
             ("x-scrupp-signature", signature.as_bytes()),
             ("x-scrupp-timestamp", genuine.timestamp().as_bytes()),
         ];
-        assert_eq!(verdict(&head).err(), refused, "{label}");
+        assert_eq!(verdict(&head).err(), rejected, "{label}");
     }
     let obs_text = [&genuine.signature().as_bytes()[..70], b"\xe9"].concat();
     let head: [(&str, &[u8]); 2] = [
@@ -513,7 +513,7 @@ fn takes_only_sha256_and_64_hex_digits() {
 }
 
 #[test]
-fn refuses_each_flipped_bit_of_the_signature() {
+fn rejects_each_flipped_bit_of_the_signature() {
     let genuine = signed(BODY);
     let digits = genuine.signature().strip_prefix("sha256=").unwrap();
     for nibble in 0..64 {
@@ -598,7 +598,7 @@ fn takes_an_empty_body_and_a_limit_of_nothing() {
 }
 
 #[test]
-fn refuses_early_what_declares_too_much_and_ignores_what_declares_nothing() {
+fn rejects_early_what_declares_too_much_and_ignores_what_declares_nothing() {
     let signed = signed(BODY);
     let limit = BODY.len();
     let rows = [
@@ -640,7 +640,7 @@ fn refuses_early_what_declares_too_much_and_ignores_what_declares_nothing() {
 }
 
 #[test]
-fn refuses_early_if_any_declared_length_is_over() {
+fn rejects_early_if_any_declared_length_is_over() {
     let signed = signed(BODY);
     let head = [
         ("content-length", "1"),
@@ -699,7 +699,9 @@ fn reports_the_first_of_equal_secrets() {
 
 #[test]
 fn never_verifies_a_delivery_to_an_unknown_account() {
-    let head = Policy::default().admit(&signed(BODY), at(NOW)).unwrap();
+    let head = Policy::default()
+        .check_head(&signed(BODY), at(NOW))
+        .unwrap();
     let unknown = Keyring::of_unknown_account();
     let rejection = head.verify(&unknown, BODY).unwrap_err();
     assert_eq!(rejection.kind(), Kind::UnknownAccount);
@@ -711,7 +713,9 @@ fn never_verifies_a_delivery_to_an_unknown_account() {
 #[test]
 fn verifies_in_steps_of_any_size_what_it_verifies_at_once() {
     let body: Vec<u8> = (0..1000_u32).map(|index| index as u8).collect();
-    let head = Policy::default().admit(&signed(&body), at(NOW)).unwrap();
+    let head = Policy::default()
+        .check_head(&signed(&body), at(NOW))
+        .unwrap();
     let keyring = Keyring::from(secret("topsecret"));
     let mut tampered = body.clone();
     tampered[999] ^= 1;
@@ -736,7 +740,7 @@ fn verifies_in_steps_of_any_size_what_it_verifies_at_once() {
 fn verifies_no_body_over_the_limit_in_steps() {
     let body = [b' '; 101];
     let policy = Policy::default().body_limit(100);
-    let head = policy.admit(&signed(&body), at(NOW)).unwrap();
+    let head = policy.check_head(&signed(&body), at(NOW)).unwrap();
     let mut steps = head.verify_in_steps(&Keyring::from(secret("topsecret")), body);
     while steps.step(10) {}
     assert_eq!(steps.finish().unwrap_err().kind(), Kind::BodyTooLarge);
@@ -746,7 +750,9 @@ fn verifies_no_body_over_the_limit_in_steps() {
 fn carries_the_account_into_the_proof() {
     let account = Account::new("17", secret("topsecret"));
     let id = account.id();
-    let head = Policy::default().admit(&signed(BODY), at(NOW)).unwrap();
+    let head = Policy::default()
+        .check_head(&signed(BODY), at(NOW))
+        .unwrap();
     let delivery = head.verify(account.keyring(), BODY).unwrap();
     assert_eq!(delivery.verified().account(), Some(id));
     let mut delivery = head.begin(account.keyring());

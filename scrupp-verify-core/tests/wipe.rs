@@ -86,7 +86,7 @@ fn wipes_every_secret_of_a_keyring() {
 fn wipes_the_states_of_a_delivery() {
     let now = UnixTime::from_secs(1_735_471_800);
     let headers = Signer::new(&secret("one")).sign(now, b"{}");
-    let head = Policy::default().admit(&headers, now).unwrap();
+    let head = Policy::default().check_head(&headers, now).unwrap();
     for held in 1..=4 {
         let texts = &TEXTS[..held];
         let keyring = Keyring::new(texts.iter().map(|text| secret(text))).unwrap();

@@ -26,7 +26,7 @@ pub enum RedisStoreErrorKind {
     /// Redis does not know these credentials.
     Unauthorized,
     /// Redis answered with an error, as when it is read-only or out of memory.
-    Refused,
+    Rejected,
     /// Redis answered what the store does not understand.
     Unexpected,
 }
@@ -56,7 +56,7 @@ impl From<RedisError> for RedisStoreError {
             ErrorKind::Io => RedisStoreErrorKind::Unreachable,
             ErrorKind::AuthenticationFailed => RedisStoreErrorKind::Unauthorized,
             ErrorKind::InvalidClientConfig => RedisStoreErrorKind::InvalidUrl,
-            ErrorKind::Server(_) | ErrorKind::Extension => RedisStoreErrorKind::Refused,
+            ErrorKind::Server(_) | ErrorKind::Extension => RedisStoreErrorKind::Rejected,
             _ if error.is_io_error() || error.is_connection_dropped() => {
                 RedisStoreErrorKind::Unreachable
             }
@@ -79,7 +79,7 @@ impl fmt::Display for RedisStoreError {
             RedisStoreErrorKind::Unreachable => "Redis cannot be reached",
             RedisStoreErrorKind::TimedOut => "Redis does not answer in time",
             RedisStoreErrorKind::Unauthorized => "Redis does not know these credentials",
-            RedisStoreErrorKind::Refused => "Redis refuses",
+            RedisStoreErrorKind::Rejected => "Redis rejects",
             RedisStoreErrorKind::Unexpected => "Redis answers what is not understood",
         })?;
         match &self.code {

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | processes | one | any number |
 //! | remembers across a restart | no | yes, as far as Redis persists |
-//! | holds | a set number of deliveries, then refuses | what fits into Redis |
+//! | holds | a set number of deliveries, then rejects | what fits into Redis |
 //! | costs | a microsecond | a round trip to claim, and one to commit |
 //! | can fail | when it is full | as any network service: then Scrupp gets 503 and tries again |
 //!

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
-use scrupp_verify_core::RequestHead;
+use scrupp_verify_core::Headers;
 use tower_service::Service;
 
 use crate::{ResponseBody, VerifiedBody, layer::Config};
@@ -50,7 +50,7 @@ where
         let (mut head, mut body) = request.into_parts();
         Box::pin(async move {
             let (request, claim) = {
-                let headers = Headers(&head.headers);
+                let headers = HeaderLines(&head.headers);
                 let received = config.receive(&headers, &head, &mut body).await;
                 match received {
                     Ok(Some(accepted)) => {
@@ -86,9 +86,9 @@ where
 }
 
 /// The headers of a request, as the core reads them.
-struct Headers<'h>(&'h HeaderMap);
+struct HeaderLines<'h>(&'h HeaderMap);
 
-impl RequestHead for Headers<'_> {
+impl Headers for HeaderLines<'_> {
     #[inline]
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.iter().map(as_bytes)

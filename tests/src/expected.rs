@@ -9,10 +9,10 @@ pub enum Expected {
     /// The handler runs, once, on these bytes, and the client reads 200.
     Handled(Vec<u8>),
     /// The handler does not run, and the client reads this status.
-    Refused(u16),
+    Rejected(u16),
     /// The handler does not run, and the client reads this status, if any: the server itself may
     /// close a connection on which it cannot find the end of the request.
-    RefusedOrClosed(u16),
+    RejectedOrClosed(u16),
     /// Servers differ on what this is. If the handler runs, it does so once and on these bytes, and
     /// the client reads 200; otherwise it reads another status, if any.
     HandledOrNot(Vec<u8>),
@@ -46,12 +46,12 @@ impl Expected {
                 (other, _) => Err(format!("the handler ran, and the answer was {other:?}")),
             },
             _ if !handled.is_empty() => Err("the handler ran".into()),
-            Self::Refused(expected) if !matches!(status, Ok(status) if status == *expected) => {
+            Self::Rejected(expected) if !matches!(status, Ok(status) if status == *expected) => {
                 Err(format!("expected {expected}, got {status:?}"))
             }
-            Self::Refused(expected) => check_refusal(answer.ok(), *expected),
+            Self::Rejected(expected) => check_rejection(answer.ok(), *expected),
             // Its server answers malformed framing itself, before the layer.
-            Self::RefusedOrClosed(expected) => match status {
+            Self::RejectedOrClosed(expected) => match status {
                 Err(_) | Ok(400) => Ok(()),
                 Ok(status) if status == *expected => Ok(()),
                 other => Err(format!("expected {expected}, got {other:?}")),
@@ -60,8 +60,8 @@ impl Expected {
     }
 }
 
-/// A refusal of ours says its status, and nothing else.
-fn check_refusal(answer: Option<Response>, expected: u16) -> Result<(), String> {
+/// A rejection of ours says its status, and nothing else.
+fn check_rejection(answer: Option<Response>, expected: u16) -> Result<(), String> {
     let Some(answer) = answer.filter(|answer| answer.status == expected) else {
         return Ok(());
     };
@@ -71,7 +71,7 @@ fn check_refusal(answer: Option<Response>, expected: u16) -> Result<(), String> 
     }
     let problem = String::from_utf8_lossy(&answer.body);
     if !problem.contains(&format!("\"status\":{expected}}}")) || problem.len() > 60 {
-        return Err(format!("the body of the refusal is {problem:?}"));
+        return Err(format!("the body of the rejection is {problem:?}"));
     }
     Ok(())
 }

@@ -53,14 +53,14 @@ pub fn http2_rows() -> Vec<Http2Row> {
         d.sign_with(PREVIOUS_SECRET, d.now);
     });
     table.genuine("200 KiB", |d| d.pad_to(200 * 1024));
-    table.refused("body tampered with", 401, |d| d.body.push(b' '));
-    table.refused("stale", 401, |d| d.sign_with(crate::SECRET, d.now - 1000));
-    table.refused("signature twice", 401, |d| {
+    table.rejected("body tampered with", 401, |d| d.body.push(b' '));
+    table.rejected("stale", 401, |d| d.sign_with(crate::SECRET, d.now - 1000));
+    table.rejected("signature twice", 401, |d| {
         d.headers.push((SIGNATURE, d.value(SIGNATURE)));
     });
-    table.refused("no headers", 401, |d| d.headers.clear());
-    table.refused("over the limit", 413, |d| d.pad_to(256 * 1024 + 1));
-    table.refused("over the limit, declared", 413, |d| {
+    table.rejected("no headers", 401, |d| d.headers.clear());
+    table.rejected("over the limit", 413, |d| d.pad_to(256 * 1024 + 1));
+    table.rejected("over the limit, declared", 413, |d| {
         d.pad_to(256 * 1024 + 1);
         d.headers.push(("content-length", d.body.len().to_string()));
     });
@@ -77,27 +77,27 @@ pub fn http2_rows() -> Vec<Http2Row> {
     table.add("the signature in a trailer", |d| {
         let trailers = core::mem::take(&mut d.headers);
         let frames = vec![data(&d.body), Frame::Trailers(trailers)];
-        (frames, Expected::Refused(401))
+        (frames, Expected::Rejected(401))
     });
     table.add("a stale head, and a body that never comes", |d| {
         d.sign_with(crate::SECRET, d.now - 1000);
-        (Vec::new(), Expected::Refused(401))
+        (Vec::new(), Expected::Rejected(401))
     });
     table.add("reset in mid-body", |d| {
         let half = d.body.len() / 2;
         let frames = vec![data(&d.body[..half]), Frame::Pause, Frame::Reset];
-        (frames, Expected::RefusedOrClosed(400))
+        (frames, Expected::RejectedOrClosed(400))
     });
     table.add("reset after the whole body, before its end", |d| {
         let frames = vec![data(&d.body), Frame::Pause, Frame::Reset];
-        (frames, Expected::RefusedOrClosed(400))
+        (frames, Expected::RejectedOrClosed(400))
     });
     table.add("shorter than it says", |d| {
         let declared = (d.body.len() + 5).to_string();
         d.headers.push(("content-length", declared));
         (
             vec![data(&d.body), Frame::End],
-            Expected::RefusedOrClosed(400),
+            Expected::RejectedOrClosed(400),
         )
     });
     table.add("longer than it says", |d| {
@@ -105,12 +105,12 @@ pub fn http2_rows() -> Vec<Http2Row> {
         d.headers.push(("content-length", declared));
         (
             vec![data(&d.body), Frame::End],
-            Expected::RefusedOrClosed(400),
+            Expected::RejectedOrClosed(400),
         )
     });
     table.add("a body that stalls", |d| {
         let half = d.body.len() / 2;
-        (vec![data(&d.body[..half])], Expected::Refused(408))
+        (vec![data(&d.body[..half])], Expected::Rejected(408))
     });
     table.rows
 }
@@ -151,10 +151,10 @@ impl Table {
         });
     }
 
-    fn refused(&mut self, name: &'static str, status: u16, change: impl FnOnce(&mut Delivery)) {
+    fn rejected(&mut self, name: &'static str, status: u16, change: impl FnOnce(&mut Delivery)) {
         self.add(name, |d| {
             change(d);
-            (vec![data(&d.body), Frame::End], Expected::Refused(status))
+            (vec![data(&d.body), Frame::End], Expected::Rejected(status))
         });
     }
 }
@@ -220,7 +220,7 @@ async fn deliver(
                 Ok(())
             }
         };
-        // The server may have refused by now, and want no more.
+        // The server may have rejected by now, and want no more.
         if sent.is_err() {
             break;
         }

@@ -20,7 +20,7 @@ pub struct Postgres {
     port: u16,
 }
 
-/// `nobody`: the server refuses to run as root.
+/// `nobody`: the server rejects to run as root.
 const UNPRIVILEGED: u32 = 65534;
 
 impl Postgres {

@@ -71,14 +71,14 @@ fn signatures(table: &mut Table) {
             .to_uppercase();
         d.set(SIGNATURE, &format!("sha256={digits}"));
     });
-    table.refused("signed with another secret", 401, |d| {
+    table.rejected("signed with another secret", 401, |d| {
         d.sign_with("another", d.now)
     });
-    table.refused("body tampered with", 401, |d| d.body.push(b' '));
-    table.refused("body cut short", 401, |d| {
+    table.rejected("body tampered with", 401, |d| d.body.push(b' '));
+    table.rejected("body cut short", 401, |d| {
         d.body.pop();
     });
-    table.refused("timestamp tampered with", 401, |d| {
+    table.rejected("timestamp tampered with", 401, |d| {
         d.set(TIMESTAMP, &(d.now - 1).to_string());
     });
     for (name, change) in [
@@ -94,7 +94,7 @@ fn signatures(table: &mut Table) {
         ("empty signature", |_| String::new()),
         ("signatures joined by a comma", |s| format!("{s}, {s}")),
     ] {
-        table.refused(name, 401, |d| {
+        table.rejected(name, 401, |d| {
             let changed = change(&d.value(SIGNATURE));
             d.set(SIGNATURE, &changed);
         });
@@ -126,20 +126,20 @@ fn headers(table: &mut Table) {
             SIGNATURE => ["signature missing", "signature twice", "two signatures"],
             _ => ["timestamp missing", "timestamp twice", "two timestamps"],
         };
-        table.refused(missing, 401, |d| {
+        table.rejected(missing, 401, |d| {
             d.headers.retain(|header| header.0 != name)
         });
-        table.refused(twice, 401, |d| d.headers.push((name, d.value(name))));
-        table.refused(differing, 401, |d| d.headers.insert(0, (name, "1".into())));
+        table.rejected(twice, 401, |d| d.headers.push((name, d.value(name))));
+        table.rejected(differing, 401, |d| d.headers.insert(0, (name, "1".into())));
     }
-    table.refused("no headers at all", 401, |d| d.headers.clear());
-    table.refused("underscores for dashes", 401, |d| {
+    table.rejected("no headers at all", 401, |d| d.headers.clear());
+    table.rejected("underscores for dashes", 401, |d| {
         d.headers[0].0 = "X_Scrupp_Signature";
     });
-    table.refused("8 KiB of signature", 401, |d| {
+    table.rejected("8 KiB of signature", 401, |d| {
         d.set(SIGNATURE, &"sha256=".repeat(1170))
     });
-    table.refused("40 signatures", 401, |d| {
+    table.rejected("40 signatures", 401, |d| {
         d.headers
             .extend((0..39).map(|_| (SIGNATURE, "x".to_owned())));
     });
@@ -148,13 +148,13 @@ fn headers(table: &mut Table) {
 fn times(table: &mut Table) {
     table.genuine("290 s old", |d| d.sign_with(SECRET, d.now - 290));
     table.genuine("50 s ahead", |d| d.sign_with(SECRET, d.now + 50));
-    table.refused("301 s old", 401, |d| d.sign_with(SECRET, d.now - 301));
-    table.refused("70 s ahead", 401, |d| d.sign_with(SECRET, d.now + 70));
-    table.refused("in milliseconds", 401, |d| {
+    table.rejected("301 s old", 401, |d| d.sign_with(SECRET, d.now - 301));
+    table.rejected("70 s ahead", 401, |d| d.sign_with(SECRET, d.now + 70));
+    table.rejected("in milliseconds", 401, |d| {
         d.sign_with(SECRET, d.now * 1000)
     });
-    table.refused("at the end of time", 401, |d| d.sign_with(SECRET, u64::MAX));
-    table.refused("at its beginning", 401, |d| d.sign_with(SECRET, 1));
+    table.rejected("at the end of time", 401, |d| d.sign_with(SECRET, u64::MAX));
+    table.rejected("at its beginning", 401, |d| d.sign_with(SECRET, 1));
     for (name, change) in [
         (
             "a plus before the time",
@@ -167,7 +167,7 @@ fn times(table: &mut Table) {
         ("2^64 seconds", |_| "18446744073709551616".into()),
         ("empty time", |_| String::new()),
     ] {
-        table.refused(name, 401, |d| {
+        table.rejected(name, 401, |d| {
             // Signed as it stands there: only the form is wrong.
             let changed = change(&d.value(TIMESTAMP));
             d.set(TIMESTAMP, &changed);
@@ -195,23 +195,23 @@ fn bodies(table: &mut Table) {
     table.genuine("a content type of its own", |d| {
         d.headers.push(("Content-Type", "text/plain".into()));
     });
-    table.refused("256 KiB and a byte, declared", 413, |d| {
+    table.rejected("256 KiB and a byte, declared", 413, |d| {
         d.pad_to(256 * 1024 + 1)
     });
-    table.refused("far too large, declared, and sent", 413, |d| {
+    table.rejected("far too large, declared, and sent", 413, |d| {
         d.pad_to(TOO_LARGE_BYTES)
     });
-    table.refused("empty body, signed otherwise", 401, |d| d.body.clear());
+    table.rejected("empty body, signed otherwise", 401, |d| d.body.clear());
 }
 
 fn framings(table: &mut Table) {
     table.chunked_genuine("one chunk", 100_000, |_| {});
     table.chunked_genuine("a byte a chunk", 1, |_| {});
     table.chunked_genuine("200 KiB in chunks", 5000, |d| d.pad_to(200 * 1024));
-    table.chunked_refused("256 KiB and a byte, in chunks", 413, 5000, |d| {
+    table.chunked_rejected("256 KiB and a byte, in chunks", 413, 5000, |d| {
         d.pad_to(256 * 1024 + 1)
     });
-    table.chunked_refused("chunked and forged", 401, 7, |d| {
+    table.chunked_rejected("chunked and forged", 401, 7, |d| {
         d.sign_with("another", d.now)
     });
 
@@ -238,7 +238,7 @@ fn framings(table: &mut Table) {
         request.extend_from_slice(b"\r\n");
         (
             vec![Step::Send(request)],
-            Expected::RefusedOrClosed(401),
+            Expected::RejectedOrClosed(401),
             false,
         )
     });
@@ -262,7 +262,7 @@ fn framings(table: &mut Table) {
         request.extend_from_slice(b"5\r\nhello\r\nxyz\r\nmore");
         (
             vec![Step::Send(request)],
-            Expected::RefusedOrClosed(400),
+            Expected::RejectedOrClosed(400),
             false,
         )
     });
@@ -271,7 +271,7 @@ fn framings(table: &mut Table) {
         request.extend_from_slice(b"ff\r\nhello");
         (
             vec![Step::Send(request), Step::Finish],
-            Expected::RefusedOrClosed(400),
+            Expected::RejectedOrClosed(400),
             false,
         )
     });
@@ -280,7 +280,7 @@ fn framings(table: &mut Table) {
         request.truncate(request.len() - 5);
         (
             vec![Step::Send(request), Step::Finish],
-            Expected::RefusedOrClosed(400),
+            Expected::RejectedOrClosed(400),
             false,
         )
     });
@@ -292,7 +292,7 @@ fn framings(table: &mut Table) {
         request.extend_from_slice(b"0\r\n\r\n");
         (
             vec![Step::Send(request)],
-            Expected::RefusedOrClosed(401),
+            Expected::RejectedOrClosed(401),
             false,
         )
     });
@@ -305,13 +305,13 @@ fn framings(table: &mut Table) {
         request.extend_from_slice(&d.body);
         (
             vec![Step::Send(request)],
-            Expected::RefusedOrClosed(400),
+            Expected::RejectedOrClosed(400),
             false,
         )
     });
     table.add("a length that would reserve exabytes", |d| {
         let request = d.head("Content-Length: 4611686018427387904");
-        (vec![Step::Send(request)], Expected::Refused(413), false)
+        (vec![Step::Send(request)], Expected::Rejected(413), false)
     });
     table.add("a folded header", |d| {
         let (time, signature) = (d.value(TIMESTAMP), d.value(SIGNATURE));
@@ -321,7 +321,7 @@ fn framings(table: &mut Table) {
         ];
         (
             vec![Step::Send(d.request())],
-            Expected::RefusedOrClosed(400),
+            Expected::RejectedOrClosed(400),
             false,
         )
     });
@@ -330,14 +330,14 @@ fn framings(table: &mut Table) {
         d.set(SIGNATURE, &format!("{signature}\0"));
         (
             vec![Step::Send(d.request())],
-            Expected::RefusedOrClosed(400),
+            Expected::RejectedOrClosed(400),
             false,
         )
     });
     table.add("a GET", |d| {
         d.headers.clear();
         let request = b"GET /webhooks/scrupp HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec();
-        (vec![Step::Send(request)], Expected::Refused(401), true)
+        (vec![Step::Send(request)], Expected::Rejected(401), true)
     });
     table.except(
         |front_end| !front_end.keeps_bodies(),
@@ -364,7 +364,7 @@ fn tricks(table: &mut Table) {
             };
         }
     });
-    table.refused("underscores in place of dashes", 401, |d| {
+    table.rejected("underscores in place of dashes", 401, |d| {
         for (name, _) in &mut d.headers {
             *name = if *name == SIGNATURE {
                 "X_Scrupp_Signature"
@@ -378,7 +378,7 @@ fn tricks(table: &mut Table) {
             .extend((0..99).map(|_| (SIGNATURE, "x".to_owned())));
         (
             vec![Step::Send(d.request())],
-            Expected::RefusedOrClosed(431),
+            Expected::RejectedOrClosed(431),
             false,
         )
     });
@@ -392,7 +392,7 @@ fn tricks(table: &mut Table) {
         }
         (
             vec![Step::Send(d.request())],
-            Expected::RefusedOrClosed(400),
+            Expected::RejectedOrClosed(400),
             false,
         )
     });
@@ -463,7 +463,7 @@ fn tricks(table: &mut Table) {
         let hidden = Delivery::new(d.process_id + 900_000);
         d.sign_with("another", d.now);
         let request = [d.request(), hidden.head("Content-Length: 0")].concat();
-        (vec![Step::Send(request)], Expected::Refused(401), false)
+        (vec![Step::Send(request)], Expected::Rejected(401), false)
     });
 }
 
@@ -474,7 +474,7 @@ fn connections(table: &mut Table) {
         d.sign_with(SECRET, d.now - 1000);
         let (head, body) = (d.head_with_length(), d.body.clone());
         let steps = vec![Step::Send(head), Step::Wait(MOMENT), Step::Send(body)];
-        (steps, Expected::Refused(401), true)
+        (steps, Expected::Rejected(401), true)
     });
     table.except(
         FrontEnd::is_actix,
@@ -486,7 +486,7 @@ fn connections(table: &mut Table) {
             d.sign_with(SECRET, d.now - 1000);
             let (head, body) = (d.head_with_length(), d.body.clone());
             let steps = vec![Step::Send(head), Step::Wait(MOMENT), Step::Send(body)];
-            (steps, Expected::Refused(401), false)
+            (steps, Expected::Rejected(401), false)
         },
     );
     table.add("a genuine delivery whose body comes later", |d| {
@@ -505,7 +505,7 @@ fn connections(table: &mut Table) {
             d.headers.push(("Expect", "100-continue".into()));
             (
                 vec![Step::Send(d.head_with_length())],
-                Expected::Refused(401),
+                Expected::Rejected(401),
                 false,
             )
         },
@@ -530,7 +530,7 @@ fn connections(table: &mut Table) {
     table.add("a genuine head, and a body that stalls", |d| {
         let mut request = d.request();
         request.truncate(request.len() - 5);
-        (vec![Step::Send(request)], Expected::Refused(408), false)
+        (vec![Step::Send(request)], Expected::Rejected(408), false)
     });
     table.add("a body that trickles", |d| {
         let head = d.head_with_length();
@@ -538,18 +538,18 @@ fn connections(table: &mut Table) {
         let trickle =
             bytes.flat_map(|byte| [Step::Wait(Duration::from_secs(1)), Step::Send(vec![*byte])]);
         let steps = core::iter::once(Step::Send(head)).chain(trickle).collect();
-        (steps, Expected::Refused(408), false)
+        (steps, Expected::Rejected(408), false)
     });
     table.add("a huge upload", |d| {
         let mut steps = vec![Step::Send(d.head("Content-Length: 67108864"))];
         steps.extend((0..64).map(|_| Step::Send(vec![b'x'; 1 << 20])));
-        (steps, Expected::RefusedOrClosed(413), false)
+        (steps, Expected::RejectedOrClosed(413), false)
     });
     table.add("a huge upload in chunks", |d| {
         let mut steps = vec![Step::Send(d.head("Transfer-Encoding: chunked"))];
         let chunk = [b"100000\r\n", &[b'x'; 1 << 20][..], b"\r\n"].concat();
         steps.extend((0..64).map(|_| Step::Send(chunk.clone())));
-        (steps, Expected::RefusedOrClosed(413), false)
+        (steps, Expected::RejectedOrClosed(413), false)
     });
 }
 
@@ -594,12 +594,12 @@ impl Table {
         });
     }
 
-    fn refused(&mut self, name: &'static str, status: u16, change: impl FnOnce(&mut Delivery)) {
+    fn rejected(&mut self, name: &'static str, status: u16, change: impl FnOnce(&mut Delivery)) {
         self.add(name, |d| {
             change(d);
             (
                 vec![Step::Send(d.request())],
-                Expected::Refused(status),
+                Expected::Rejected(status),
                 status == 401,
             )
         });
@@ -621,7 +621,7 @@ impl Table {
         });
     }
 
-    fn chunked_refused(
+    fn chunked_rejected(
         &mut self,
         name: &'static str,
         status: u16,
@@ -631,7 +631,7 @@ impl Table {
         self.add(name, |d| {
             change(d);
             let steps = vec![Step::Send(d.chunked(chunk_bytes))];
-            (steps, Expected::Refused(status), status == 401)
+            (steps, Expected::Rejected(status), status == 401)
         });
     }
 }

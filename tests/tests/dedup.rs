@@ -285,8 +285,8 @@ async fn errors_say_what_is_wrong_and_no_password() {
 
     let replica = Redis::start(&["--replicaof", "127.0.0.1", "1"]);
     let error = failure(replica.url()).await;
-    assert_eq!(error.kind(), RedisStoreErrorKind::Refused);
-    assert_eq!(error.to_string(), "Redis refuses (READONLY)");
+    assert_eq!(error.kind(), RedisStoreErrorKind::Rejected);
+    assert_eq!(error.to_string(), "Redis rejects (READONLY)");
     for url in ["", "http://127.0.0.1", "redis://", "rediss://127.0.0.1:x"] {
         let error = RedisStore::new(url).unwrap_err();
         assert_eq!(error.kind(), RedisStoreErrorKind::InvalidUrl, "{url}");
@@ -345,7 +345,7 @@ async fn a_store_that_fails_never_lets_a_delivery_through() {
     assert_eq!(redis.calls("evalsha"), calls + 1);
 
     let fresh = Delivery::new(3);
-    let refused = async |why: &str| {
+    let rejected = async |why: &str| {
         let started = Instant::now();
         let response = deliver(&server, &fresh).await;
         assert_eq!(response.status, 503, "{why}");
@@ -363,10 +363,10 @@ async fn a_store_that_fails_never_lets_a_delivery_through() {
         assert_eq!(deliver(&server, &forged).await.status, 401, "{why}, forged");
     };
     redis.pause(true);
-    refused("Redis hangs").await;
+    rejected("Redis hangs").await;
     redis.pause(false);
     redis.kill();
-    refused("Redis is gone").await;
+    rejected("Redis is gone").await;
     assert_eq!(server.handled(3).await.len(), 0);
 
     // Redis may have run a claim of the last ones after it was given up, and been killed before the

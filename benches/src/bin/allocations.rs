@@ -97,7 +97,7 @@ fn counted<T>(run: impl FnOnce() -> T) -> u64 {
     count
 }
 
-/// In `verify`, `begin`, `update` and `finish`, accepted and refused.
+/// In `verify`, `begin`, `update` and `finish`, accepted and rejected.
 fn of_core() -> u64 {
     let body = delivery::body(4096);
     let signed = sign(&body);
@@ -105,7 +105,7 @@ fn of_core() -> u64 {
     let now = signed.time();
     counted(|| {
         let accepted = verifier.verify(&signed, &body, now).is_ok();
-        let refused = verifier.verify(&signed, b"{}", now).is_err();
+        let rejected = verifier.verify(&signed, b"{}", now).is_err();
         let stale = verifier.begin(&signed, UnixTime::from_secs(1)).is_err();
         let pieces = verifier.begin(&signed, now).and_then(|mut delivery| {
             for piece in body.chunks(100) {
@@ -113,7 +113,7 @@ fn of_core() -> u64 {
             }
             delivery.finish()
         });
-        assert!(accepted && refused && stale && pieces.is_ok());
+        assert!(accepted && rejected && stale && pieces.is_ok());
     })
 }
 

@@ -114,7 +114,7 @@ async fn serve<S, B>(
     S::Future: Send + 'static,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    // A refusal's head and body are written apart: neither is to wait for the other's ACK.
+    // A rejection's head and body are written apart: neither is to wait for the other's ACK.
     let _ = stream.set_nodelay(true);
     let connection = server.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

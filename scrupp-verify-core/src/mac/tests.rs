@@ -93,7 +93,7 @@ fn judges_every_full_tag_of_wycheproof_in_chunks_of_every_size_and_under_every_k
 }
 
 #[test]
-fn refuses_every_vector_of_rfc_4231_with_a_bit_of_its_tag_flipped() {
+fn rejects_every_vector_of_rfc_4231_with_a_bit_of_its_tag_flipped() {
     for vector in rfc4231::VECTORS {
         let verify = |tag: &Tag| first_match(&[vector.key], &[vector.data], tag);
         let tag = tag(vector.key, &[vector.data]);

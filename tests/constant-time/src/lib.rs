@@ -5,7 +5,7 @@
 //!
 //! - `src/bin/undefined.rs`, under Valgrind's Memcheck: what is made of the secret counts as
 //!   undefined, and Memcheck reports each branch and each index that depends on it.
-//! - `src/bin/timing.rs`: the time until a candidate is refused, by where it differs from the tag.
+//! - `src/bin/timing.rs`: the time until a candidate is rejected, by where it differs from the tag.
 
 pub mod leaky;
 pub mod memcheck;

@@ -1,6 +1,6 @@
 //! A sender and a receiver without the standard library and without an allocator.
 //!
-//! Ends with 0 if what is signed is verified and what is tampered with is refused, else with the
+//! Ends with 0 if what is signed is verified and what is tampered with is rejected, else with the
 //! number of the check that failed. `scripts/check-no-std` builds it, runs it and looks at what
 //! was linked.
 
@@ -14,7 +14,7 @@ use pulls_in_alloc as _;
 #[cfg(feature = "pull-in-std")]
 use pulls_in_std as _;
 use scrupp_verify_core::{
-    Account, ConfigError, Delivery, Keyring, Policy, Rejection, RejectionKind, RequestHead, Secret,
+    Account, ConfigError, Delivery, Keyring, Policy, Rejection, RejectionKind, Headers, Secret,
     Signer, UnixTime, Verified, Verifier,
 };
 
@@ -68,9 +68,9 @@ extern "C" fn main() -> c_int {
         // With a look-up between the head and the body.
         matched_previous(stream(looked_up(&head, keyring), BODY, 7)),
         // Nothing else.
-        refused(verify(&verifier, &head, TAMPERED)),
-        refused(stream(verifier.begin(&head, NOW), TAMPERED, 7)),
-        refused(verify(&of_other, &head, BODY)),
+        rejected(verify(&verifier, &head, TAMPERED)),
+        rejected(stream(verifier.begin(&head, NOW), TAMPERED, 7)),
+        rejected(verify(&of_other, &head, BODY)),
         kind(unknown(&head)) == Some(RejectionKind::UnknownAccount),
         kind(verifier.verify(&head, BODY, later(301))) == Some(RejectionKind::TooOld),
         kind(verifier.begin(&signature_only(head), NOW)) == Some(RejectionKind::MissingTimestamp),
@@ -92,7 +92,7 @@ fn later(secs: u64) -> UnixTime {
 
 fn verify(
     verifier: &Verifier,
-    head: &impl RequestHead,
+    head: &impl Headers,
     body: &[u8],
 ) -> Result<Verified, Rejection> {
     let delivery = verifier.verify(head, body, NOW)?;
@@ -114,14 +114,14 @@ fn stream(
     delivery.finish()
 }
 
-fn looked_up(head: &impl RequestHead, keyring: Keyring) -> Result<Delivery, Rejection> {
-    let candidate = Policy::default().admit(head, NOW)?;
+fn looked_up(head: &impl Headers, keyring: Keyring) -> Result<Delivery, Rejection> {
+    let candidate = Policy::default().check_head(head, NOW)?;
     Ok(candidate.begin(Account::new("customer-17", keyring).keyring()))
 }
 
-fn unknown(head: &impl RequestHead) -> Result<Verified, Rejection> {
+fn unknown(head: &impl Headers) -> Result<Verified, Rejection> {
     let delivery = Policy::default()
-        .admit(head, NOW)
+        .check_head(head, NOW)
         .map(|candidate| candidate.begin(&Keyring::of_unknown_account()));
     stream(delivery, BODY, BODY.len())
 }
@@ -138,7 +138,7 @@ fn kind<T>(verdict: Result<T, Rejection>) -> Option<RejectionKind> {
     verdict.err().map(|rejection| rejection.kind())
 }
 
-fn refused(verdict: Result<Verified, Rejection>) -> bool {
+fn rejected(verdict: Result<Verified, Rejection>) -> bool {
     kind(verdict) == Some(RejectionKind::SignatureMismatch)
 }
 

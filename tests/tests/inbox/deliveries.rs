@@ -152,11 +152,11 @@ async fn tries_again_with_growing_pauses_and_gives_up_at_last() {
 
 #[tokio::test]
 async fn takes_no_redirect_no_flood_and_no_other_format_for_a_result() {
-    let (directory, api) = (Directory::new("answers-refused"), TaskApi::start().await);
+    let (directory, api) = (Directory::new("answers-rejected"), TaskApi::start().await);
     let elsewhere = TaskApi::start().await;
     let inbox = start(&directory.database_url(), &api, &[("FETCH_ATTEMPTS", "1")]).await;
     let flood = [b"[".to_vec(), vec![b' '; 16 * 1024 * 1024], b"]".to_vec()].concat();
-    let refused = [
+    let rejected = [
         (
             Trouble::Redirect(format!("{}/task/1/data", elsewhere.origin())),
             "the API answered 302",
@@ -167,7 +167,7 @@ async fn takes_no_redirect_no_flood_and_no_other_format_for_a_result() {
             "the answer of the API is not what is documented",
         ),
     ];
-    for (process_id, (trouble, error)) in (1..).zip(refused) {
+    for (process_id, (trouble, error)) in (1..).zip(rejected) {
         api.trouble(process_id, [trouble]);
         deliver(inbox.address(), &completed(process_id)).await;
         assert_eq!(row(&inbox, process_id, "failed").await["error"], error);

@@ -1,4 +1,4 @@
-//! Does the time until a candidate is refused tell where it differs from the tag?
+//! Does the time until a candidate is rejected tell where it differs from the tag?
 //!
 //! Run by `scripts/check-constant-time`, in a release build. `verify` is what the core does once
 //! the body is there, `leaky` the same with a comparison that stops early. Of each, candidates

@@ -16,7 +16,7 @@ use scrupp_verify_constant_time::{
     memcheck::{is_there, make_defined, make_undefined, reports, undefined_bytes},
 };
 use scrupp_verify_core::{
-    Keyring, Rejection, RejectionKind, RequestHead, Secret, Signer, UnixTime, Verified, Verifier,
+    Keyring, Rejection, RejectionKind, Headers, Secret, Signer, UnixTime, Verified, Verifier,
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Of the secret itself the first and the last byte are looked at, for white space; the others
+/// Of the secret itself the first and the last byte are looked at, for whitespace; the others
 /// are not.
 fn preparation() -> usize {
     let is_off = |text: &&&str| {
@@ -74,11 +74,11 @@ fn verification() -> usize {
             for signer in 0..held {
                 off += accepted(held, signer, &body);
             }
-            off += refused(held, &body);
+            off += rejected(held, &body);
         }
     }
     println!(
-        "1 to {} secrets, each accepted, and refused by 33 differences: {off} cases are off",
+        "1 to {} secrets, each accepted, and rejected by 33 differences: {off} cases are off",
         SECRETS.len()
     );
     off
@@ -97,7 +97,7 @@ fn accepted(held: usize, signer: usize, body: &[u8]) -> usize {
 }
 
 /// One candidate for each byte that differs, and one that has nothing to do with the tag.
-fn refused(held: usize, body: &[u8]) -> usize {
+fn rejected(held: usize, body: &[u8]) -> usize {
     let tag_of = |secret| sign(secret, body)[0].1.clone();
     let flipped = (0..32).map(|byte| {
         let mut signature = tag_of(SECRETS[0]).into_bytes();
@@ -126,7 +126,7 @@ fn sign(secret: &str, body: &[u8]) -> [(&'static str, String); 2] {
 /// are compared count as undefined.
 fn verify(
     held: usize,
-    head: &impl RequestHead,
+    head: &impl Headers,
     body: &[u8],
     chunk_bytes: usize,
 ) -> (Result<Verified, Rejection>, usize) {
@@ -172,7 +172,7 @@ fn leaky() -> usize {
     }
     let mut last_differs = tag;
     last_differs[31] ^= 1;
-    let cases = [("accepted", tag, true), ("refused", last_differs, false)];
+    let cases = [("accepted", tag, true), ("rejected", last_differs, false)];
     let is_off = |(label, candidate, expected): &(&str, [u8; 32], bool)| {
         let mut key = SECRETS[0].as_bytes().to_vec();
         make_undefined(&mut key[..]);

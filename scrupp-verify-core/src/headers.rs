@@ -7,16 +7,16 @@
 /// # Examples
 ///
 /// ```
-/// use scrupp_verify_core::RequestHead;
+/// use scrupp_verify_core::Headers;
 ///
 /// let head = [("x-scrupp-timestamp", "1735471800"), ("X-Scrupp-Timestamp", "1")];
 /// let values: Vec<_> = head.values("x-scrupp-timestamp").collect();
 /// assert_eq!(values, [&b"1735471800"[..], b"1"]);
 /// assert_eq!(head.values("x-scrupp-signature").count(), 0);
 /// ```
-pub trait RequestHead {
+pub trait Headers {
     /// Each header line as (name, value): the name in any case, the value as it came and without
-    /// the white space around it, neither split at commas nor joined with another. Trailers are
+    /// the whitespace around it, neither split at commas nor joined with another. Trailers are
     /// not headers.
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])>;
 
@@ -28,14 +28,14 @@ pub trait RequestHead {
     }
 }
 
-impl<N: AsRef<[u8]>, V: AsRef<[u8]>> RequestHead for [(N, V)] {
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> Headers for [(N, V)] {
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.iter()
             .map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 }
 
-impl<N: AsRef<[u8]>, V: AsRef<[u8]>, const LEN: usize> RequestHead for [(N, V); LEN] {
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>, const LEN: usize> Headers for [(N, V); LEN] {
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.as_slice().headers()
     }
