@@ -49,6 +49,6 @@ mod fields;
 mod task_completed;
 
 pub use api_origin::{ApiOrigin, ApiUrl, ResultUrlError};
-pub use event::{Event, EventError, OtherEvent};
-pub use fields::Fields;
+pub use event::{Event, OtherEvent};
+pub use fields::{EventError, Fields};
 pub use task_completed::{Meta, Status, TaskCompleted};

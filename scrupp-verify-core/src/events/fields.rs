@@ -8,8 +8,6 @@ use serde_core::{
 };
 use serde_json::value::RawValue;
 
-use super::EventError;
-
 /// Fields of a JSON object in their original order, each with its name and its value as JSON text.
 ///
 /// Values are not interpreted, so nothing is lost: `1e400` stays `1e400`. Two `Fields` are equal if
@@ -197,3 +195,46 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         Ok(Fields { entries })
     }
 }
+
+/// The error of a body that is not an event.
+///
+/// The message names the field that is wrong, and quotes nothing of the body.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::events::Event;
+///
+/// let error = Event::from_json(br#"{"event":"task.completed","process_id":true}"#).unwrap_err();
+/// assert_eq!(error.field(), Some("process_id"));
+/// assert_eq!(error.to_string(), "process_id: expected an unsigned 64-bit integer");
+///
+/// let error = Event::from_json(b"hello world").unwrap_err();
+/// assert_eq!(error.field(), None);
+/// assert_eq!(error.to_string(), "not a JSON object");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventError {
+    pub(super) field: Option<&'static str>,
+    pub(super) problem: &'static str,
+}
+
+impl EventError {
+    /// Returns the field that is wrong (`event`, `process_id` or `status`), and `None` if the body
+    /// as a whole is wrong.
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        self.field
+    }
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(field) = self.field {
+            write!(f, "{field}: ")?;
+        }
+        f.write_str(self.problem)
+    }
+}
+
+impl core::error::Error for EventError {}
