@@ -35,7 +35,7 @@ pub(crate) fn figures() -> Result<Vec<Figure>> {
         figures.push(Figure::at_most(
             format!("{name}_memory_in_flight_per_bytes_received"),
             in_flight / IN_FLIGHT as f64,
-            1.3,
+            2.3,
         ));
         let without = per_connection(without, IN_FLIGHT)?;
         figures.push(Figure::reported(
