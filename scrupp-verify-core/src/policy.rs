@@ -138,12 +138,8 @@ impl Name {
     ];
 
     fn of(candidate: &[u8]) -> Option<Self> {
-        let find = |is_equal: fn(&[u8], &[u8]) -> bool| {
-            let mut all = Self::ALL.iter();
-            all.find(|(name, _)| is_equal(name.as_bytes(), candidate))
-        };
-        // Most names come in lower case, and equal bytes are found sooner.
-        let found = find(|a, b| a == b).or_else(|| find(<[u8]>::eq_ignore_ascii_case));
+        let mut all = Self::ALL.iter();
+        let found = all.find(|(name, _)| candidate.eq_ignore_ascii_case(name.as_bytes()));
         found.map(|&(_, name)| name)
     }
 }
