@@ -101,7 +101,7 @@ fn standard_headers(time: i64, signature: &str) -> HeaderMap {
     pairs.into_iter().filter_map(header).collect()
 }
 
-/// The MAC alone, with a key prepared before, over the signed content in one piece.
+/// The MAC alone, with a key prepared before, over the signed content in one chunk.
 fn add_primitives(rounds: &mut Rounds<'_>, body: &[u8], repeats: u32) {
     let mut content = sign(body).timestamp().as_bytes().to_vec();
     content.push(b'.');

@@ -12,7 +12,7 @@ use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
 use scrupp_verify_benches::{
     delivery::{self, http_headers, sign},
-    service::{Answer, finish, request},
+    service::{Handler, finish, request},
 };
 use scrupp_verify_tower::ScruppVerify;
 use tokio::runtime::Builder;
@@ -28,9 +28,9 @@ pub(crate) fn figures(count: u32) -> Result<Vec<Figure>> {
     let _entered = runtime.enter();
     let figures = [("one_piece", BODY), ("pieces_of_16_kib", 16 * 1024)]
         .into_iter()
-        .map(|(pieces, piece_bytes)| {
+        .map(|(chunks, piece_bytes)| {
             let longest = (0..count).map(|_| longest_poll(piece_bytes).as_secs_f64());
-            let name = format!("longest_poll_of_1_mib_in_{pieces}_microseconds");
+            let name = format!("longest_poll_of_1_mib_in_{chunks}_microseconds");
             Figure::reported(name, median(longest.collect()) * 1e6)
         });
     Ok(figures.collect())
@@ -39,26 +39,26 @@ pub(crate) fn figures(count: u32) -> Result<Vec<Figure>> {
 fn longest_poll(piece_bytes: usize) -> Duration {
     let body = Bytes::from(delivery::body(BODY));
     let headers = http_headers(&sign(&body), BODY);
-    let mut pieces = Pieces::default();
+    let mut chunks = Chunks::default();
     for start in (0..BODY).step_by(piece_bytes) {
-        pieces
+        chunks
             .0
             .push_back(body.slice(start..BODY.min(start + piece_bytes)));
     }
     let layer = ScruppVerify::new(delivery::secret()).body_limit(BODY);
-    let (answer, longest) = finish(Timed {
-        future: layer.layer(Answer).call(request(&headers, pieces)),
+    let (response, longest) = finish(Timed {
+        future: layer.layer(Handler).call(request(&headers, chunks)),
         longest: Duration::ZERO,
     });
-    assert!(answer.is_ok_and(|response| response.status().is_success()));
+    assert!(response.is_ok_and(|response| response.status().is_success()));
     longest
 }
 
-/// A body that is there already, in pieces.
+/// A body that is there already, in chunks.
 #[derive(Default)]
-struct Pieces(VecDeque<Bytes>);
+struct Chunks(VecDeque<Bytes>);
 
-impl Body for Pieces {
+impl Body for Chunks {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -66,7 +66,7 @@ impl Body for Pieces {
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
     ) -> Poll<Option<core::result::Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(self.0.pop_front().map(|chunk| Ok(Frame::data(chunk))))
     }
 }
 

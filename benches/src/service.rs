@@ -16,9 +16,9 @@ use tower::Service;
 /// The service inside: takes any request, and keeps its body.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "it has nothing to it")]
-pub struct Answer;
+pub struct Handler;
 
-impl<B> Service<Request<B>> for Answer {
+impl<B> Service<Request<B>> for Handler {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;

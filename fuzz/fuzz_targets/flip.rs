@@ -1,4 +1,4 @@
-//! What is signed is accepted, and rejected with any one bit of it flipped.
+//! Accepts a signed delivery, and rejects it with any one bit flipped.
 //!
 //! The input is the place to flip, the timestamp, a length, a secret of that length, and the body.
 #![no_main]

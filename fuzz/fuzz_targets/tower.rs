@@ -2,8 +2,8 @@
 //! but what was signed.
 //!
 //! The input is a choice and a script of the body's turns, each a byte: `e` an error, `t` trailers,
-//! `x` its end, `n` an empty piece, `p` a pause with an immediate wake-up, `s` a stall for ever, `w`
-//! a wait of 3 seconds; any other is the length of a piece, which follows.
+//! `x` its end, `n` an empty chunk, `p` a pause with an immediate wake-up, `s` a stall for ever, `w`
+//! a wait of 3 seconds; any other is the length of a chunk, which follows.
 #![no_main]
 
 use core::{
@@ -153,9 +153,9 @@ fn turns(mut script: &[u8]) -> VecDeque<Turn> {
             b's' => Turn::Stall,
             b'w' => Turn::Wait,
             length => {
-                let (piece, rest) = script.split_at(script.len().min((*length).into()));
+                let (chunk, rest) = script.split_at(script.len().min((*length).into()));
                 script = rest;
-                Turn::Data(Bytes::copy_from_slice(piece))
+                Turn::Data(Bytes::copy_from_slice(chunk))
             }
         });
     }
@@ -168,7 +168,7 @@ fn outcome(turns: &VecDeque<Turn>) -> (Vec<u8>, Result<(), RejectionKind>) {
     let mut waited = Duration::ZERO;
     for turn in turns {
         match turn {
-            Turn::Data(piece) => content.extend_from_slice(piece),
+            Turn::Data(chunk) => content.extend_from_slice(chunk),
             Turn::Error => return (content, Err(RejectionKind::BodyBroken)),
             Turn::Stall => return (content, Err(RejectionKind::BodyTimeout)),
             Turn::Trailers | Turn::End => break,
@@ -219,7 +219,7 @@ impl Body for Scripted {
                 self.waiting = None;
             }
             match self.turns.pop_front() {
-                Some(Turn::Data(piece)) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                Some(Turn::Data(chunk)) => return Poll::Ready(Some(Ok(Frame::data(chunk)))),
                 Some(Turn::Trailers) => {
                     self.is_over = true;
                     return Poll::Ready(Some(Ok(Frame::trailers(HeaderMap::new()))));

@@ -16,7 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 pub(crate) struct RequestBody {
     payload: Payload,
     /// How many bytes are still to come, if the request declares a length.
-    rest: Option<u64>,
+    remaining: Option<u64>,
 }
 
 impl RequestBody {
@@ -24,7 +24,7 @@ impl RequestBody {
         let declared = headers.get(CONTENT_LENGTH);
         Self {
             payload,
-            rest: declared.and_then(|length| length.to_str().ok()?.parse().ok()),
+            remaining: declared.and_then(|length| length.to_str().ok()?.parse().ok()),
         }
     }
 }
@@ -38,18 +38,18 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, PayloadError>>> {
         let chunk = ready!(Pin::new(&mut self.payload).poll_next(cx));
-        if let (Some(Ok(chunk)), Some(rest)) = (&chunk, &mut self.rest) {
-            *rest = rest.saturating_sub(chunk.len() as u64);
+        if let (Some(Ok(chunk)), Some(remaining)) = (&chunk, &mut self.remaining) {
+            *remaining = remaining.saturating_sub(chunk.len() as u64);
         }
         Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest == Some(0) || matches!(self.payload, Payload::None)
+        self.remaining == Some(0) || matches!(self.payload, Payload::None)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.rest
+        self.remaining
             .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

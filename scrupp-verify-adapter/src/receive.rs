@@ -50,15 +50,15 @@ pub struct Rejected {
 impl Rejected {
     /// Before the body is polled, a client that expects `100 Continue` sends nothing. Without a
     /// runtime there is no timer to drain with.
-    fn early(rejection: impl Into<Rejection>, headers: &(impl Headers + ?Sized)) -> Self {
+    fn before_body(rejection: impl Into<Rejection>, headers: &(impl Headers + ?Sized)) -> Self {
         let rejection = rejection.into();
         let is_sending = headers.values("expect").next().is_none()
             && rejection.kind() != RejectionKind::RuntimeUnavailable;
         Self::new(rejection, is_sending)
     }
 
-    /// Once the body is polled, only one that exceeds the limit is neither complete, broken nor late.
-    fn late(rejection: impl Into<Rejection>) -> Self {
+    /// Once the body is polled, only one that exceeds the limit is neither complete, broken nor timed out.
+    fn after_poll(rejection: impl Into<Rejection>) -> Self {
         let rejection = rejection.into();
         Self::new(rejection, rejection.kind() == RejectionKind::BodyTooLarge)
     }
@@ -94,18 +94,18 @@ impl<R, F> Config<R, F> {
         body: &mut B,
     ) -> Result<Option<Accepted>, Rejected> {
         let head = self.check_head(headers);
-        let head = head.map_err(|rejection| Rejected::early(rejection, headers))?;
+        let head = head.map_err(|rejection| Rejected::before_body(rejection, headers))?;
         let account = match &self.secrets {
             Secrets::OneAccount(_) => Ok(None),
             Secrets::LookedUp { lookup, .. } => lookup(request).await,
         };
-        let account = account.map_err(|kind| Rejected::early(kind, headers))?;
+        let account = account.map_err(|kind| Rejected::before_body(kind, headers))?;
 
         let mut deadline = None;
         let read = self.read_in_time(body, &mut deadline).await;
         let (body, reservation) = read.map_err(|kind| Rejected {
             deadline,
-            ..Rejected::late(kind)
+            ..Rejected::after_poll(kind)
         })?;
 
         let delivery = if body.len() <= HASH_STEP_BYTES {
@@ -119,7 +119,7 @@ impl<R, F> Config<R, F> {
             }
             steps.finish()
         };
-        let delivery = delivery.map_err(Rejected::late)?;
+        let delivery = delivery.map_err(Rejected::after_poll)?;
         log::verified(delivery.verified());
         // From here on the body is the handler's.
         drop(reservation);
@@ -130,7 +130,7 @@ impl<R, F> Config<R, F> {
             claim = dedup
                 .claim(&delivery, window)
                 .await
-                .map_err(Rejected::late)?;
+                .map_err(Rejected::after_poll)?;
             if claim.is_none() {
                 return Ok(None);
             }
@@ -153,9 +153,9 @@ impl<R, F> Config<R, F> {
         deadline: &mut Option<Instant>,
     ) -> Result<(Bytes, Option<Reservation<'_>>), RejectionKind> {
         // If time runs out, waiting for the budget is another reason than waiting for the client.
-        let mut late = RejectionKind::BodyTimeout;
+        let mut on_timeout = RejectionKind::BodyTimeout;
         let read = {
-            let mut read = pin!(self.read(body, &mut late));
+            let mut read = pin!(self.read(body, &mut on_timeout));
             // Most bodies are there at the first poll, and need no timer.
             match poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await {
                 Poll::Ready(read) => Ok(read),
@@ -165,34 +165,34 @@ impl<R, F> Config<R, F> {
                 }
             }
         };
-        read.unwrap_or(Err(late))
+        read.unwrap_or(Err(on_timeout))
     }
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.body_timeout.min(LONGEST_TIMEOUT)
     }
 
-    /// Reads a body whole. Sets `late` to the reason to reject it if time runs out meanwhile.
+    /// Reads a body whole. Sets `on_timeout` to the reason to reject it if time runs out meanwhile.
     async fn read<B: Body + Unpin>(
         &self,
         body: &mut B,
-        late: &mut RejectionKind,
+        on_timeout: &mut RejectionKind,
     ) -> Result<(Bytes, Option<Reservation<'_>>), RejectionKind> {
         let mut received = Vec::new();
         let mut reservation = None;
         let mut whole = 0;
         while !body.is_end_stream() {
-            let with = |rest: u64| {
-                let rest = usize::try_from(rest).unwrap_or(usize::MAX);
-                received.len().saturating_add(rest)
+            let with = |remaining: u64| {
+                let remaining = usize::try_from(remaining).unwrap_or(usize::MAX);
+                received.len().saturating_add(remaining)
             };
             // If the length is declared, both bounds are what is left of it.
-            let rest = body.size_hint();
-            if reservation.is_none() && with(rest.lower()) > FREE_BYTES {
-                whole = with(rest.upper().unwrap_or(u64::MAX)).min(self.policy.body_limit);
-                *late = RejectionKind::OverBudget;
+            let remaining = body.size_hint();
+            if reservation.is_none() && with(remaining.lower()) > FREE_BYTES {
+                whole = with(remaining.upper().unwrap_or(u64::MAX)).min(self.policy.body_limit);
+                *on_timeout = RejectionKind::OverBudget;
                 reservation = Box::pin(self.buffer_budget.reserve(whole)).await.ok();
-                *late = RejectionKind::BodyTimeout;
+                *on_timeout = RejectionKind::BodyTimeout;
             }
             let limit = self.policy.body_limit.saturating_sub(received.len());
             let Some(chunk) = next_chunk(body, limit).await? else {
@@ -213,7 +213,7 @@ impl<R, F> Config<R, F> {
     /// it. The adapter polls the future behind the response's head.
     ///
     /// Returns `None` if nothing is left to read or worth waiting for: the body is complete, broken
-    /// or late, or its client expects `100 Continue` and was not asked to send.
+    /// or timed out, or its client expects `100 Continue` and was not asked to send.
     pub fn drain<B: Body + Unpin>(
         &self,
         rejected: Rejected,

@@ -75,10 +75,10 @@ impl UnverifiedHead {
         }
     }
 
-    /// Returns the proof if the tag is that of the rest of the signed content.
-    fn verdict(&self, keyring: &Keyring, rest: &[&[u8]]) -> Result<Verified, RejectionKind> {
+    /// Returns the proof if the tag is that of the message, of which the keyring may have taken in a part.
+    fn verdict(&self, keyring: &Keyring, message: &[&[u8]]) -> Result<Verified, RejectionKind> {
         Ok(Verified {
-            secret_index: keyring.verify(rest, &self.tag)?,
+            secret_index: keyring.verify(message, &self.tag)?,
             sent: self.sent,
             received: self.received,
             account: keyring.account(),
@@ -130,7 +130,7 @@ impl Prefix {
 
 /// A delivery whose body is being received.
 ///
-/// Made by [`Verifier::begin`](crate::Verifier::begin) from the head, fed with the body in pieces
+/// Made by [`Verifier::begin`](crate::Verifier::begin) from the head, fed with the body in chunks
 /// of any size, and then asked for the verdict. Needs no allocation, and owns a copy of the keyring,
 /// so that it can be kept wherever a connection's state is kept.
 ///
@@ -239,8 +239,8 @@ impl<B: AsRef<[u8]>> VerifySteps<B> {
     /// Hashes the next bytes of the body, at most this many. Returns false if there are none left,
     /// or the body exceeds the limit.
     pub fn step(&mut self, bytes: usize) -> bool {
-        let rest = rest(self.body.as_ref(), &self.delivery);
-        let step = rest.get(..bytes).unwrap_or(rest);
+        let remaining = remaining(self.body.as_ref(), &self.delivery);
+        let step = remaining.get(..bytes).unwrap_or(remaining);
         !step.is_empty() && self.delivery.update(step).is_ok()
     }
 
@@ -251,7 +251,7 @@ impl<B: AsRef<[u8]>> VerifySteps<B> {
     /// Those of [`UnverifiedHead::verify`].
     pub fn finish(mut self) -> Result<VerifiedDelivery<B>, Rejection> {
         self.delivery
-            .update(rest(self.body.as_ref(), &self.delivery))?;
+            .update(remaining(self.body.as_ref(), &self.delivery))?;
         Ok(VerifiedDelivery {
             verified: self.delivery.finish()?,
             body: self.body,
@@ -259,7 +259,7 @@ impl<B: AsRef<[u8]>> VerifySteps<B> {
     }
 }
 
-fn rest<'b>(body: &'b [u8], delivery: &Delivery) -> &'b [u8] {
+fn remaining<'b>(body: &'b [u8], delivery: &Delivery) -> &'b [u8] {
     body.get(delivery.body_bytes..).unwrap_or_default()
 }
 

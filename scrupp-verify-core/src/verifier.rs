@@ -61,7 +61,7 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// What [`begin`](Self::begin), [`Delivery::update`] and [`Delivery::finish`] reject.
+    /// Those of [`Policy::check_head`] and [`UnverifiedHead::verify`](crate::UnverifiedHead::verify).
     pub fn verify<H, B>(
         &self,
         head: &H,
@@ -81,7 +81,7 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// What [`Policy::check_head`] rejects.
+    /// Those of [`Policy::check_head`].
     pub fn begin<H>(&self, head: &H, now: UnixTime) -> Result<Delivery, Rejection>
     where
         H: Headers + ?Sized,

@@ -129,10 +129,10 @@ fn says_each_reason_in_these_words() {
 }
 
 #[test]
-fn shows_the_sender_one_answer_for_each_status() {
+fn shows_the_client_one_response_for_each_status() {
     const PROBLEM_JSON: (&str, &str) = ("content-type", "application/problem+json");
     type Answer = (u16, &'static [(&'static str, &'static str)], &'static str);
-    let answers: &[Answer] = &[
+    let responses: &[Answer] = &[
         (
             401,
             &[
@@ -164,7 +164,10 @@ fn shows_the_sender_one_answer_for_each_status() {
     ];
     for &(kind, status, ..) in KINDS {
         let rejection = Rejection::from(kind);
-        let (_, headers, problem) = answers.iter().find(|answer| answer.0 == status).unwrap();
+        let (_, headers, problem) = responses
+            .iter()
+            .find(|response| response.0 == status)
+            .unwrap();
         assert_eq!(rejection.headers(), *headers, "{kind:?}");
         assert_eq!(rejection.problem(), *problem, "{kind:?}");
     }

@@ -454,9 +454,9 @@ fn an_expired_record_counts_as_none() {
         (in_flight, Claim::InFlight),
         (Record::Acknowledged { expires_at }, Claim::Acknowledged),
     ];
-    for (kept, answer) in rows {
+    for (kept, response) in rows {
         let claim = |now| Record::claim(&mut Some(kept), token(2), now, LEASE);
-        assert_eq!(claim(before), answer, "{kept:?}");
+        assert_eq!(claim(before), response, "{kept:?}");
         assert_eq!(claim(expires_at), Claim::Granted, "{kept:?}");
     }
     let commit = |now| Record::commit(&mut Some(in_flight), token(2), now, RETENTION);
@@ -598,7 +598,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn does_as_the_model_does_whoever_comes_when(steps in steps()) {
+    fn agrees_with_the_model_in_every_order(steps in steps()) {
         let (store, secs) = store(4);
         let mut model = Model::default();
         for step in steps {

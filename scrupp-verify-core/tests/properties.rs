@@ -12,7 +12,7 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..600)
 }
 
-/// Verifies in pieces that end at `cuts`.
+/// Verifies in chunks that end at `cuts`.
 fn verify_streaming(
     verifier: &Verifier,
     head: &[(&str, &[u8])],
@@ -28,9 +28,9 @@ fn verify_streaming(
         .map_err(|rejection| rejection.kind())?;
     let mut from = 0;
     for to in cuts {
-        let piece = &body[core::mem::replace(&mut from, to)..to];
+        let chunk = &body[core::mem::replace(&mut from, to)..to];
         delivery
-            .update(piece)
+            .update(chunk)
             .map_err(|rejection| rejection.kind())?;
     }
     delivery.finish().map_err(|rejection| rejection.kind())

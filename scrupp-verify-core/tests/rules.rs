@@ -561,19 +561,19 @@ fn decides_in_the_order_of_signature_timestamp_window_and_length() {
 }
 
 #[test]
-fn takes_a_body_up_to_its_limit_in_pieces_of_any_size() {
+fn takes_a_body_up_to_its_limit_in_chunks_of_any_size() {
     let body = [b'x'; 100];
     let head = signed(&body);
     for piece_bytes in [1, 3, 64, 99, 100] {
         let verifier = verifier().body_limit(100);
         let mut delivery = verifier.begin(&head, at(NOW)).unwrap();
-        for piece in body.chunks(piece_bytes) {
-            delivery.update(piece).unwrap();
+        for chunk in body.chunks(piece_bytes) {
+            delivery.update(chunk).unwrap();
         }
         delivery.update(b"").unwrap();
-        assert!(delivery.clone().finish().is_ok(), "pieces of {piece_bytes}");
+        assert!(delivery.clone().finish().is_ok(), "chunks of {piece_bytes}");
         let over = delivery.update(b"x").unwrap_err();
-        assert_eq!(over.kind(), Kind::BodyTooLarge, "pieces of {piece_bytes}");
+        assert_eq!(over.kind(), Kind::BodyTooLarge, "chunks of {piece_bytes}");
     }
 }
 

@@ -72,7 +72,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 0";
 
 /// How long Redis may take to be connected to, and to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 impl RedisStore {
     /// A store in the Redis at this URL, `redis://[user:password@]host[:port][/database]`, or
@@ -93,8 +93,8 @@ impl RedisStore {
         }
         let invalid = |_| RedisStoreError::new(RedisStoreErrorKind::InvalidUrl);
         let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE))
+            .set_connection_timeout(Some(TIMEOUT))
+            .set_response_timeout(Some(TIMEOUT))
             .set_number_of_retries(0);
         let client = Client::open(url).map_err(invalid)?;
         Ok(Self {

@@ -41,7 +41,7 @@ pub struct Response {
 }
 
 /// Longer than any time-out of a front end.
-const PATIENCE: Duration = Duration::from_secs(25);
+const TIMEOUT: Duration = Duration::from_secs(25);
 
 impl Connection {
     /// Connects.
@@ -135,7 +135,7 @@ impl Connection {
     }
 
     async fn read_more(&mut self) -> io::Result<()> {
-        match timeout(PATIENCE, self.stream.read_buf(&mut self.received)).await?? {
+        match timeout(TIMEOUT, self.stream.read_buf(&mut self.received)).await?? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }

@@ -26,10 +26,10 @@ impl Expected {
     /// A text for the one who reads the failing test.
     pub fn check(
         &self,
-        answer: io::Result<Response>,
+        response: io::Result<Response>,
         handled: &[Option<Vec<u8>>],
     ) -> Result<(), String> {
-        let status = answer.as_ref().map(|response| response.status);
+        let status = response.as_ref().map(|response| response.status);
         match self {
             Self::Handled(body) => match (status, handled) {
                 (Ok(200), [None]) => Ok(()),
@@ -49,7 +49,7 @@ impl Expected {
             Self::Rejected(expected) if !matches!(status, Ok(status) if status == *expected) => {
                 Err(format!("expected {expected}, got {status:?}"))
             }
-            Self::Rejected(expected) => check_rejection(answer.ok(), *expected),
+            Self::Rejected(expected) => check_rejection(response.ok(), *expected),
             // Its server answers malformed framing itself, before the layer.
             Self::RejectedOrClosed(expected) => match status {
                 Err(_) | Ok(400) => Ok(()),
@@ -61,15 +61,15 @@ impl Expected {
 }
 
 /// A rejection of ours says its status, and nothing else.
-fn check_rejection(answer: Option<Response>, expected: u16) -> Result<(), String> {
-    let Some(answer) = answer.filter(|answer| answer.status == expected) else {
+fn check_rejection(response: Option<Response>, expected: u16) -> Result<(), String> {
+    let Some(response) = response.filter(|response| response.status == expected) else {
         return Ok(());
     };
-    let has = |name| answer.headers.iter().any(|(known, _)| known == name);
+    let has = |name| response.headers.iter().any(|(known, _)| known == name);
     if (expected == 401) != has("www-authenticate") {
         return Err("the challenge is not where it belongs".into());
     }
-    let problem = String::from_utf8_lossy(&answer.body);
+    let problem = String::from_utf8_lossy(&response.body);
     if !problem.contains(&format!("\"status\":{expected}}}")) || problem.len() > 60 {
         return Err(format!("the body of the rejection is {problem:?}"));
     }

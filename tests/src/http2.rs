@@ -42,7 +42,7 @@ pub enum Frame {
 }
 
 /// Longer than any time-out of a front end.
-const PATIENCE: Duration = Duration::from_secs(25);
+const TIMEOUT: Duration = Duration::from_secs(25);
 
 /// The whole table for HTTP/2.
 #[must_use]
@@ -168,9 +168,9 @@ impl Table {
 pub async fn check_http2(row: &Http2Row, server: &Server) -> Result<(), String> {
     let connection = connect(server.address()).await;
     let mut connection = connection.map_err(|error| format!("connecting: {error}"))?;
-    let answer = deliver(&mut connection, &row.delivery, &row.frames).await;
+    let response = deliver(&mut connection, &row.delivery, &row.frames).await;
     let handled = server.handled(row.delivery.process_id).await;
-    row.expected.check(answer, &handled)?;
+    row.expected.check(response, &handled)?;
 
     let next = Delivery::new(row.delivery.process_id + 500_000);
     let frames = [data(&next.body), Frame::End];
@@ -225,7 +225,7 @@ async fn deliver(
             break;
         }
     }
-    let answer = timeout(PATIENCE, async {
+    let response = timeout(TIMEOUT, async {
         let response = response.await?;
         let status = response.status().as_u16();
         let headers = response.headers().iter().map(|(name, value)| {
@@ -234,8 +234,8 @@ async fn deliver(
         });
         let headers = headers.collect();
         let (mut incoming, mut body) = (response.into_body(), Vec::new());
-        while let Some(piece) = incoming.data().await {
-            body.extend_from_slice(&piece?);
+        while let Some(chunk) = incoming.data().await {
+            body.extend_from_slice(&chunk?);
         }
         Ok::<_, h2::Error>(Response {
             status,
@@ -243,7 +243,7 @@ async fn deliver(
             body,
         })
     });
-    answer.await?.map_err(io::Error::other)
+    response.await?.map_err(io::Error::other)
 }
 
 fn header_map(headers: &[(&'static str, String)]) -> io::Result<HeaderMap> {

@@ -20,7 +20,7 @@ pub struct Redis {
 }
 
 /// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Redis {
     /// Starts it, with further options, and waits until it takes connections.
@@ -104,11 +104,11 @@ impl Redis {
         self.server = Some(server.expect("redis-server, of Debian's package of that name"));
         let started = Instant::now();
         while TcpStream::connect(self.address).is_err() {
-            assert!(started.elapsed() < PATIENCE, "Redis does not start");
+            assert!(started.elapsed() < TIMEOUT, "Redis does not start");
             thread::sleep(Duration::from_millis(20));
         }
         // While it still reads its file, it takes connections and answers with errors.
-        while started.elapsed() < PATIENCE {
+        while started.elapsed() < TIMEOUT {
             let pong = redis::cmd("PING").query::<String>(&mut self.connection());
             match pong {
                 Err(error) if error.code() == Some("LOADING") => {

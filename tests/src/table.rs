@@ -646,9 +646,9 @@ pub async fn check(row: &Row, server: &Server) -> Result<(), String> {
     let mut connection = connection.map_err(|error| format!("connecting: {error}"))?;
     let sent = connection.send(&row.steps).await;
     sent.map_err(|error| format!("sending: {error}"))?;
-    let answer = connection.response().await;
+    let response = connection.response().await;
     row.expected
-        .check(answer, &server.handled(row.process_id).await)?;
+        .check(response, &server.handled(row.process_id).await)?;
 
     if row.reusable {
         let next = Delivery::new(row.process_id + 500_000);

@@ -71,7 +71,7 @@ pub enum KeyIn {
 #[derive(Debug, Default)]
 struct Tasks {
     of_id: HashMap<u64, Task>,
-    answered: u64,
+    responded: u64,
     is_shaky: bool,
 }
 
@@ -143,15 +143,15 @@ impl TaskApi {
     /// Writes down a fetch, and tells its number and what is to go wrong with it.
     fn fetch(&self, process_id: u64, fetch: Fetch) -> (usize, Option<Trouble>) {
         let mut tasks = self.lock();
-        tasks.answered += 1;
+        tasks.responded += 1;
         let task = tasks.task(process_id);
         task.fetches.push(fetch);
         let number = task.fetches.len();
         let trouble = match task.troubles.pop_front() {
-            None if tasks.is_shaky && tasks.answered.is_multiple_of(5) => {
+            None if tasks.is_shaky && tasks.responded.is_multiple_of(5) => {
                 Some(Trouble::Status(500))
             }
-            None if tasks.is_shaky && tasks.answered.is_multiple_of(7) => {
+            None if tasks.is_shaky && tasks.responded.is_multiple_of(7) => {
                 Some(Trouble::Slow(Duration::from_millis(100)))
             }
             trouble => trouble,

@@ -25,7 +25,7 @@ use tokio::{net::TcpListener, time::sleep};
 struct Target {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
-    answer: Arc<Mutex<(u16, Duration)>>,
+    response: Arc<Mutex<(u16, Duration)>>,
 }
 
 type Seen = (Uri, HeaderMap, Bytes);
@@ -39,7 +39,7 @@ impl Target {
         let target = Self {
             address: listener.local_addr().unwrap(),
             seen: Arc::default(),
-            answer: Arc::new(Mutex::new((200, Duration::ZERO))),
+            response: Arc::new(Mutex::new((200, Duration::ZERO))),
         };
         let app = Router::new().fallback(any(take)).with_state(target.clone());
         tokio::spawn(async { axum::serve(listener, app).await });
@@ -51,8 +51,8 @@ impl Target {
     }
 
     /// Answers with this status from now on, after this time.
-    fn answer(&self, status: u16, after: Duration) {
-        *self.answer.lock().unwrap() = (status, after);
+    fn response(&self, status: u16, after: Duration) {
+        *self.response.lock().unwrap() = (status, after);
     }
 
     /// The requests since this was last asked.
@@ -67,7 +67,7 @@ async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> impl IntoResponse {
-    let (status, after) = *target.answer.lock().unwrap();
+    let (status, after) = *target.response.lock().unwrap();
     target.seen.lock().unwrap().push((uri, headers, body));
     sleep(after).await;
     let elsewhere = [(LOCATION, "/elsewhere")];
@@ -169,7 +169,7 @@ async fn passes_the_status_back_and_follows_no_redirect() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
     for (process_id, status) in (1..).zip([200, 202, 302, 307, 400, 401, 410, 429, 500, 503]) {
-        target.answer(status, Duration::ZERO);
+        target.response(status, Duration::ZERO);
         assert_eq!(send(&gateway, &Delivery::new(process_id)).await, status);
         let [(uri, ..)] = target.seen().try_into().unwrap();
         assert_ne!(uri, "/elsewhere");
@@ -181,9 +181,9 @@ async fn forwards_again_until_the_target_has_acknowledged_and_then_no_more() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
     let mut delivery = Delivery::new(1);
-    target.answer(429, Duration::ZERO);
+    target.response(429, Duration::ZERO);
     assert_eq!(send(&gateway, &delivery).await, 429);
-    target.answer(201, Duration::ZERO);
+    target.response(201, Duration::ZERO);
     assert_eq!(send(&gateway, &delivery).await, 201);
     assert_eq!(target.seen().len(), 2);
 
@@ -199,15 +199,15 @@ async fn forwards_again_until_the_target_has_acknowledged_and_then_no_more() {
 }
 
 #[tokio::test]
-async fn answers_504_while_the_target_is_slow_and_502_while_it_is_down() {
+async fn responds_504_while_the_target_is_slow_and_502_while_it_is_down() {
     let target = Target::start().await;
     let mut gateway = start(&target.url()).await;
     let delivery = Delivery::new(1);
-    target.answer(200, Duration::from_secs(60));
+    target.response(200, Duration::from_secs(60));
     let begin = Instant::now();
     assert_eq!(send(&gateway, &delivery).await, 504);
     assert!(begin.elapsed() < Duration::from_secs(20));
-    target.answer(200, Duration::ZERO);
+    target.response(200, Duration::ZERO);
     assert_eq!(send(&gateway, &delivery).await, 200);
 
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -227,7 +227,7 @@ async fn answers_504_while_the_target_is_slow_and_502_while_it_is_down() {
 async fn ends_a_delivery_under_way_before_it_stops() {
     let target = Target::start().await;
     let mut gateway = start(&target.url()).await;
-    target.answer(200, Duration::from_millis(300));
+    target.response(200, Duration::from_millis(300));
     let mut connection = Connection::open(gateway.address()).await.unwrap();
     let request = Step::Send(Delivery::new(1).request());
     connection.send(&[request]).await.unwrap();

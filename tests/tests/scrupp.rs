@@ -47,7 +47,7 @@ async fn receiver(script: &'static [u16]) -> (SocketAddr, Arc<Mutex<Vec<String>>
 const EVENT: &str = r#"{"event":"task.completed","process_id":1,"status":"completed"}"#;
 
 #[tokio::test]
-async fn tries_again_until_it_is_answered_2xx() {
+async fn retries_until_the_response_is_2xx() {
     let (address, seen) = receiver(&[500, 0, 1, 302, 404, 204]).await;
     let scrupp = Scrupp::new(Retries::AsBefore).timeout(Duration::from_millis(300));
     let attempts: Vec<Attempt> = scrupp.deliver(&[address], EVENT).await;

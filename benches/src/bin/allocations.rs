@@ -22,7 +22,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use scrupp_verify_benches::{
     delivery::{self, http_headers, sign},
-    service::{Answer, call, request},
+    service::{Handler, call, request},
 };
 use scrupp_verify_core::{UnixTime, Verifier};
 use scrupp_verify_tower::ScruppVerify;
@@ -69,8 +69,8 @@ async fn main() {
     let headers = http_headers(&sign(&body), body.len());
     let layer = ScruppVerify::new(delivery::secret());
 
-    let tower = of_service(&mut layer.layer(Answer), &headers, &body)
-        - of_service(&mut Answer, &headers, &body);
+    let tower = of_service(&mut layer.layer(Handler), &headers, &body)
+        - of_service(&mut Handler, &headers, &body);
     println!("tower_layer_allocations\t{tower}");
 
     let bare: Router = Router::new().route("/", post(|_: Bytes| async {}));
@@ -107,13 +107,13 @@ fn of_core() -> u64 {
         let accepted = verifier.verify(&signed, &body, now).is_ok();
         let rejected = verifier.verify(&signed, b"{}", now).is_err();
         let stale = verifier.begin(&signed, UnixTime::from_secs(1)).is_err();
-        let pieces = verifier.begin(&signed, now).and_then(|mut delivery| {
-            for piece in body.chunks(100) {
-                delivery.update(piece)?;
+        let chunks = verifier.begin(&signed, now).and_then(|mut delivery| {
+            for chunk in body.chunks(100) {
+                delivery.update(chunk)?;
             }
             delivery.finish()
         });
-        assert!(accepted && rejected && stale && pieces.is_ok());
+        assert!(accepted && rejected && stale && chunks.is_ok());
     })
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use scrupp_verify_benches::{
     delivery::{self, HttpHead},
-    service::{Answer, call, request, runtime},
+    service::{Handler, call, request, runtime},
 };
 use scrupp_verify_core::{Secret, UnixTime, Verifier};
 use scrupp_verify_tower::ScruppVerify;
@@ -35,12 +35,12 @@ fn main() -> ExitCode {
         "verify_4096" => verify(&Verifier::new(delivery::secret()), 4096),
         "verify_256_http_headers" => verify_http_headers(256),
         "reject_stale" => reject_stale(),
-        "tower_bare" => tower(&mut Answer),
+        "tower_bare" => tower(&mut Handler),
         "tower_layer" => {
             tower(
                 &mut ScruppVerify::new(delivery::secret())
                     .clock(|| Some(NOW))
-                    .layer(Answer),
+                    .layer(Handler),
             );
         }
         _ => {

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::inbox::Inbox;
 
 /// Scrupp waits for a few seconds only.
-const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+const RESPOND_WITHIN: Duration = Duration::from_secs(4);
 
 pub(crate) fn router(inbox: Inbox, verify: ScruppVerify) -> Router {
     Router::new()
@@ -32,7 +32,7 @@ async fn delivered(
     Extension(delivery): Extension<VerifiedDelivery<Bytes>>,
     ScruppEvent(event): ScruppEvent,
 ) -> StatusCode {
-    match timeout(ANSWER_WITHIN, inbox.add(&delivery, &event)).await {
+    match timeout(RESPOND_WITHIN, inbox.add(&delivery, &event)).await {
         Ok(Ok(())) => StatusCode::OK,
         Ok(Err(error)) => unavailable(&error),
         Err(late) => unavailable(&late),

@@ -20,7 +20,7 @@ pub(crate) struct TaskApi {
 }
 
 /// So much of an answer is kept in memory at most, by each worker.
-const ANSWER_LIMIT_BYTES: usize = 16 * 1024 * 1024;
+const RESPONSE_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
 impl TaskApi {
     pub(crate) fn new(
@@ -54,9 +54,9 @@ impl TaskApi {
 
     /// The result of a task, as JSON.
     pub(crate) async fn result(&self, url: &ApiUrl) -> Result<String, FetchError> {
-        let answer = self.get(url).await?;
+        let response = self.get(url).await?;
         let json: Box<RawValue> =
-            serde_json::from_slice(&answer).map_err(|_| FetchError::Unreadable)?;
+            serde_json::from_slice(&response).map_err(|_| FetchError::Unreadable)?;
         Ok(json.get().to_owned())
     }
 
@@ -65,8 +65,8 @@ impl TaskApi {
         &self,
         process_id: u64,
     ) -> Result<(Status, Option<String>), FetchError> {
-        let answer = self.get(&self.origin.status_url(process_id)).await?;
-        let json: Value = serde_json::from_slice(&answer).map_err(|_| FetchError::Unreadable)?;
+        let response = self.get(&self.origin.status_url(process_id)).await?;
+        let json: Value = serde_json::from_slice(&response).map_err(|_| FetchError::Unreadable)?;
         let text = |name| json.get(name).and_then(Value::as_str);
         let status = text("status").ok_or(FetchError::Unreadable)?;
         Ok((status.into(), text("error").map(str::to_owned)))
@@ -79,13 +79,13 @@ impl TaskApi {
         if !response.status().is_success() {
             return Err(FetchError::Status(response.status().as_u16()));
         }
-        let mut answer = Vec::new();
-        while let Some(piece) = response.chunk().await? {
-            if answer.len().saturating_add(piece.len()) > ANSWER_LIMIT_BYTES {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len().saturating_add(chunk.len()) > RESPONSE_LIMIT_BYTES {
                 return Err(FetchError::TooLarge);
             }
-            answer.extend_from_slice(&piece);
+            body.extend_from_slice(&chunk);
         }
-        Ok(answer)
+        Ok(body)
     }
 }

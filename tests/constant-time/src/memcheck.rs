@@ -37,11 +37,11 @@ pub fn make_defined<T: ?Sized>(value: &mut T) {
 pub fn undefined_bytes<T>(value: &T) -> usize {
     let mut bits = vec![0_u8; size_of_val(value)];
     let address = ptr::from_ref(value) as usize;
-    let answer = request(
+    let response = request(
         MEMCHECK + 8,
         [address, bits.as_mut_ptr() as usize, bits.len(), 0, 0],
     );
-    assert_eq!(answer, 1, "Memcheck knows the definedness of the value");
+    assert_eq!(response, 1, "Memcheck knows the definedness of the value");
     bits.iter().filter(|bits| **bits != 0).count()
 }
 
@@ -51,7 +51,7 @@ const MEMCHECK: usize = (b'M' as usize) << 24 | (b'C' as usize) << 16;
 /// Without Valgrind, the answer is 0.
 fn request(code: usize, [a, b, c, d, e]: [usize; 5]) -> usize {
     let words = [code, a, b, c, d, e];
-    let answer;
+    let response;
     // SAFETY: the instructions leave all registers but the named one as they were. Memcheck reads
     // the words, and writes only its own notes and, for one code, to a buffer that is long enough.
     #[cfg(target_arch = "x86_64")]
@@ -63,7 +63,7 @@ fn request(code: usize, [a, b, c, d, e]: [usize; 5]) -> usize {
             "rol rdi, 51",
             "xchg rbx, rbx",
             in("rax") &raw const words,
-            inout("rdx") 0_usize => answer,
+            inout("rdx") 0_usize => response,
             options(nostack),
         );
     }
@@ -77,9 +77,9 @@ fn request(code: usize, [a, b, c, d, e]: [usize; 5]) -> usize {
             "ror x12, x12, #61",
             "orr x10, x10, x10",
             in("x4") &raw const words,
-            inout("x3") 0_usize => answer,
+            inout("x3") 0_usize => response,
             options(nostack),
         );
     }
-    answer
+    response
 }

@@ -62,7 +62,7 @@ extern "C" fn main() -> c_int {
 
     let checks = [
         secret("").err() == Some(ConfigError::EmptySecret),
-        // All at once, and in pieces of every size up to a block and one more.
+        // All at once, and in chunks of every size up to a block and one more.
         matched_previous(verify(&verifier, &head, BODY)),
         (1..=65).all(|size| matched_previous(stream(verifier.begin(&head, NOW), BODY, size))),
         // With a look-up between the head and the body.

@@ -116,10 +116,10 @@ async fn withstands_trickling(front_end: FrontEnd) {
 /// Sends a byte every two seconds, and tells whether the server ended that.
 async fn trickle(stream: TcpStream) -> bool {
     let (mut reading, mut writing) = stream.into_split();
-    let mut answer = [0; 4096];
+    let mut response = [0; 4096];
     for _ in 0..15 {
         tokio::select! {
-            read = reading.read(&mut answer) => match read {
+            read = reading.read(&mut response) => match read {
                 Ok(0) | Err(_) => return true,
                 Ok(_) => {}
             },
@@ -162,9 +162,9 @@ async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
         flooders.spawn(async move {
             let _ = flooding.changed().await;
             let _ = timeout(Duration::from_secs(15), stream.write_all(&body)).await;
-            let mut answer = Vec::new();
-            let read = timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
-            (read.is_ok(), answer)
+            let mut response = Vec::new();
+            let read = timeout(Duration::from_secs(20), stream.read_to_end(&mut response)).await;
+            (read.is_ok(), response)
         });
     }
     // Of the connections themselves, while nothing of a body is there.
@@ -182,7 +182,7 @@ async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
         sleep(Duration::from_millis(100)).await;
         peak = peak.max(process.resident_bytes().saturating_sub(before));
     }
-    let answers = flooders.join_all().await;
+    let responses = flooders.join_all().await;
     println!("{front_end:?}: {} MiB at most", peak / MIB);
 
     // The budget, a quarter for buffers that grow, and what the server reads before it is asked.
@@ -197,12 +197,12 @@ async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
         peak / MIB
     );
     // actix-web waits for the end of some bodies that it has answered already, without a time-out.
-    let answered = |answer: &[u8]| front_end.is_actix() && !answer.is_empty();
-    let endless = answers
+    let responded = |response: &[u8]| front_end.is_actix() && !response.is_empty();
+    let endless = responses
         .iter()
-        .filter(|(ended, answer)| !ended && !answered(answer));
+        .filter(|(ended, response)| !ended && !responded(response));
     let endless: Vec<_> = endless
-        .map(|(_, answer)| String::from_utf8_lossy(answer))
+        .map(|(_, response)| String::from_utf8_lossy(response))
         .collect();
     assert!(
         endless.is_empty(),
@@ -211,9 +211,9 @@ async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
         endless.first()
     );
     assert!(
-        !answers
+        !responses
             .iter()
-            .any(|(_, answer)| answer.starts_with(b"HTTP/1.1 2"))
+            .any(|(_, response)| response.starts_with(b"HTTP/1.1 2"))
     );
 
     // A genuine one waits for room, and gets through or is told to come again.
@@ -323,7 +323,7 @@ async fn acknowledges_nothing_that_it_has_no_memory_to_handle() {
     for number in 11..=DELIVERIES {
         senders.spawn(send_large(address, number));
     }
-    let answers = senders.join_all().await;
+    let responses = senders.join_all().await;
     inbox.kill().await;
 
     let inbox = Program::start("example-inbox", &settings).await;
@@ -333,7 +333,7 @@ async fn acknowledges_nothing_that_it_has_no_memory_to_handle() {
     let kept: Vec<_> = kept
         .map(|row| row["process_id"].as_u64().unwrap())
         .collect();
-    let acknowledged = answers.iter().filter(|(_, status)| *status == Some(200));
+    let acknowledged = responses.iter().filter(|(_, status)| *status == Some(200));
     let acknowledged: Vec<_> = acknowledged
         .map(|(number, _)| *number)
         .chain(1..=10)
@@ -447,15 +447,15 @@ async fn http2_has_no_header_names_in_upper_case() {
         ];
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         stream.write_all(&request.concat()).await.unwrap();
-        let mut answer = vec![0; 16 * 1024];
+        let mut response = vec![0; 16 * 1024];
         let mut read = 0;
         // Until RST_STREAM (3) or GOAWAY (7), which is how malformed requests end.
         let ended = timeout(Duration::from_secs(5), async {
             loop {
-                let more = stream.read(&mut answer[read..]).await.unwrap_or(0);
+                let more = stream.read(&mut response[read..]).await.unwrap_or(0);
                 read += more;
                 let mut at = 0;
-                while let Some([a, b, c, kind, ..]) = answer[..read].get(at..at + 9) {
+                while let Some([a, b, c, kind, ..]) = response[..read].get(at..at + 9) {
                     if matches!(kind, 3 | 7) {
                         return;
                     }

@@ -117,9 +117,9 @@ async fn killed_twenty_times_under_load_it_loses_nothing_that_it_acknowledged() 
     for process_id in process_ids {
         let (status, now) = result(&inbox, process_id).await;
         let fetches = api.fetches(process_id).len();
-        let mut answers = (1..=fetches).map(|fetch| TaskApi::result(process_id, fetch));
+        let mut responses = (1..=fetches).map(|fetch| TaskApi::result(process_id, fetch));
         assert!(
-            status == 200 && answers.any(|answer| answer == now),
+            status == 200 && responses.any(|response| response == now),
             "{now}"
         );
         // What has been stored stays as it was.

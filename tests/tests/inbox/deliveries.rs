@@ -11,7 +11,7 @@ fn fetch(path: &str, key: KeyIn) -> Fetch {
 }
 
 #[tokio::test]
-async fn answers_before_it_works() {
+async fn responds_before_it_works() {
     let (directory, api) = (Directory::new("answers"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     api.trouble(6666, [Trouble::Slow(Duration::from_secs(3))]);

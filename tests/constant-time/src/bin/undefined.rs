@@ -2,7 +2,7 @@
 //! with?
 //!
 //! Run by `scripts/check-constant-time` under Memcheck, in a dev and in a release build. The
-//! secret counts as undefined, and so does all that is computed from it: the prepared key, the states of
+//! secret counts as undefined, and so does everything computed from it: the prepared key, the states of
 //! the hash, the tag, the outcome of each comparison. Nothing is declassified on the way, so the
 //! one thing that may be reported is the verdict itself, a single branch at the end: each
 //! verification must add exactly one report. The script looks at where these reports come from.
