@@ -1,11 +1,11 @@
 use crate::{AccountId, Keyring};
 
-/// One of many accounts: what a secret lookup finds.
+/// One of several accounts at an endpoint: the result of an account lookup.
 ///
 /// # Security
 ///
-/// The id keeps accounts apart where duplicates are recognised. Two accounts under one id could
-/// make each other's deliveries pass for handled, so the id has to be given.
+/// The id is a part of each delivery's id. With one id for two accounts, a delivery of one would be
+/// a duplicate of the other's.
 ///
 /// # Examples
 ///
@@ -33,7 +33,7 @@ impl Account {
         Self { id, keyring }
     }
 
-    /// Returns what identifies the account.
+    /// Returns the account's id.
     #[must_use]
     pub const fn id(&self) -> AccountId {
         self.id

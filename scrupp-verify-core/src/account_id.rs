@@ -2,7 +2,7 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of the id that the operator gave an account: of fixed size, and fit to be compared.
+/// The SHA-256 of the id that the operator gave an account.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccountId([u8; 32]);
 

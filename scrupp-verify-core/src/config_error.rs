@@ -1,8 +1,8 @@
 use core::fmt;
 
-/// A setting that cannot be what the operator means, found while configuring and never later.
+/// An invalid setting, reported at configuration time and never later.
 ///
-/// What a sender does wrong is a [`Rejection`](crate::Rejection).
+/// A client's fault is a [`Rejection`](crate::Rejection).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {

@@ -15,12 +15,12 @@
 /// assert_eq!(head.values("x-scrupp-signature").count(), 0);
 /// ```
 pub trait Headers {
-    /// Each header line as (name, value): the name in any case, the value as it came and without
-    /// the whitespace around it, neither split at commas nor joined with another. Trailers are
+    /// Returns each header line as (name, value): the name in any case, the value as it was received,
+    /// without the whitespace around it, neither split at commas nor joined with another. Trailers are
     /// not headers.
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])>;
 
-    /// Each value of the header `name`, in any case.
+    /// Returns each value of the header `name`, which may be in any case.
     fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
         self.headers()
             .filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()))

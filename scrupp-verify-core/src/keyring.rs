@@ -9,13 +9,13 @@ use crate::{
 
 /// The secrets that a delivery may be signed with, in order: the current one, then older ones.
 ///
-/// Made from one [`Secret`] or an array of them, or with [`Keyring::new`] where their number is
-/// known only at run time. A copy allocates nothing.
+/// Made from one [`Secret`] or an array of them, or with [`Keyring::new`] if their number is known
+/// only at run time. A copy allocates nothing.
 ///
 /// # Examples
 ///
 /// While a secret is being replaced, both are accepted, and
-/// [`Verified::secret_index`](crate::Verified::secret_index) says which one matched:
+/// [`Verified::secret_index`](crate::Verified::secret_index) returns which one matched:
 ///
 /// ```
 /// use scrupp_verify_core::{Keyring, Secret, Signer, UnixTime, Verifier};
@@ -41,23 +41,23 @@ use crate::{
 #[derive(Clone)]
 pub struct Keyring {
     keys: [MacKey; Self::MAX_SECRETS],
-    /// How many of the keys are secrets; the others are placeholders.
+    /// The number of keys that are secrets; the others are placeholders.
     secrets: usize,
-    /// How many of the keys are computed with: those of the secrets, or all of them.
+    /// The number of keys that are computed with: those of the secrets, or all.
     computed: usize,
     account: Option<AccountId>,
 }
 
 impl Keyring {
-    /// How many secrets a keyring holds at the most.
+    /// The largest number of secrets in a keyring.
     pub const MAX_SECRETS: usize = 4;
 
-    /// Collects secrets, the current one first.
+    /// Creates a keyring of these secrets, the current one first.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::NoSecret`] for none at all, [`ConfigError::TooManySecrets`] for more than
-    /// [`Keyring::MAX_SECRETS`].
+    /// [`ConfigError::NoSecret`] if there is none, [`ConfigError::TooManySecrets`] if there are more
+    /// than [`Keyring::MAX_SECRETS`].
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self, ConfigError> {
         let mut keyring = Self::empty();
         for secret in secrets {

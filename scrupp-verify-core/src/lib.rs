@@ -14,7 +14,7 @@
 //! signature      = HMAC-SHA256(secret, signed content)
 //! ```
 //!
-//! # A delivery's way
+//! # Examples
 //!
 //! ```
 //! use scrupp_verify_core::{Secret, Signer, UnixTime, Verifier};
@@ -25,10 +25,10 @@
 //! let head = Signer::new(&secret).sign(now, b"hello world"); // what Scrupp does
 //!
 //! let verifier = Verifier::new(secret);
-//! // All at once,
+//! // A complete body,
 //! let delivery = verifier.verify(&head, b"hello world", now)?;
 //! let verified = *delivery.verified();
-//! // or as it comes: not one byte of the body is needed to reject a bad head.
+//! // or chunks: bad headers are rejected before the body is read.
 //! let mut delivery = verifier.begin(&head, now)?;
 //! delivery.update(b"hello ")?;
 //! delivery.update(b"world")?;
@@ -42,19 +42,19 @@
 //! # Rules
 //!
 //! 1. Each of the two headers comes exactly once. Twice is rejected, even if identical.
-//! 2. The timestamp is `[1-9][0-9]*` and fits in 64 bits. Its bytes enter the MAC as they came.
+//! 2. The timestamp is `[1-9][0-9]*` and fits in 64 bits. Its bytes enter the MAC as received.
 //! 3. It is at most 300 s old and 60 s ahead ([`Tolerance`]), compared without overflow.
 //! 4. The signature is `sha256=` and 64 hex digits, compared in constant time at full length.
 //! 5. All secrets of the [`Keyring`] are tried, without stopping at a match.
-//! 6. What the head can decide is decided before the body is read.
-//! 7. The body's bytes are counted as they come; a declared length only rejects early.
-//! 8. A stranger learns nothing but the status: the reason stays in the [`Rejection`].
+//! 6. The headers are checked before the body is read.
+//! 7. The bytes of a body are counted as received; a declared length only rejects early.
+//! 8. A client learns nothing but the status: the reason stays in the [`Rejection`].
 //!
 //! # Features
 //!
 //! - `std`: the system clock (`UnixTime::now`) and conversions from `std::time`.
-//! - `events`: what a delivery says, and the URLs of its result; needs an allocator.
-//! - `dedup`: handling a delivery once: the rules of claiming it and, with `std`, a store in memory.
+//! - `events`: the event of a delivery, and the URLs of its result; needs an allocator.
+//! - `dedup`: the rules for handling a delivery once and, with `std`, a store in memory.
 
 #![no_std]
 #![forbid(unsafe_code)]

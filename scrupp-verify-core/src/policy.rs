@@ -5,11 +5,10 @@ use crate::{
     mac::{TAG_BYTES, Tag},
 };
 
-/// What is asked of a delivery besides its signature: a timestamp inside the tolerance, and a
-/// body within the limit.
+/// The checks besides the signature: a timestamp inside the tolerance, and a body within the limit.
 ///
-/// A [`Verifier`](crate::Verifier) has one. It is used by itself where the secrets are looked up
-/// per request: what the head alone can decide is then decided before the look-up.
+/// A [`Verifier`](crate::Verifier) has one. If secrets are looked up per request, use a policy by
+/// itself, so the headers are checked before the lookup.
 ///
 /// # Examples
 ///
@@ -22,7 +21,7 @@ use crate::{
 /// let headers = Signer::new(&secret).sign(now, b"{}");
 ///
 /// let head = Policy::default().check_head(&headers, now)?;
-/// let keyring = Keyring::from(secret); // looked up, now that it is worth the while
+/// let keyring = Keyring::from(secret); // looked up, because the headers passed
 /// assert!(head.verify(&keyring, b"{}").is_ok());
 ///
 /// let much_later = UnixTime::from_secs(1_735_471_800 + 301);
@@ -40,14 +39,14 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Swaps the tolerance, by default 300 s into the past and 60 s into the future.
+    /// Sets the tolerance, by default 300 s into the past and 60 s into the future.
     #[must_use]
     pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = tolerance;
         self
     }
 
-    /// Sets the length in bytes up to which a body is accepted, by default 262,144 (256 KiB).
+    /// Sets the largest body that is accepted, by default 262,144 bytes (256 KiB).
     ///
     /// A documented event has about 200 bytes; the rest is room for `meta`.
     #[must_use]
@@ -56,8 +55,8 @@ impl Policy {
         self
     }
 
-    /// Decides all that can be decided without a secret and without the body: the two headers,
-    /// the window, the declared length; in this order.
+    /// Checks everything that needs neither a secret nor the body: the two headers, the window and
+    /// the declared length, in this order.
     ///
     /// # Errors
     ///
@@ -144,7 +143,7 @@ impl Name {
     }
 }
 
-/// What has come of a header that must come once.
+/// The value of a header that must come exactly once.
 enum Value<'a> {
     Missing,
     Single(&'a [u8]),
@@ -172,7 +171,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// `[1-9][0-9]*`, as far as it fits.
+/// Parses `[1-9][0-9]*`, if it fits in 64 bits.
 fn parse_timestamp(value: &[u8]) -> Option<UnixTime> {
     if value.first() == Some(&b'0') {
         return None;
@@ -193,15 +192,15 @@ fn parse_decimal(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// Whether this `Content-Length` already shows that the body is too long. One that is not a
-/// number shows nothing: the bytes themselves are counted.
+/// Returns whether a `Content-Length` exceeds the limit. If it is not a number, returns false: the
+/// bytes themselves are counted.
 fn declares_more_than(declared: &[u8], limit: usize) -> bool {
     let is_number = !declared.is_empty() && declared.iter().all(u8::is_ascii_digit);
     is_number && parse_decimal(declared).is_none_or(|length| length > limit as u64)
 }
 
-/// `sha256=` and 64 hex digits of either case. The candidate is a stranger's and no secret, so
-/// that it need not be read in constant time.
+/// Parses `sha256=` and 64 hex digits of either case. The signature of a request is not secret, so
+/// constant time is not needed.
 fn parse_signature(value: &[u8]) -> Option<Tag> {
     let digits: &[u8; 2 * TAG_BYTES] = value.strip_prefix(b"sha256=")?.try_into().ok()?;
     // In two loops without branches, each of which compiles to a few vector instructions.
@@ -214,7 +213,7 @@ fn parse_signature(value: &[u8]) -> Option<Tag> {
     (invalid <= 0x0f).then_some(tag)
 }
 
-/// The value of a hex digit; more than 15 for any other byte.
+/// Returns the value of a hex digit, and more than 15 for any other byte.
 fn nibble(digit: u8) -> u8 {
     let decimal = digit.wrapping_sub(b'0');
     let letter = (digit | 0x20).wrapping_sub(b'a');

@@ -1,10 +1,9 @@
 use core::fmt;
 
-/// Why a delivery is rejected: for the operator, never for the sender.
+/// The reason for rejecting a delivery: for the operator, never for the client.
 ///
-/// Small and free to copy around. What the sender gets to see is [`status`](Self::status),
-/// [`headers`](Self::headers) and [`problem`](Self::problem), which are the same for every
-/// rejection of one status.
+/// The client gets [`status`](Self::status), [`headers`](Self::headers) and
+/// [`problem`](Self::problem), which are the same for every rejection with one status.
 ///
 /// # Examples
 ///
@@ -25,45 +24,45 @@ pub struct Rejection {
     age_secs: Option<i64>,
 }
 
-/// What was wrong, as far as the receiver's own logs may know.
+/// The kind of a [`Rejection`], for logs and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
     /// No `X-Scrupp-Signature`.
     MissingSignature,
-    /// More than one `X-Scrupp-Signature`, be they the same.
+    /// More than one `X-Scrupp-Signature`, even if they are the same.
     RepeatedSignature,
     /// Not `sha256=` and 64 hex digits.
     MalformedSignature,
     /// No `X-Scrupp-Timestamp`.
     MissingTimestamp,
-    /// More than one `X-Scrupp-Timestamp`, be they the same.
+    /// More than one `X-Scrupp-Timestamp`, even if they are the same.
     RepeatedTimestamp,
     /// Not a decimal number of seconds that starts with 1 to 9 and fits in 64 bits.
     MalformedTimestamp,
-    /// In the future, and 13 digits long: the sender counts milliseconds, it seems.
+    /// In the future, and 13 digits long: milliseconds instead of seconds.
     TimestampInMilliseconds,
     /// Older than the tolerance: a replay, a late retry, or a clock that is ahead.
     TooOld,
     /// Further in the future than the tolerance: a clock that is behind, here or there.
     InFuture,
-    /// Signed with none of the secrets, or changed on the way.
+    /// Signed with none of the secrets, or modified in transit.
     SignatureMismatch,
-    /// The secret lookup knows no such account.
+    /// The account lookup found no such account.
     UnknownAccount,
-    /// The body is over the limit, by its declared length or by what came.
+    /// The body exceeds the limit, by its declared length or by the bytes received.
     BodyTooLarge,
     /// The body was not complete in time.
     BodyTimeout,
     /// The body broke off, or its framing is not valid.
     BodyBroken,
-    /// There was no room for the body in time: too many bytes that are not verified are held.
+    /// The budget for unverified bodies was not available in time.
     OverBudget,
     /// There is no Tokio runtime with a timer, which an adapter needs.
     RuntimeUnavailable,
-    /// The receiver does not know the time.
+    /// The clock returned no time.
     ClockUnavailable,
-    /// The secret lookup failed.
+    /// The account lookup failed.
     SecretsUnavailable,
     /// The delivery store failed, was too slow, or is full.
     StoreUnavailable,
@@ -76,7 +75,7 @@ pub enum RejectionKind {
 }
 
 impl Rejection {
-    /// A rejection for a reason that only an adapter can know, such as a body that broke off.
+    /// Creates a rejection for a reason that only an adapter can know, such as a body that broke off.
     #[must_use]
     pub const fn new(kind: RejectionKind) -> Self {
         Self {
@@ -92,25 +91,26 @@ impl Rejection {
         }
     }
 
-    /// The reason. For logs and metrics; telling it to the sender helps an attacker.
+    /// Returns the reason, for logs and metrics. To tell it to the client helps an attacker.
     #[must_use]
     pub const fn kind(&self) -> RejectionKind {
         self.kind
     }
 
-    /// How many seconds old the timestamp was, where that was the reason; negative in the future.
+    /// Returns the age of the timestamp in seconds, if that was the reason. Negative in the future.
     #[must_use]
     pub const fn age_secs(&self) -> Option<i64> {
         self.age_secs
     }
 
-    /// The HTTP status to answer with: 400, 401, 408, 413 or 503; 422 or 500 from an extractor.
+    /// Returns the HTTP status to respond with: 400, 401, 408, 413 or 503; 422 or 500 from an
+    /// extractor.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.response().status
     }
 
-    /// The headers to answer with, beside `Content-Length`; names in lower case.
+    /// Returns the headers to respond with, besides `Content-Length`; names in lower case.
     ///
     /// `WWW-Authenticate` with a 401 (RFC 9110, section 15.5.2), `Retry-After` with a 503, and
     /// the content type of [`problem`](Self::problem).
@@ -119,7 +119,7 @@ impl Rejection {
         self.response().headers
     }
 
-    /// The body to answer with: `application/problem+json` (RFC 9457), constant per status.
+    /// Returns the body to respond with: `application/problem+json` (RFC 9457), constant per status.
     #[must_use]
     pub const fn problem(&self) -> &'static str {
         self.response().problem
@@ -155,7 +155,7 @@ impl Rejection {
 }
 
 impl RejectionKind {
-    /// A short name in snake case, stable, for logs and metric labels.
+    /// Returns a short name in snake case, which stays the same across versions.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.texts().0
@@ -233,7 +233,7 @@ impl fmt::Display for RejectionKind {
 
 impl core::error::Error for Rejection {}
 
-/// What a sender gets to see: one constant for each status, so that it says no more than that.
+/// The response to a client: one constant for each status, so it reveals no more than that.
 struct Response {
     status: u16,
     headers: &'static [(&'static str, &'static str)],

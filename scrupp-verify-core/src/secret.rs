@@ -7,13 +7,13 @@ use crate::{
 
 /// The string that Scrupp signs with: the first API key on the account's settings page.
 ///
-/// Holds the key as it enters the MAC, prepared once, and not the string.
+/// Holds the key that is prepared from the string, and not the string.
 ///
 /// # Security
 ///
-/// - The secret is an API key too: whoever reads it can forge deliveries and call the API.
-/// - It appears in no `Debug`, error or log, and is wiped when the value is dropped. The string
-///   that was passed in, and its copy in the environment of the process, are the caller's.
+/// - The secret is an API key too: with it, an attacker can forge deliveries and call the API.
+/// - `Debug`, errors and logs never show a secret. The key is wiped when the value is dropped. The
+///   string that was passed in, and its copy in the environment of the process, are the caller's.
 ///
 /// # Examples
 ///
@@ -38,10 +38,10 @@ impl Secret {
     /// # Errors
     ///
     /// - [`ConfigError::EmptySecret`]: anyone can sign with an empty secret.
-    /// - [`ConfigError::NulSecret`]: HMAC pads a key with NUL bytes, so that a secret of nothing
-    ///   else equals the empty one.
-    /// - [`ConfigError::SpaceAroundSecret`]: it starts or ends with ASCII whitespace, as the
-    ///   content of a file does that ends in a line feed. No delivery would ever match it.
+    /// - [`ConfigError::NulSecret`]: HMAC pads a key with NUL bytes, so a secret of nothing else
+    ///   equals the empty one.
+    /// - [`ConfigError::SpaceAroundSecret`]: the secret starts or ends with ASCII whitespace, such as
+    ///   the line feed at the end of a file. No delivery would ever match.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let secret = secret.as_ref();
         if secret.is_empty() {

@@ -26,7 +26,7 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// A signer that keeps a copy of the prepared secret.
+    /// Creates a signer with a copy of the prepared secret.
     #[must_use]
     pub fn new(secret: &Secret) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl Signer {
         }
     }
 
-    /// The two headers for a body that is sent at `now`.
+    /// Signs a body that is sent at `now`, and returns the two headers.
     #[must_use]
     pub fn sign(&self, now: UnixTime, body: &[u8]) -> SignedHeaders {
         let timestamp = Text::display(now);
@@ -50,7 +50,7 @@ impl Signer {
 
 /// The two headers of a signed delivery.
 ///
-/// Is a [`Headers`], so that it can be verified as it is.
+/// Implements [`Headers`], so it can be verified directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedHeaders {
     signature: Text<{ "sha256=".len() + 64 }>,
@@ -59,25 +59,25 @@ pub struct SignedHeaders {
 }
 
 impl SignedHeaders {
-    /// The value of `X-Scrupp-Signature`.
+    /// Returns the value of `X-Scrupp-Signature`.
     #[must_use]
     pub fn signature(&self) -> &str {
         self.signature.as_str()
     }
 
-    /// The value of `X-Scrupp-Timestamp`.
+    /// Returns the value of `X-Scrupp-Timestamp`.
     #[must_use]
     pub fn timestamp(&self) -> &str {
         self.timestamp.as_str()
     }
 
-    /// The time that the timestamp says.
+    /// Returns the time of the timestamp.
     #[must_use]
     pub const fn time(&self) -> UnixTime {
         self.time
     }
 
-    /// Both headers as (name, value), names in lower case.
+    /// Returns both headers as (name, value), names in lower case.
     #[must_use]
     pub fn pairs(&self) -> [(&'static str, &str); 2] {
         [
@@ -103,7 +103,7 @@ impl fmt::Display for Signature {
     }
 }
 
-/// A short ASCII text, kept where it stands.
+/// A short ASCII text without an allocation.
 #[derive(Clone, PartialEq, Eq)]
 struct Text<const CAPACITY: usize> {
     bytes: [u8; CAPACITY],
@@ -111,7 +111,7 @@ struct Text<const CAPACITY: usize> {
 }
 
 impl<const CAPACITY: usize> Text<CAPACITY> {
-    /// What `value` displays, as far as there is room.
+    /// Formats a value, as far as it fits.
     fn display(value: impl fmt::Display) -> Self {
         let mut text = Self {
             bytes: [0; CAPACITY],

@@ -16,20 +16,20 @@ use core::{fmt, time::Duration};
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// The time this many seconds after 1970 began.
+    /// Creates the time this many seconds after the Unix epoch.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs)
     }
 
-    /// Seconds since 1970 began.
+    /// Returns the seconds since the Unix epoch.
     #[must_use]
     pub const fn as_secs(self) -> u64 {
         self.0
     }
 
-    /// Seconds from `earlier` to `self`; negative where `earlier` is later, and held at the ends
-    /// of `i64`.
+    /// Returns the seconds from `earlier` to `self`. Negative if `earlier` is later than `self`.
+    /// Saturates at the bounds of `i64`.
     #[must_use]
     pub fn secs_since(self, earlier: Self) -> i64 {
         match self.0.checked_sub(earlier.0) {
@@ -52,7 +52,7 @@ impl UnixTime {
         Self(end.saturating_add((duration.subsec_nanos() > 0) as u64))
     }
 
-    /// The time of the system clock, or `None` where that stands before 1970.
+    /// Returns the time of the system clock, or `None` if that is before 1970.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn now() -> Option<Self> {
@@ -80,8 +80,8 @@ impl fmt::Display for UnixTime {
 /// How far a timestamp may be from the receiver's clock: by default 300 s into the past, as
 /// Scrupp advises, and 60 s into the future.
 ///
-/// A delivery exactly as old as the tolerance is accepted. The future is shorter since a window
-/// as long on both sides would let a recorded delivery be replayed for twice the time.
+/// A delivery exactly as old as the tolerance is accepted. The future is shorter, because a
+/// recorded delivery can be replayed for as long as past and future together.
 ///
 /// # Security
 ///
@@ -109,8 +109,8 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// A window from `past` before to `future` after the receiver's time, in whole seconds: a
-    /// fraction is dropped.
+    /// Creates a window from `past` before to `future` after the receiver's time, in whole seconds.
+    /// Fractions of a second are dropped.
     #[must_use]
     pub const fn new(past: Duration, future: Duration) -> Self {
         Self {
@@ -119,19 +119,19 @@ impl Tolerance {
         }
     }
 
-    /// How old a timestamp may be.
+    /// Returns how old a timestamp may be.
     #[must_use]
     pub const fn past(&self) -> Duration {
         Duration::from_secs(self.past_secs)
     }
 
-    /// How far ahead a timestamp may be.
+    /// Returns how far ahead a timestamp may be.
     #[must_use]
     pub const fn future(&self) -> Duration {
         Duration::from_secs(self.future_secs)
     }
 
-    /// How long one timestamp can be inside the window: past and future together.
+    /// Returns how long one timestamp can be inside the window: past and future together.
     #[must_use]
     pub const fn window(&self) -> Duration {
         Duration::from_secs(self.past_secs.saturating_add(self.future_secs))
@@ -155,9 +155,9 @@ impl Default for Tolerance {
     }
 }
 
-/// Where a receiver's time comes from.
+/// A source of the receiver's time.
 ///
-/// `None` means that the time is not known; nothing is accepted then. Any
+/// If a clock returns `None`, no delivery is accepted. Any
 /// `Fn() -> Option<UnixTime>` is a clock.
 ///
 /// # Examples
@@ -169,7 +169,7 @@ impl Default for Tolerance {
 /// assert_eq!(stopped.now(), Some(UnixTime::from_secs(1_735_471_800)));
 /// ```
 pub trait Clock {
-    /// The time, in whole seconds.
+    /// Returns the time, in whole seconds.
     fn now(&self) -> Option<UnixTime>;
 }
 

@@ -2,10 +2,9 @@ use core::fmt;
 
 use crate::{AccountId, UnixTime};
 
-/// The proof that a delivery came from Scrupp as it was signed, and in time.
+/// Proof that a delivery was signed by Scrupp, was not modified, and is fresh.
 ///
-/// Only this crate can make one, at the end of a verification: code that is handed a `Verified`
-/// need not ask whether something was checked.
+/// Only a verification creates one, so code that gets a `Verified` need not check anything.
 ///
 /// # Examples
 ///
@@ -34,29 +33,29 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// When Scrupp signed, as it says itself.
+    /// Returns when Scrupp signed the delivery, by its timestamp.
     #[must_use]
     pub const fn time(&self) -> UnixTime {
         self.sent
     }
 
-    /// How many seconds old the delivery was when its head came; negative where it was ahead of
-    /// the receiver's clock.
+    /// Returns the age of the delivery in seconds when its headers were received. Negative if the
+    /// timestamp was ahead of the receiver's clock.
     #[must_use]
     pub fn age_secs(&self) -> i64 {
         self.received.secs_since(self.sent)
     }
 
-    /// Which secret matched, counted from 0 in the order of the keyring: the first of them, if it
-    /// is in there twice.
+    /// Returns the index of the secret that matched, in the order of the keyring: the first, if a
+    /// secret is in there twice.
     ///
-    /// Once this has been 0 for longer than retries go on, the older secrets can be taken out.
+    /// Once this is 0 for longer than Scrupp retries, remove the older secrets.
     #[must_use]
     pub const fn secret_index(&self) -> usize {
         self.secret_index as usize
     }
 
-    /// The account whose secret matched, where secrets are looked up per request.
+    /// Returns the account whose secret matched, if accounts are looked up.
     #[must_use]
     pub const fn account(&self) -> Option<AccountId> {
         self.account
@@ -65,8 +64,9 @@ impl Verified {
 
 /// The body of a delivery with the proof that it was verified.
 ///
-/// Only [`UnverifiedHead::verify`](crate::UnverifiedHead::verify) and what it stands on create one,
-/// so a function that takes a `VerifiedDelivery` never sees a forged body.
+/// Only [`UnverifiedHead::verify`](crate::UnverifiedHead::verify) and
+/// [`VerifySteps::finish`](crate::VerifySteps::finish) create one, so a function that takes a
+/// `VerifiedDelivery` never gets a forged body.
 ///
 /// # Examples
 ///
@@ -113,7 +113,7 @@ impl<B: AsRef<[u8]>> VerifiedDelivery<B> {
     }
 }
 
-/// The proof and the length of the body. What is in it may be personal.
+/// Shows the proof and the length of the body, whose content may be personal.
 impl<B: AsRef<[u8]>> fmt::Debug for VerifiedDelivery<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedDelivery")

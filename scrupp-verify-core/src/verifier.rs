@@ -1,6 +1,6 @@
 use crate::{Delivery, Headers, Keyring, Policy, Rejection, Tolerance, UnixTime, VerifiedDelivery};
 
-/// Verifies deliveries: a keyring and a policy.
+/// A keyring and a policy, which together verify deliveries.
 ///
 /// # Examples
 ///
@@ -34,7 +34,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier with the default policy: 300 s into the past, 60 s into the future, 256 KiB.
+    /// Creates a verifier with the default policy: 300 s into the past, 60 s into the future, 256 KiB.
     #[must_use]
     pub fn new(keyring: impl Into<Keyring>) -> Self {
         Self {
@@ -43,21 +43,21 @@ impl Verifier {
         }
     }
 
-    /// Swaps the tolerance, by default 300 s into the past and 60 s into the future.
+    /// Sets the tolerance, by default 300 s into the past and 60 s into the future.
     #[must_use]
     pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.policy = self.policy.tolerance(tolerance);
         self
     }
 
-    /// Sets the length in bytes up to which a body is accepted, by default 262,144 (256 KiB).
+    /// Sets the largest body that is accepted, by default 262,144 bytes (256 KiB).
     #[must_use]
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.policy = self.policy.body_limit(bytes);
         self
     }
 
-    /// Verifies a delivery that is there as a whole.
+    /// Verifies a complete delivery.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Verifier {
             .verify(&self.keyring, body)
     }
 
-    /// Decides all that the head can decide, before any of the body is read.
+    /// Checks the headers, and begins to verify a body that is received in chunks.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{VerifiedDelivery, events::Event};
 
-/// What two attempts at the same delivery have in common.
+/// The identity of a delivery, which all attempts at it share.
 ///
 /// Made of verified bytes only: the account, the event's name, the process id and the status; or
 /// the account and the whole body, if the body is not an event with these. A process id counts the
@@ -57,13 +57,11 @@ impl DeliveryId {
         }
     }
 
-    /// An id of one's own making, from parts that are kept apart: `["ab", "c"]` and `["a", "bc"]`
-    /// are two ids.
+    /// Creates an id from parts that are kept apart: `["ab", "c"]` and `["a", "bc"]` are two ids.
     ///
     /// # Security
     ///
-    /// Take parts only of what was verified, and where there are many accounts let the account be
-    /// one of them.
+    /// Use verified parts only. If accounts are looked up, the account must be one of the parts.
     #[must_use]
     pub fn of(parts: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();
@@ -75,7 +73,7 @@ impl DeliveryId {
         Self(digest.first_chunk().copied().unwrap_or_default())
     }
 
-    /// The 16 bytes: the first half of a SHA-256.
+    /// Returns the 16 bytes: the first half of a SHA-256.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0

@@ -2,16 +2,18 @@ use core::{fmt::Display, time::Duration};
 
 use super::{Claim, ClaimToken, DeliveryId};
 
-/// Where deliveries are claimed: in memory for one process, shared for several.
+/// A store that deliveries are claimed in: in memory for one process, or shared by several.
 ///
 /// The rules are those of [`Record`](super::Record). Each operation is atomic: of two claims at
 /// once, one is granted.
 ///
 /// # Cancel safety
 ///
-/// A future that is dropped may or may not have had its effect. Whoever drops a claim releases it.
+/// A future that is dropped may or may not have had its effect. An adapter that drops a claim
+/// releases it.
 pub trait DeliveryStore {
-    /// Why an operation failed, for the operator's log: nothing of a delivery, and no password.
+    /// The reason of a failure, for the operator's log. Must contain nothing of a delivery, and no
+    /// password.
     type Error: Display;
 
     /// Claims a delivery for `token` until `lease` has passed.
@@ -38,10 +40,9 @@ pub trait DeliveryStore {
         token: ClaimToken,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Does what [`release`](Self::release) does where that needs no waiting, as in a destructor,
-    /// and says whether it has.
+    /// Releases the claim without waiting, as a destructor needs it, and returns whether it did.
     ///
-    /// By default it does nothing, and the release goes on in the background.
+    /// By default returns `false`, and the release runs as a background task.
     fn release_now(&self, id: DeliveryId, token: ClaimToken) -> bool {
         let _ = (id, token);
         false
