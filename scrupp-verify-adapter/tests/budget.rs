@@ -3,7 +3,8 @@
 
 use core::{
     convert::Infallible,
-    pin::Pin,
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll, ready},
     time::Duration,
@@ -310,6 +311,29 @@ async fn hands_on_a_body_in_one_chunk_without_a_copy_whatever_its_length() {
         .await;
     let accepted = received.unwrap().unwrap();
     assert_eq!(accepted.delivery.body().as_ptr(), body.as_ptr());
+}
+
+#[tokio::test]
+async fn lets_other_tasks_run_after_each_64_kib_that_it_hashes() {
+    for (bytes, expected) in [
+        (64 * KIB, 1),
+        (64 * KIB + 1, 3),
+        (128 * KIB, 3),
+        (256 * KIB, 5),
+    ] {
+        let config = settings(KIB);
+        let content = Bytes::from(vec![b'x'; bytes]);
+        let headers = Signer::new(&Secret::new("topsecret").unwrap()).sign(NOW, &content);
+        let mut body = Full::new(content);
+        let mut receive = pin!(config.receive(&headers, &(), &mut body));
+        let mut polls = 0;
+        let received = poll_fn(|cx| {
+            polls += 1;
+            receive.as_mut().poll(cx)
+        });
+        assert!(received.await.unwrap().is_some());
+        assert_eq!(polls, expected, "{bytes} bytes");
+    }
 }
 
 #[test]
