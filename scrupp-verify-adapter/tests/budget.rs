@@ -336,6 +336,29 @@ async fn lets_other_tasks_run_after_each_64_kib_that_it_hashes() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn drains_a_body_that_exceeds_the_limit_within_its_deadline() {
+    let mut config = settings(KIB);
+    config.policy.body_limit = 10;
+    let (sender, chunks) = mpsc::channel(1);
+    let mut body = Arriving { chunks, rest: None };
+    let headers = Signer::new(&Secret::new("topsecret").unwrap()).sign(NOW, b"");
+    let started = Instant::now();
+    let client = tokio::spawn(async move {
+        sleep(Duration::from_secs(6)).await;
+        sender.send(Bytes::from_static(&[0; 11])).await.unwrap();
+        // The rest is never sent.
+        sender.closed().await;
+    });
+
+    let rejected = config.receive(&headers, &(), &mut body).await.unwrap_err();
+    assert_eq!(rejected.rejection.kind(), RejectionKind::BodyTooLarge);
+    assert_eq!(started.elapsed(), Duration::from_secs(6));
+    config.drain(rejected, body).unwrap().await;
+    assert_eq!(started.elapsed(), Duration::from_secs(10));
+    client.await.unwrap();
+}
+
 #[test]
 fn is_64_mib_by_default() {
     let config = Config::<(), ()>::new(Secret::new("topsecret").unwrap(), ());
