@@ -54,7 +54,7 @@ fn longest_poll(piece_bytes: usize) -> Duration {
     longest
 }
 
-/// A body that is there already, in chunks.
+/// A complete body in chunks.
 #[derive(Default)]
 struct Chunks(VecDeque<Bytes>);
 

@@ -2,7 +2,7 @@
 //! but what was signed.
 //!
 //! The input is a choice and a script of the body's turns, each a byte: `e` an error, `t` trailers,
-//! `x` its end, `n` an empty chunk, `p` a pause with an immediate wake-up, `s` a stall for ever, `w`
+//! `x` its end, `n` an empty chunk, `p` a pause with an immediate wake-up, `s` a stall without end, `w`
 //! a wait of 3 seconds; any other is the length of a chunk, which follows.
 #![no_main]
 

@@ -27,7 +27,7 @@ use crate::{RejectionBody, ScruppVerifyService};
 /// # Placement
 ///
 /// Put the middleware around an `App`, a `Scope` or a `Resource`. Build it once and clone it into
-/// each worker. The signature is over the bytes on the wire: a compressed body is verified as it
+/// each worker. The signature covers the bytes on the wire: a compressed body is verified as it
 /// was received, and the handler's extractors decompress it.
 ///
 /// # Examples

@@ -123,8 +123,8 @@ impl Prefix {
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        // A timestamp fits; a longer one would match no tag.
-        self.bytes.get(..self.len).unwrap_or_default()
+        // The digits of a `u64` fit. Otherwise these would be dots, which nobody signs.
+        self.bytes.get(..self.len).unwrap_or(&self.bytes)
     }
 }
 

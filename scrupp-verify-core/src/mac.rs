@@ -62,7 +62,7 @@ pub(crate) fn first_match(
 }
 
 /// The indices of a keyring's keys.
-const INDICES: [u16; 4] = [0, 1, 2, 3];
+pub(crate) const INDICES: [u16; 4] = [0, 1, 2, 3];
 
 /// None of [`INDICES`].
 const NO_KEY: u16 = u16::MAX;

@@ -529,7 +529,7 @@ fn writes_an_id_as_32_hex_digits() {
     );
 }
 
-/// What an operator would expect, written down as plainly as can be.
+/// A model of a store as an operator expects it.
 #[derive(Default)]
 struct Model {
     claimed: Vec<(u64, u8, u64)>,

@@ -20,7 +20,7 @@ use crate::ScruppVerifyService;
 ///
 /// # Placement
 ///
-/// Put the layer around the routes that take deliveries. The signature is over the bytes on the
+/// Put the layer around the routes that take deliveries. The signature covers the bytes on the
 /// wire, so put everything that changes a body, such as decompression, inside of the layer.
 ///
 /// The service runs on a Tokio runtime with its timer enabled (`enable_all` or `enable_time`).

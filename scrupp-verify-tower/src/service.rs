@@ -6,7 +6,7 @@ use core::{
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use scrupp_verify_core::Headers;
 use tower_service::Service;
@@ -91,11 +91,7 @@ struct HeaderLines<'h>(&'h HeaderMap);
 impl Headers for HeaderLines<'_> {
     #[inline]
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0.iter().map(as_bytes)
+        let headers = self.0.iter();
+        headers.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
     }
-}
-
-#[inline]
-fn as_bytes<'h>((name, value): (&'h HeaderName, &'h HeaderValue)) -> (&'h [u8], &'h [u8]) {
-    (name.as_str().as_bytes(), value.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! The signature is over the bytes on the wire, and extractors work as they do elsewhere.
+//! The signature covers the bytes on the wire, and extractors work as they do elsewhere.
 
 use core::{future::poll_fn, pin::Pin};
 use std::io::Write;
