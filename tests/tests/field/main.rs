@@ -1,0 +1,12 @@
+//! What receivers of webhooks report from the field, over sockets and against real servers: nothing
+//! acknowledged is lost, and nothing genuine is rejected for long.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+mod inbox;
+mod redis;
+mod servers;
+mod verify;

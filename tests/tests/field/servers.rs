@@ -1,0 +1,1 @@
+//! The example servers: clients that close early, request targets, and the environment.

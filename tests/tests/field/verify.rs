@@ -1,0 +1,1 @@
+//! The layers: one delivery, several routes, several layers, and what the log says of each.
