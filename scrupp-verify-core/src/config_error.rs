@@ -10,8 +10,12 @@ pub enum ConfigError {
     EmptySecret,
     /// The secret consists of NUL bytes, which is the empty secret to HMAC.
     NulSecret,
-    /// The secret starts or ends with ASCII whitespace.
+    /// The secret starts or ends with whitespace, ASCII or other.
     SpaceAroundSecret,
+    /// The secret starts or ends with this character, which is not displayed.
+    InvisibleCharacter(char),
+    /// The secret is in quotes, of which this is the opening one.
+    QuotedSecret(char),
     /// There is no secret to verify with.
     NoSecret,
     /// There are more secrets than [`Keyring::MAX_SECRETS`](crate::Keyring::MAX_SECRETS).
@@ -26,7 +30,17 @@ pub enum ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let message = match self {
+            Self::InvisibleCharacter(character) => {
+                return write!(
+                    f,
+                    "the secret starts or ends with the invisible character U+{:04X}",
+                    u32::from(*character)
+                );
+            }
+            Self::QuotedSecret(quote) => {
+                return write!(f, "the secret is in quotes ({quote}): remove them");
+            }
             Self::EmptySecret => "the secret is empty",
             Self::NulSecret => "the secret consists of NUL bytes only",
             Self::SpaceAroundSecret => {
@@ -42,7 +56,8 @@ impl fmt::Display for ConfigError {
                 "the API origin is http and not on this machine: the API key would be readable"
             }
             Self::RetentionTooShort => "the retention is shorter than the tolerance",
-        })
+        };
+        f.write_str(message)
     }
 }
 

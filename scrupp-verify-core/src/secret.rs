@@ -40,25 +40,101 @@ impl Secret {
     /// - [`ConfigError::EmptySecret`]: anyone can sign with an empty secret.
     /// - [`ConfigError::NulSecret`]: HMAC pads a key with NUL bytes, so a secret of nothing else
     ///   equals the empty one.
-    /// - [`ConfigError::SpaceAroundSecret`]: the secret starts or ends with ASCII whitespace, such as
-    ///   the line feed at the end of a file. No delivery would ever match.
+    /// - [`ConfigError::SpaceAroundSecret`]: the secret starts or ends with whitespace, such as the
+    ///   line feed at the end of a file.
+    /// - [`ConfigError::InvisibleCharacter`]: the secret starts or ends with a character that is not
+    ///   displayed, such as the byte order mark at the start of a file.
+    /// - [`ConfigError::QuotedSecret`]: the secret is in quotes, as a shell would have removed them.
+    ///
+    /// With one of the last three, no delivery would ever match.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let secret = secret.as_ref();
         if secret.is_empty() {
             return Err(ConfigError::EmptySecret);
         }
-        if secret.trim_ascii().len() != secret.len() {
-            return Err(ConfigError::SpaceAroundSecret);
-        }
         if secret.iter().all(|byte| *byte == 0) {
             return Err(ConfigError::NulSecret);
         }
+        check_ends(first_char(secret), last_char(secret), secret.len())?;
         let key = mac::prepare(secret)?;
         Ok(Self { key })
     }
 
     pub(crate) fn key(&self) -> &MacKey {
         &self.key
+    }
+}
+
+/// Rejects characters around a secret that got there by accident.
+fn check_ends(first: Option<char>, last: Option<char>, len: usize) -> Result<(), ConfigError> {
+    let mut ends = [first, last].into_iter().flatten();
+    if ends.clone().any(char::is_whitespace) {
+        return Err(ConfigError::SpaceAroundSecret);
+    }
+    if let Some(invisible) = ends.find(|end| is_invisible(*end)) {
+        return Err(ConfigError::InvisibleCharacter(invisible));
+    }
+    match (first, last) {
+        (Some(open), Some(close)) if len > 1 && is_pair_of_quotes(open, close) => {
+            Err(ConfigError::QuotedSecret(open))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the first character. Looks at no byte beyond it.
+fn first_char(text: &[u8]) -> Option<char> {
+    let lengths = 1..=text.len().min(4);
+    only_char(lengths.filter_map(|len| text.get(..len)))
+}
+
+/// Returns the last character. Looks at no byte before it.
+fn last_char(text: &[u8]) -> Option<char> {
+    let starts = (text.len().saturating_sub(4)..text.len()).rev();
+    only_char(starts.filter_map(|start| text.get(start..)))
+}
+
+/// Returns the first of these candidates that is a character in UTF-8.
+fn only_char<'t>(mut candidates: impl Iterator<Item = &'t [u8]>) -> Option<char> {
+    candidates.find_map(|bytes| str::from_utf8(bytes).ok()?.chars().next())
+}
+
+/// Returns whether a character is displayed as nothing: a control character, or one that Unicode
+/// calls ignorable by default (`Default_Ignorable_Code_Point` in `DerivedCoreProperties.txt`).
+///
+/// NUL is none of them: HMAC pads a key with NUL bytes, so a secret that ends with one matches.
+fn is_invisible(character: char) -> bool {
+    character.is_control() && character != '\0'
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fff8}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+fn is_pair_of_quotes(open: char, close: char) -> bool {
+    match open {
+        '"' | '\'' | '`' => close == open,
+        '\u{201c}' | '\u{201d}' | '\u{201e}' => matches!(close, '\u{201c}' | '\u{201d}'),
+        '\u{2018}' | '\u{2019}' | '\u{201a}' => matches!(close, '\u{2018}' | '\u{2019}'),
+        '\u{ab}' => close == '\u{bb}',
+        '\u{bb}' => close == '\u{ab}',
+        _ => false,
     }
 }
 

@@ -185,6 +185,14 @@ fn says_what_is_wrong_with_the_settings_in_these_words() {
             ConfigError::SpaceAroundSecret,
             "the secret starts or ends with whitespace (a line feed from a file?)",
         ),
+        (
+            ConfigError::InvisibleCharacter('\u{feff}'),
+            "the secret starts or ends with the invisible character U+FEFF",
+        ),
+        (
+            ConfigError::QuotedSecret('"'),
+            "the secret is in quotes (\"): remove them",
+        ),
         (ConfigError::NoSecret, "there is no secret"),
         (ConfigError::TooManySecrets, "there are more than 4 secrets"),
         (
@@ -218,6 +226,48 @@ fn rejects_secrets_that_nobody_can_mean() {
     for (secret, error) in rows {
         assert_eq!(Secret::new(secret).err(), *error, "{secret:?}");
     }
+}
+
+#[test]
+fn rejects_secrets_with_whitespace_invisible_characters_or_quotes_around_them() {
+    let space = ConfigError::SpaceAroundSecret;
+    let invisible = ConfigError::InvisibleCharacter;
+    let quoted = ConfigError::QuotedSecret;
+    let rows = [
+        ("key\u{a0}", Some(space)),
+        ("\u{3000}key", Some(space)),
+        ("key\u{2028}", Some(space)),
+        ("key\u{b}", Some(space)),
+        ("\u{feff}key", Some(invisible('\u{feff}'))),
+        ("key\u{200b}", Some(invisible('\u{200b}'))),
+        ("\u{ad}", Some(invisible('\u{ad}'))),
+        ("\u{202a}key\u{202c}", Some(invisible('\u{202a}'))),
+        ("key\u{e0001}", Some(invisible('\u{e0001}'))),
+        ("key\u{1b}", Some(invisible('\u{1b}'))),
+        ("\u{7f}key", Some(invisible('\u{7f}'))),
+        ("key\u{85}", Some(space)),
+        ("\"key\"", Some(quoted('"'))),
+        ("'key'", Some(quoted('\''))),
+        ("`key`", Some(quoted('`'))),
+        ("\"\"", Some(quoted('"'))),
+        ("\u{201c}key\u{201d}", Some(quoted('\u{201c}'))),
+        ("\u{2018}key\u{2019}", Some(quoted('\u{2018}'))),
+        ("\u{201e}key\u{201c}", Some(quoted('\u{201e}'))),
+        ("\u{ab}key\u{bb}", Some(quoted('\u{ab}'))),
+        // Inside a secret, and alone, they are a part of it.
+        ("k\u{200b}ey", None),
+        ("k\"e\"y", None),
+        ("\"", None),
+        ("\"key", None),
+        ("\"key'", None),
+        ("kéy", None),
+        ("\u{1f511}", None),
+    ];
+    for (secret, error) in rows {
+        assert_eq!(Secret::new(secret).err(), error, "{secret:?}");
+    }
+    // What is not UTF-8 at its end is no character.
+    assert!(Secret::new(b"\xbb\xbfkey\xef\xbb").is_ok());
 }
 
 #[test]
