@@ -44,7 +44,10 @@ impl FromRequest for ScruppEvent {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let event = read_event(request.extensions().get());
+        let event = {
+            let extensions = request.extensions();
+            read_event(extensions.get(), extensions.get())
+        };
         ready(event.map(Self).map_err(|rejection| {
             let mut response = problem(&rejection);
             response.extensions_mut().insert(rejection);

@@ -65,8 +65,8 @@
 //!
 //! - `dedup` (default): [`ScruppVerify::dedup`], which handles each delivery once.
 //! - `events` (default): what a delivery says. Without it, no JSON parser is compiled.
-//! - `tracing` (default): a log event for each delivery, with the target `scrupp_verify`: the kind
-//!   of a rejection, the age in seconds, the index of the secret; nothing of a header or a body.
+//! - `tracing` (default): a log event for each delivery, with the target `scrupp_verify` and the fields
+//!   in [`scrupp_verify_adapter`](scrupp_verify_adapter#log). Nothing of a header or a body is logged.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core)]
@@ -86,7 +86,7 @@ pub use rejection_body::RejectionBody;
 pub use service::ScruppVerifyService;
 
 #[doc(no_inline)]
-pub use scrupp_verify_adapter::SharedKeyring;
+pub use scrupp_verify_adapter::{Duplicate, SharedKeyring};
 #[doc(no_inline)]
 #[cfg(feature = "events")]
 pub use scrupp_verify_core::events;

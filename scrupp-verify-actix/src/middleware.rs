@@ -26,9 +26,13 @@ use crate::{RejectionBody, ScruppVerifyService};
 ///
 /// # Placement
 ///
-/// Put the middleware around an `App`, a `Scope` or a `Resource`. Build it once and clone it into
+/// Put the middleware around the `Resource` that receives deliveries, not around the whole `App`: it
+/// would reject requests for every other path too. Build it once and clone it into
 /// each worker. The signature covers the bytes on the wire: a compressed body is verified as it
 /// was received, and the handler's extractors decompress it.
+///
+/// If two middlewares with a store are around one handler, the outer one claims, and the inner one
+/// logs a warning.
 ///
 /// # Examples
 ///
@@ -41,9 +45,11 @@ use crate::{RejectionBody, ScruppVerifyService};
 /// let secret = Secret::new("topsecret")?;
 /// # let signer = Signer::new(&secret);
 /// let app = test::init_service(
-///     App::new()
-///         .wrap(ScruppVerify::new(secret))
-///         .route("/webhooks/scrupp", web::post().to(|body: web::Bytes| async move { body })),
+///     App::new().service(
+///         web::resource("/webhooks/scrupp")
+///             .wrap(ScruppVerify::new(secret))
+///             .route(web::post().to(|body: web::Bytes| async move { body })),
+///     ),
 /// )
 /// .await;
 /// # let signed = signer.sign(UnixTime::now().unwrap(), b"{}");
@@ -95,26 +101,40 @@ impl ScruppVerify {
 
     /// Verifies with the secrets of the account that `lookup` finds for each request.
     ///
-    /// The middleware calls `lookup` after the checks that need no secret, and before it reads the
-    /// body. If `lookup` returns `None`, the middleware reads the body all the same and responds
-    /// with the 401 of a wrong signature. If `lookup` fails, the middleware logs the error and
-    /// responds with 503.
+    /// The middleware calls `lookup` after the checks that need no secret, and before it reads the body.
+    /// If `lookup` returns `None`, the middleware reads the body all the same and responds with the 401
+    /// of a wrong signature. If `lookup` fails or takes longer than the body time-out, the middleware
+    /// logs the reason and responds with 503.
+    ///
+    /// At most 64 lookups run at once. Others wait, within the same time-out.
     ///
     /// # Security
     ///
     /// The time of a rejection does not depend on whether the account exists, or on how many
     /// secrets it has. The time that `lookup` itself takes is up to its author.
     ///
+    /// An attacker can ask for any account, as often as he likes: the headers only need the right
+    /// form and the current time. If `lookup` asks a database, cache what it returns for some
+    /// seconds, `None` included.
+    ///
     /// # Examples
     ///
+    /// Two accounts at one endpoint. Their names are not signed, but a delivery verifies only with
+    /// the secret of its own account:
+    ///
     /// ```
-    /// use std::convert::Infallible;
+    /// use std::{collections::HashMap, convert::Infallible};
     /// use scrupp_verify_actix::{Account, Secret, ScruppVerify};
     ///
     /// # fn main() -> Result<(), scrupp_verify_actix::ConfigError> {
-    /// let of_customer_17 = Account::new("17", Secret::new("topsecret")?);
+    /// // Customers enter https://example.com/webhooks/scrupp?account=NAME at Scrupp.
+    /// let accounts = HashMap::from([
+    ///     ("17", Account::new("17", Secret::new("secret of 17")?)),
+    ///     ("18", Account::new("18", Secret::new("secret of 18")?)),
+    /// ]);
     /// let middleware = ScruppVerify::with_account_lookup(move |request| {
-    ///     let account = (request.path() == "/hooks/17").then(|| of_customer_17.clone());
+    ///     let name = request.query_string().strip_prefix("account=");
+    ///     let account = name.and_then(|name| accounts.get(name)).cloned();
     ///     async move { Ok::<_, Infallible>(account) }
     /// });
     /// # Ok(())

@@ -8,6 +8,7 @@ use actix_web::{
     http::header::HeaderMap,
     rt::task::yield_now,
 };
+use scrupp_verify_adapter::{Claimed, Duplicate};
 use scrupp_verify_core::Headers;
 
 use crate::{RejectionBody, middleware::Config, request_body::RequestBody};
@@ -36,11 +37,15 @@ where
         Box::pin(async move {
             let mut body = RequestBody::new(request.take_payload(), request.headers());
             let headers = HeaderLines(request.headers());
-            let received = config.receive(&headers, request.request(), &mut body).await;
+            let claimed = request.extensions().get::<Claimed>().copied();
+            let received = config
+                .receive(&headers, request.request(), claimed.as_ref(), &mut body)
+                .await;
             let accepted = match received {
                 Ok(Some(accepted)) => accepted,
                 Ok(None) => {
-                    let response = HttpResponse::Ok().finish();
+                    let mut response = HttpResponse::Ok().finish();
+                    response.extensions_mut().insert(Duplicate);
                     let response = response.map_body(|_, body| RejectionBody::new(body, None));
                     return Ok(request.into_response(response).map_into_right_body());
                 }
@@ -61,14 +66,15 @@ where
             request.set_payload(Payload::from(delivery.body().clone()));
             request.extensions_mut().insert(*delivery.verified());
             request.extensions_mut().insert(delivery);
-            let result = inner.call(request).await;
-            if let Some(claim) = accepted.claim {
-                let status = match &result {
-                    Ok(response) => response.status(),
-                    Err(error) => error.as_response_error().status_code(),
-                };
-                claim.complete(status.as_u16()).await;
+            if let Some(claimed) = accepted.handler.claimed() {
+                request.extensions_mut().insert(claimed);
             }
+            let result = inner.call(request).await;
+            let status = match &result {
+                Ok(response) => response.status(),
+                Err(error) => error.as_response_error().status_code(),
+            };
+            accepted.handler.complete(status.as_u16()).await;
             result.map(ServiceResponse::map_into_left_body)
         })
     }

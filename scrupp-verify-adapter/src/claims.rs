@@ -6,9 +6,11 @@ use core::{
 use std::sync::Arc;
 
 use bytes::Bytes;
+pub use scrupp_verify_core::dedup::Claimed;
+pub(crate) use scrupp_verify_core::dedup::DeliveryId;
 use scrupp_verify_core::{
     ConfigError, RejectionKind, Tolerance, VerifiedDelivery,
-    dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore},
+    dedup::{Claim, ClaimToken, DeliveryStore},
 };
 use tokio::{runtime::Handle, time::timeout};
 
@@ -43,6 +45,7 @@ use crate::log;
 pub struct Dedup {
     store: Store,
     id: Arc<IdFunction>,
+    scope: Option<Arc<[u8]>>,
     lease: Duration,
     retention: Duration,
 }
@@ -58,6 +61,7 @@ impl Dedup {
                 timeout: Duration::from_secs(2),
             },
             id: Arc::new(DeliveryId::new),
+            scope: None,
             lease: Duration::from_secs(60),
             retention: Duration::from_secs(24 * 60 * 60),
         }
@@ -105,27 +109,62 @@ impl Dedup {
         self
     }
 
+    /// Sets the scope, by default none: the same event in two scopes is two deliveries.
+    ///
+    /// Give each route or service that shares a store a scope of its own. Without one, an event that
+    /// Scrupp sends to two of them runs the handler of the first, and is a duplicate for the second.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_adapter::Dedup;
+    /// use scrupp_verify_core::dedup::MemoryStore;
+    ///
+    /// let store = MemoryStore::default();
+    /// let crm = Dedup::new(store.clone()).scope("crm");
+    /// let mail = Dedup::new(store).scope("mail");
+    /// ```
+    pub fn scope(mut self, scope: impl AsRef<[u8]>) -> Self {
+        self.scope = Some(scope.as_ref().into());
+        self
+    }
+
+    fn id_of(&self, delivery: &VerifiedDelivery<Bytes>) -> DeliveryId {
+        let id = (self.id)(delivery);
+        match &self.scope {
+            Some(scope) => DeliveryId::of(&[scope, id.as_bytes()]),
+            None => id,
+        }
+    }
+
     /// Claims a verified delivery. Returns `None` if it is a duplicate.
     ///
-    /// Once handled, it is remembered at least for `window`, in which it can be replayed.
+    /// Once handled, it is remembered at least for `window`, in which it can be replayed. Does not
+    /// claim a delivery that an adapter further out has `claimed` by the same id.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, what it has claimed is released.
     pub(crate) async fn claim(
         &self,
-        delivery: &VerifiedDelivery<Bytes>,
+        id: DeliveryId,
         window: Duration,
+        claimed: Option<&Claimed>,
     ) -> Result<Option<ClaimGuard>, RejectionKind> {
+        if claimed.is_some_and(|claimed| claimed.id() == id) {
+            log::warn("another ScruppVerify around this one has claimed the delivery");
+            return Ok(Some(ClaimGuard { held: None }));
+        }
         // The last second of the window is a part of it.
         let window = window.saturating_add(Duration::from_secs(1));
         let held = Held {
             store: self.store.clone(),
-            id: (self.id)(delivery),
-            token: ClaimToken::random(),
-            retention: self.retention.max(window),
+            claimed: Claimed::new(id, random_token()?, self.retention.max(window)),
         };
-        let claim = self.store.operations.claim(held.id, held.token, self.lease);
+        let claim = self
+            .store
+            .operations
+            .claim(id, held.claimed.token(), self.lease);
         // Made first, because a claim whose result is lost may have been granted.
         let mut guard = ClaimGuard {
             held: Some(Box::new(held)),
@@ -141,6 +180,28 @@ impl Dedup {
             Claim::Acknowledged | Claim::Granted => Ok(None),
         }
     }
+}
+
+/// Returns the id by which a delivery is claimed, or would be by default.
+pub(crate) fn id_of(
+    dedup: Option<&Dedup>,
+    delivery: &VerifiedDelivery<Bytes>,
+) -> Option<DeliveryId> {
+    Some(match dedup {
+        Some(dedup) => dedup.id_of(delivery),
+        None => DeliveryId::new(delivery),
+    })
+}
+
+/// Creates a token from the random numbers of the operating system, so that no process repeats one of
+/// another, not even after a `fork`.
+fn random_token() -> Result<ClaimToken, RejectionKind> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        log::failed("there are no random numbers for a claim", &error);
+        RejectionKind::StoreUnavailable
+    })?;
+    Ok(ClaimToken::from_bytes(bytes))
 }
 
 impl<S: DeliveryStore + Send + Sync + 'static> From<S> for Dedup {
@@ -159,31 +220,31 @@ impl fmt::Debug for Dedup {
     }
 }
 
-/// The claim of a delivery that the handler runs on.
-///
-/// If it is dropped before it is completed, as when the handler panics or the server drops it with
-/// its connection, the claim is released: at once, or in the background if the store needs time.
-#[must_use = "a claim that is dropped is released"]
-pub struct ClaimGuard {
-    /// `None` once there is nothing to release.
+/// The claim of a delivery that the handler runs on. Releases the claim when dropped: at once, or in
+/// the background if the store needs time.
+pub(crate) struct ClaimGuard {
+    /// `None` if there is nothing to release.
     held: Option<Box<Held>>,
 }
 
 struct Held {
     store: Store,
-    id: DeliveryId,
-    token: ClaimToken,
-    retention: Duration,
+    claimed: Claimed,
 }
 
 impl ClaimGuard {
+    /// Returns the claim, unless another adapter holds it.
+    pub(crate) fn claimed(&self) -> Option<Claimed> {
+        self.held.as_ref().map(|held| held.claimed)
+    }
+
     /// Commits the claim if the handler responded with a 2xx, and releases it otherwise.
     ///
     /// # Cancel safety
     ///
     /// If dropped before completion, the operation continues as a background task on the current
     /// Tokio runtime. Without a runtime, the claim expires with its lease.
-    pub async fn complete(mut self, status: u16) {
+    pub(crate) async fn complete(mut self, status: u16) {
         let Some(held) = self.held.take() else { return };
         if let Ok(runtime) = Handle::try_current() {
             // A panic of the store ends its task, not the response.
@@ -198,10 +259,11 @@ impl ClaimGuard {
 
 impl Held {
     async fn commit(self) {
-        let commit = self
-            .store
-            .operations
-            .commit(self.id, self.token, self.retention);
+        let claimed = self.claimed;
+        let commit =
+            self.store
+                .operations
+                .commit(claimed.id(), claimed.token(), claimed.retention());
         if let Some(false) = self.store.run("commit", commit).await {
             log::error(
                 "the handler took longer than its lease, and the delivery was claimed again",
@@ -210,7 +272,8 @@ impl Held {
     }
 
     async fn release(self) {
-        let release = self.store.operations.release(self.id, self.token);
+        let (id, token) = (self.claimed.id(), self.claimed.token());
+        let release = self.store.operations.release(id, token);
         self.store.run("release", release).await;
     }
 }
@@ -218,17 +281,12 @@ impl Held {
 impl Drop for ClaimGuard {
     fn drop(&mut self) {
         if let Some(held) = self.held.take()
-            && !held.store.operations.release_now(held.id, held.token)
+            && let (id, token) = (held.claimed.id(), held.claimed.token())
+            && !held.store.operations.release_now(id, token)
             && let Ok(runtime) = Handle::try_current()
         {
             runtime.spawn(held.release());
         }
-    }
-}
-
-impl fmt::Debug for ClaimGuard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClaimGuard").finish_non_exhaustive()
     }
 }
 

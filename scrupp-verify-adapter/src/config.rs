@@ -9,7 +9,7 @@ use std::{panic, sync::Arc};
 use scrupp_verify_core::{
     Account, Clock, Headers, Keyring, Policy, Rejection, RejectionKind, UnixTime, UnverifiedHead,
 };
-use tokio::{runtime::Handle, time::sleep};
+use tokio::{runtime::Handle, sync::Semaphore, time::sleep};
 
 use crate::{Budget, SharedKeyring, claims::Dedup, log};
 
@@ -42,8 +42,14 @@ pub(crate) enum Secrets<R> {
     LookedUp {
         lookup: Arc<dyn Fn(&R) -> Lookup + Send + Sync>,
         unknown: Keyring,
+        /// One permit for each lookup that may run.
+        running: Arc<Semaphore>,
     },
 }
+
+/// How many account lookups run at once: a flood of requests must not open as many connections to a
+/// database. Others wait, in the order of their arrival.
+const MAX_LOOKUPS: usize = 64;
 
 type Lookup = Pin<Box<dyn Future<Output = Result<Option<Box<Account>>, RejectionKind>> + Send>>;
 
@@ -76,6 +82,7 @@ impl<R, F> Config<R, F> {
         let secrets = Secrets::LookedUp {
             lookup: Arc::new(lookup),
             unknown: Keyring::of_unknown_account(),
+            running: Arc::new(Semaphore::new(MAX_LOOKUPS)),
         };
         Self::with_secrets(secrets, on_rejection)
     }

@@ -1,22 +1,29 @@
 use bytes::Bytes;
 use scrupp_verify_core::{Rejection, RejectionKind, VerifiedDelivery, events::Event};
 
-use crate::log;
+use crate::{
+    claims::{self, Claimed},
+    log,
+};
 
-/// Reads the event of a delivery for an extractor, from what the adapter left in the request's
-/// extensions.
+/// Reads the event of a delivery for an extractor, from the values that the adapter left in the
+/// request's extensions.
 ///
 /// # Errors
 ///
 /// [`RejectionKind::NotVerified`] if there is no delivery, and [`RejectionKind::NotAnEvent`] if
 /// [`Event::parse`] fails. Both are logged as errors.
-pub fn read_event(delivery: Option<&VerifiedDelivery<Bytes>>) -> Result<Event, Rejection> {
+pub fn read_event(
+    delivery: Option<&VerifiedDelivery<Bytes>>,
+    claimed: Option<&Claimed>,
+) -> Result<Event, Rejection> {
     let delivery = delivery.ok_or_else(|| {
         log::error("a handler asks for a verified delivery, but ScruppVerify is not around it");
         RejectionKind::NotVerified
     })?;
     Event::parse(delivery).map_err(|error| {
-        log::failed("a verified delivery is not an event", &error);
+        let id = claimed.map(Claimed::id);
+        log::not_an_event(&error, id.or_else(|| claims::id_of(None, delivery)));
         RejectionKind::NotAnEvent.into()
     })
 }

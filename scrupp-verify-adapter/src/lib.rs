@@ -18,7 +18,7 @@
 //! | 6. compute and compare the MAC | [`Config::receive`] | 401 |
 //! | 7. claim the delivery in the store | [`Config::receive`] | 503; 200 for a duplicate |
 //! | 8. run the handler | the adapter | |
-//! | 9. commit the claim after a 2xx, release it otherwise | [`ClaimGuard::complete`] | |
+//! | 9. commit the claim after a 2xx, release it otherwise | [`HandlerGuard::complete`] | |
 //! | 10. read the rest of a rejected body, behind the head of the response | [`Config::drain`] | |
 //!
 //! No chunk of the body is polled before step 5, so a server that waits with `100 Continue` until
@@ -33,11 +33,30 @@
 //! first chunk is polled, and one that declares no length once it exceeds 16 KiB. Each acquires everything that
 //! it may need in one step, so no delivery waits while it holds a part of the budget.
 //!
+//! # Log
+//!
+//! With the feature `tracing`, events have the target `scrupp_verify`. `delivery_id` needs the feature
+//! `dedup`; `account` is an [`AccountId`](scrupp_verify_core::AccountId), if accounts are looked up.
+//!
+//! | event | level | fields |
+//! |---|---|---|
+//! | the handler responded with a 2xx | info | `outcome` "handled", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` |
+//! | the handler responded otherwise | info | the same, `outcome` "failed" |
+//! | a duplicate | info | the same, `outcome` "duplicate" |
+//! | the handler was dropped, or panicked | warn | the same without `status`, `outcome` "dropped" or "panicked" |
+//! | a rejection that the sender causes | info | `kind`, `delivery_id` and `account` if known, `age_secs` if the time is the reason, at most a day |
+//! | a rejection that the receiver causes | error | the same |
+//! | a verified delivery is not an event | error | `delivery_id`, `error` |
+//! | an operation of the store failed | error | `operation`, `error` |
+//! | an account lookup failed | error | `error` |
+//! | a lease was too short; an extractor without its layer; a lookup that takes too long | error | |
+//! | two layers with a store around one handler | warn | |
+//!
 //! # Features
 //!
 //! - `dedup`: `Dedup`, which claims each delivery in a store.
 //! - `events`: the event of a verified delivery, for extractors.
-//! - `tracing`: log events with the target `scrupp_verify`.
+//! - `tracing`: the log.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core)]
@@ -52,18 +71,26 @@ mod claims;
 mod config;
 #[cfg(feature = "events")]
 mod event;
+mod handler;
 mod log;
 mod receive;
 mod setters;
 mod shared_keyring;
 
 pub use budget::Budget;
-pub use claims::{ClaimGuard, Dedup};
+pub use claims::{Claimed, Dedup};
 pub use config::Config;
 #[cfg(feature = "events")]
 pub use event::read_event;
+pub use handler::HandlerGuard;
 pub use receive::{Accepted, Rejected};
 pub use shared_keyring::SharedKeyring;
+
+/// Marks the response to a duplicate, in its extensions.
+///
+/// A middleware further out can tell by it that no handler ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duplicate;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -1,6 +1,9 @@
 //! Stands in for `claims.rs` without the feature `dedup`: nothing is ever claimed.
 
-use core::time::Duration;
+use core::{
+    fmt::{self, Display},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use scrupp_verify_core::{RejectionKind, VerifiedDelivery};
@@ -13,21 +16,47 @@ pub enum Dedup {}
 impl Dedup {
     pub(crate) async fn claim(
         &self,
-        _: &VerifiedDelivery<Bytes>,
+        _: DeliveryId,
         _: Duration,
+        _: Option<&Claimed>,
     ) -> Result<Option<ClaimGuard>, RejectionKind> {
         match *self {}
     }
 }
 
-/// The claim of a delivery: never made without the feature `dedup`.
-#[derive(Debug)]
+/// The claim that a handler runs under: never made without the feature `dedup`.
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum ClaimGuard {}
+pub enum Claimed {}
+
+#[cfg(feature = "events")]
+impl Claimed {
+    pub(crate) fn id(&self) -> DeliveryId {
+        match *self {}
+    }
+}
+
+pub(crate) enum ClaimGuard {}
 
 impl ClaimGuard {
-    /// Does nothing.
-    pub async fn complete(self, _: u16) {
+    pub(crate) fn claimed(&self) -> Option<Claimed> {
+        match *self {}
+    }
+
+    pub(crate) async fn complete(self, _: u16) {
         match self {}
     }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum DeliveryId {}
+
+impl Display for DeliveryId {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+pub(crate) fn id_of(_: Option<&Dedup>, _: &VerifiedDelivery<Bytes>) -> Option<DeliveryId> {
+    None
 }

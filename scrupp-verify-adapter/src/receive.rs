@@ -7,13 +7,21 @@ use core::{
 
 use bytes::{Buf, Bytes};
 use http_body::Body;
-use scrupp_verify_core::{Account, Headers, Keyring, Rejection, RejectionKind, VerifiedDelivery};
+use scrupp_verify_core::{
+    Account, AccountId, Headers, Keyring, Rejection, RejectionKind, VerifiedDelivery,
+};
 use tokio::{
     task::{consume_budget, yield_now},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
-use crate::{ClaimGuard, Config, budget::Reservation, config::Secrets, log};
+use crate::{
+    Config, HandlerGuard,
+    budget::Reservation,
+    claims::{self, Claimed, DeliveryId},
+    config::Secrets,
+    log,
+};
 
 /// A body of up to this many bytes needs no reservation in the budget.
 const FREE_BYTES: usize = 16 * 1024;
@@ -30,9 +38,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1 << 30);
 pub struct Accepted {
     /// The body with its proof, not copied if it arrived in one chunk.
     pub delivery: VerifiedDelivery<Bytes>,
-    /// The claim to [complete](ClaimGuard::complete) by the handler's response, if deliveries are
-    /// claimed.
-    pub claim: Option<ClaimGuard>,
+    /// The guard to [complete](HandlerGuard::complete) by the handler's response.
+    pub handler: HandlerGuard,
 }
 
 /// A delivery that was turned away, as the log says.
@@ -52,22 +59,26 @@ impl Rejected {
     /// runtime there is no timer to drain with.
     fn before_body(rejection: impl Into<Rejection>, headers: &(impl Headers + ?Sized)) -> Self {
         let rejection = rejection.into();
-        let is_sending = headers.values("expect").next().is_none()
-            && rejection.kind() != RejectionKind::RuntimeUnavailable;
-        Self::new(rejection, is_sending)
+        log::rejected(&rejection, None, None);
+        Self {
+            rejection,
+            is_sending: headers.values("expect").next().is_none()
+                && rejection.kind() != RejectionKind::RuntimeUnavailable,
+            deadline: None,
+        }
     }
 
     /// Once the body is polled, only one that exceeds the limit is neither complete, broken nor timed out.
-    fn after_poll(rejection: impl Into<Rejection>) -> Self {
+    fn after_poll(
+        rejection: impl Into<Rejection>,
+        account: Option<AccountId>,
+        id: Option<DeliveryId>,
+    ) -> Self {
         let rejection = rejection.into();
-        Self::new(rejection, rejection.kind() == RejectionKind::BodyTooLarge)
-    }
-
-    fn new(rejection: Rejection, is_sending: bool) -> Self {
-        log::rejected(&rejection);
+        log::rejected(&rejection, account, id);
         Self {
             rejection,
-            is_sending,
+            is_sending: rejection.kind() == RejectionKind::BodyTooLarge,
             deadline: None,
         }
     }
@@ -77,7 +88,10 @@ impl<R, F> Config<R, F> {
     /// Receives a delivery: checks the head, looks up the account, reads the body, verifies it and
     /// claims the delivery, in this order.
     ///
-    /// Returns `None` for a duplicate: respond 200 with an empty body. The handler must not run.
+    /// Returns `None` for a duplicate: respond 200 with an empty body and [`Duplicate`](crate::Duplicate)
+    /// in its extensions. The handler must not run.
+    ///
+    /// `claimed` is what another adapter around this one has left in the request's extensions.
     ///
     /// # Errors
     ///
@@ -91,21 +105,20 @@ impl<R, F> Config<R, F> {
         &self,
         headers: &H,
         request: &R,
+        claimed: Option<&Claimed>,
         body: &mut B,
     ) -> Result<Option<Accepted>, Rejected> {
         let head = self.check_head(headers);
         let head = head.map_err(|rejection| Rejected::before_body(rejection, headers))?;
-        let account = match &self.secrets {
-            Secrets::OneAccount(_) => Ok(None),
-            Secrets::LookedUp { lookup, .. } => lookup(request).await,
-        };
+        let account = self.look_up(request).await;
         let account = account.map_err(|kind| Rejected::before_body(kind, headers))?;
+        let account_id = account.as_deref().map(Account::id);
 
         let mut deadline = None;
         let read = self.read_in_time(body, &mut deadline).await;
         let (body, reservation) = read.map_err(|kind| Rejected {
             deadline,
-            ..Rejected::after_poll(kind)
+            ..Rejected::after_poll(kind, account_id, None)
         })?;
 
         let delivery = if body.len() <= HASH_STEP_BYTES {
@@ -119,23 +132,50 @@ impl<R, F> Config<R, F> {
             }
             steps.finish()
         };
-        let delivery = delivery.map_err(Rejected::after_poll)?;
-        log::verified(delivery.verified());
+        let delivery =
+            delivery.map_err(|rejection| Rejected::after_poll(rejection, account_id, None))?;
         // From here on the body is the handler's.
         drop(reservation);
 
+        let dedup = self.dedup.as_ref();
+        let mut id = None;
+        if dedup.is_some() || log::is_enabled() {
+            id = claims::id_of(dedup, &delivery);
+        }
         let mut claim = None;
-        if let Some(dedup) = &self.dedup {
+        if let (Some(dedup), Some(id)) = (dedup, id) {
             let window = self.policy.tolerance.window();
             claim = dedup
-                .claim(&delivery, window)
+                .claim(id, window, claimed)
                 .await
-                .map_err(Rejected::after_poll)?;
+                .map_err(|kind| Rejected::after_poll(kind, account_id, Some(id)))?;
             if claim.is_none() {
+                log::duplicate(delivery.verified(), Some(id));
                 return Ok(None);
             }
         }
-        Ok(Some(Accepted { delivery, claim }))
+        let handler = HandlerGuard::new(delivery.verified(), id, claim);
+        Ok(Some(Accepted { delivery, handler }))
+    }
+
+    /// Looks up the account of a request, if accounts are looked up.
+    async fn look_up(&self, request: &R) -> Result<Option<Box<Account>>, RejectionKind> {
+        let Secrets::LookedUp {
+            lookup, running, ..
+        } = &self.secrets
+        else {
+            return Ok(None);
+        };
+        let found = async {
+            // Fails if the semaphore is closed, which nothing does.
+            let _permit = running.acquire().await;
+            lookup(request).await
+        };
+        let found = Box::pin(timeout(self.body_timeout.min(LONGEST_TIMEOUT), found));
+        found.await.unwrap_or_else(|_| {
+            log::error("the account lookup took longer than the body time-out");
+            Err(RejectionKind::SecretsUnavailable)
+        })
     }
 
     /// Calls `verify` with the keyring of this account, or with the only one.

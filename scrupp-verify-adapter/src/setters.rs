@@ -69,10 +69,33 @@ macro_rules! setters {
         /// terms.
         ///
         /// Once the handler responded to a delivery with a 2xx, its duplicates get 200 and the
-        /// handler does not run. While one attempt is in flight, others are rejected with 503. If
-        /// the store fails before the handler, the delivery is rejected with 503. If the store
-        /// fails after the handler succeeded, the response stays a 2xx, and a later duplicate may
-        /// be handled again.
+        /// handler does not run. The response to a duplicate has
+        /// [`Duplicate`]($crate::Duplicate) in its extensions. While one attempt is in flight, others
+        /// are rejected with 503. If the store fails before the handler, the delivery is rejected with
+        /// 503. If the store fails after the handler succeeded, the response stays a 2xx, and a later
+        /// duplicate may be handled again.
+        ///
+        /// # What counts as one delivery
+        ///
+        /// The account, the event's name, the process id and the status. Three things follow:
+        ///
+        /// - **The path does not count**, because the signature does not cover it. An event that is
+        ///   sent to two routes with one store runs the handler of the first, and is a duplicate for
+        ///   the second. Give each route a scope, by [`Dedup::scope`]($crate::Dedup::scope), or a
+        ///   store of its own.
+        /// - **A second run of a process does not count**, if it ends with the same status within the
+        ///   retention (by default a day). If your processes run repeatedly under one id, tell the
+        ///   runs apart by [`Dedup::delivery_id`]($crate::Dedup::delivery_id), for example by a field
+        ///   of `meta` that you set for each run.
+        /// - **The response's body does not count.** The claim is committed when the handler returns
+        ///   a 2xx, before its body is sent. If a body breaks off, the delivery stays acknowledged.
+        ///   Do the work before responding, and respond with a short body.
+        ///
+        /// # Cancel safety
+        ///
+        /// If the client resets its connection, the server drops the handler. Its claim is released,
+        /// a warning is logged, and the next attempt runs the handler from its beginning. Work that
+        /// must not stop half-way belongs in a task of its own (`tokio::spawn`) or in a queue.
         #[cfg(feature = "dedup")]
         #[must_use]
         pub fn dedup(self, dedup: impl Into<$crate::Dedup>) -> Self {

@@ -42,7 +42,7 @@ fn available(config: &Config<(), ()>) -> usize {
 async fn receive(config: &Config<(), ()>, content: &[u8], mut body: Arriving) -> Outcome {
     let signer = Signer::new(&Secret::new("topsecret").unwrap());
     let headers = signer.sign(NOW, content);
-    match config.receive(&headers, &(), &mut body).await {
+    match config.receive(&headers, &(), None, &mut body).await {
         Ok(accepted) => {
             assert_eq!(accepted.unwrap().delivery.into_body(), content);
             Ok(())
@@ -307,7 +307,7 @@ async fn hands_on_a_body_in_one_chunk_without_a_copy_whatever_its_length() {
     let body = Bytes::from(vec![b'x'; 256 * KIB]);
     let headers = Signer::new(&Secret::new("topsecret").unwrap()).sign(NOW, &body);
     let received = config
-        .receive(&headers, &(), &mut Full::new(body.clone()))
+        .receive(&headers, &(), None, &mut Full::new(body.clone()))
         .await;
     let accepted = received.unwrap().unwrap();
     assert_eq!(accepted.delivery.body().as_ptr(), body.as_ptr());
@@ -325,7 +325,7 @@ async fn lets_other_tasks_run_after_each_64_kib_that_it_hashes() {
         let content = Bytes::from(vec![b'x'; bytes]);
         let headers = Signer::new(&Secret::new("topsecret").unwrap()).sign(NOW, &content);
         let mut body = Full::new(content);
-        let mut receive = pin!(config.receive(&headers, &(), &mut body));
+        let mut receive = pin!(config.receive(&headers, &(), None, &mut body));
         let mut polls = 0;
         let received = poll_fn(|cx| {
             polls += 1;
@@ -351,7 +351,10 @@ async fn drains_a_body_that_exceeds_the_limit_within_its_deadline() {
         sender.closed().await;
     });
 
-    let rejected = config.receive(&headers, &(), &mut body).await.unwrap_err();
+    let rejected = config
+        .receive(&headers, &(), None, &mut body)
+        .await
+        .unwrap_err();
     assert_eq!(rejected.rejection.kind(), RejectionKind::BodyTooLarge);
     assert_eq!(started.elapsed(), Duration::from_secs(6));
     config.drain(rejected, body).unwrap().await;

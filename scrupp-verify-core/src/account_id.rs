@@ -3,6 +3,21 @@ use core::fmt;
 use sha2::{Digest, Sha256};
 
 /// The SHA-256 of the id that the operator gave an account.
+///
+/// Displayed as its first 16 hex digits, as in the log of the adapters. The same digits of a known id
+/// come from `printf %s customer-17 | sha256sum`.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::{Account, Secret};
+///
+/// # fn main() -> Result<(), scrupp_verify_core::ConfigError> {
+/// let account = Account::new("customer-17", Secret::new("topsecret")?);
+/// assert_eq!(account.id().to_string(), "db2f1aab1da8bb83");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccountId([u8; 32]);
 
@@ -15,6 +30,13 @@ impl AccountId {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = self.0.iter().take(8);
+        digits.try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

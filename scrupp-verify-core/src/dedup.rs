@@ -1,28 +1,30 @@
-//! Handling a delivery once, though it comes several times.
+//! The rules for handling a delivery once, although it is received several times.
 //!
-//! Scrupp delivers until it is answered 2xx, and a recorded delivery can be replayed while its
-//! timestamp is inside the window. So each verified delivery is claimed in a [`DeliveryStore`]
-//! before the handler runs:
+//! Scrupp sends a delivery again until the response is a 2xx, and a recorded delivery can be replayed
+//! while its timestamp is inside the window. So an adapter claims each verified delivery in a
+//! [`DeliveryStore`] before the handler runs:
 //!
-//! | the store says | what happens |
+//! | result of the claim | response |
 //! |---|---|
-//! | [`Claim::Granted`] | the handler runs; 2xx commits the claim, anything else releases it |
-//! | [`Claim::InFlight`] | 503: another attempt is being handled, Scrupp tries again |
-//! | [`Claim::Acknowledged`] | 200: it was handled, and the handler does not run again |
-//! | an error, or nothing in time | 503: a store that is down never lets a delivery through |
+//! | [`Claim::Granted`] | that of the handler; a 2xx commits the claim, anything else releases it |
+//! | [`Claim::InFlight`] | 503: another attempt is being handled, and Scrupp tries again |
+//! | [`Claim::Acknowledged`] | 200: the delivery is a duplicate, and the handler does not run |
+//! | an error, or none in time | 503: without its store, no delivery is handled |
 //!
 //! A claim has a lease: if its holder crashes, the delivery can be claimed again once the lease has
 //! expired. A claim also has a [`ClaimToken`], so a late attempt cannot end the claim of another.
 //!
-//! [`Record`] holds these rules without any I/O; a store keeps records, or does the same in its
-//! own words.
+//! [`Record`] holds these rules without any I/O. A store keeps records, or applies the same rules in
+//! its own language.
 
+mod claimed;
 mod delivery_id;
 #[cfg(feature = "std")]
 mod memory;
 mod record;
 mod store;
 
+pub use claimed::Claimed;
 pub use delivery_id::DeliveryId;
 #[cfg(feature = "std")]
 pub use memory::{MemoryStore, MemoryStoreError};

@@ -7,10 +7,17 @@ use crate::{
     mac::{self, MacKey, Tag},
 };
 
-/// The secrets that a delivery may be signed with, in order: the current one, then older ones.
+/// The secrets of one account that a delivery may be signed with, in order: the current one, then
+/// older ones.
 ///
 /// Made from one [`Secret`] or an array of them, or with [`Keyring::new`] if their number is known
 /// only at run time. A copy allocates nothing.
+///
+/// # Security
+///
+/// Never put the secrets of two accounts into one keyring. Which of them signed does not enter the
+/// delivery's id, so an event of one account would be a duplicate of the other's, and be lost. Look
+/// accounts up instead: a lookup returns an [`Account`](crate::Account), whose id tells them apart.
 ///
 /// # Examples
 ///

@@ -27,8 +27,10 @@ use crate::layer::problem;
 ///
 /// # fn main() -> Result<(), scrupp_verify_tower::ConfigError> {
 /// let app: Router = Router::new()
-///     .route("/webhooks/scrupp", post(delivered))
-///     .layer(ScruppVerify::new(Secret::new("topsecret")?));
+///     .route(
+///         "/webhooks/scrupp",
+///         post(delivered).layer(ScruppVerify::new(Secret::new("topsecret")?)),
+///     );
 /// # Ok(())
 /// # }
 /// ```
@@ -40,7 +42,7 @@ impl<S: Sync> FromRequestParts<S> for ScruppEvent {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let event = read_event(parts.extensions.get());
+        let event = read_event(parts.extensions.get(), parts.extensions.get());
         event.map(Self).map_err(|rejection| {
             let mut response = problem(&rejection).map(Body::from);
             response.extensions_mut().insert(rejection);

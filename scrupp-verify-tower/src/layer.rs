@@ -20,8 +20,12 @@ use crate::ScruppVerifyService;
 ///
 /// # Placement
 ///
-/// Put the layer around the routes that take deliveries. The signature covers the bytes on the
+/// Put the layer around the route that receives deliveries, not around the whole router: it would
+/// reject requests for every other path too. The signature covers the bytes on the
 /// wire, so put everything that changes a body, such as decompression, inside of the layer.
+///
+/// If two layers with a store are around one handler, the outer one claims, and the inner one logs a
+/// warning.
 ///
 /// The service runs on a Tokio runtime with its timer enabled (`enable_all` or `enable_time`).
 /// Without one, every request is rejected with 503.
@@ -38,8 +42,10 @@ use crate::ScruppVerifyService;
 /// let secret = Secret::new("topsecret")?;
 /// # let signer = Signer::new(&secret);
 /// let app = Router::new()
-///     .route("/webhooks/scrupp", post(|body: Bytes| async move { body }))
-///     .layer(ScruppVerify::new(secret));
+///     .route(
+///         "/webhooks/scrupp",
+///         post(|body: Bytes| async move { body }).layer(ScruppVerify::new(secret)),
+///     );
 /// # let signed = signer.sign(UnixTime::now().unwrap(), b"{}");
 /// # let request = |body: &'static str| {
 /// #     axum::http::Request::post("/webhooks/scrupp")
@@ -90,23 +96,38 @@ impl ScruppVerify {
     ///
     /// The layer calls `lookup` after the checks that need no secret, and before it reads the body.
     /// If `lookup` returns `None`, the layer reads the body all the same and responds with the 401
-    /// of a wrong signature. If `lookup` fails, the layer logs the error and responds with 503.
+    /// of a wrong signature. If `lookup` fails or takes longer than the body time-out, the layer
+    /// logs the reason and responds with 503.
+    ///
+    /// At most 64 lookups run at once. Others wait, within the same time-out.
     ///
     /// # Security
     ///
     /// The time of a rejection does not depend on whether the account exists, or on how many
     /// secrets it has. The time that `lookup` itself takes is up to its author.
     ///
+    /// An attacker can ask for any account, as often as he likes: the headers only need the right
+    /// form and the current time. If `lookup` asks a database, cache what it returns for some
+    /// seconds, `None` included.
+    ///
     /// # Examples
     ///
+    /// Two accounts at one endpoint. Their names are not signed, but a delivery verifies only with
+    /// the secret of its own account:
+    ///
     /// ```
-    /// use std::convert::Infallible;
+    /// use std::{collections::HashMap, convert::Infallible};
     /// use scrupp_verify_tower::{Account, Secret, ScruppVerify};
     ///
     /// # fn main() -> Result<(), scrupp_verify_tower::ConfigError> {
-    /// let of_customer_17 = Account::new("17", Secret::new("topsecret")?);
+    /// // Customers enter https://example.com/webhooks/scrupp?account=NAME at Scrupp.
+    /// let accounts = HashMap::from([
+    ///     ("17", Account::new("17", Secret::new("secret of 17")?)),
+    ///     ("18", Account::new("18", Secret::new("secret of 18")?)),
+    /// ]);
     /// let layer = ScruppVerify::with_account_lookup(move |head| {
-    ///     let account = (head.uri.path() == "/hooks/17").then(|| of_customer_17.clone());
+    ///     let name = head.uri.query().and_then(|query| query.strip_prefix("account="));
+    ///     let account = name.and_then(|name| accounts.get(name)).cloned();
     ///     async move { Ok::<_, Infallible>(account) }
     /// });
     /// # Ok(())

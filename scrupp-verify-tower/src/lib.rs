@@ -9,8 +9,11 @@
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //! let secret = Secret::new(std::env::var("SCRUPP_WEBHOOK_SECRET")?)?;
 //! let app = Router::new()
-//!     .route("/webhooks/scrupp", post(|body: Bytes| async move { /* only what Scrupp sent */ }))
-//!     .layer(ScruppVerify::new(secret));
+//!     .route(
+//!         "/webhooks/scrupp",
+//!         post(|body: Bytes| async move { /* runs for genuine deliveries only */ })
+//!             .layer(ScruppVerify::new(secret)),
+//!     );
 //! # let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //! axum::serve(listener, app).await?;
 //! # Ok(())
@@ -73,8 +76,8 @@
 //!
 //! - `dedup` (default): [`ScruppVerify::dedup`], which handles each delivery once.
 //! - `events` (default): what a delivery says. Without it, no JSON parser is compiled.
-//! - `tracing` (default): a log event for each delivery, with the target `scrupp_verify`: the kind
-//!   of a rejection, the age in seconds, the index of the secret; nothing of a header or a body.
+//! - `tracing` (default): a log event for each delivery, with the target `scrupp_verify` and the fields
+//!   in [`scrupp_verify_adapter`](scrupp_verify_adapter#log). Nothing of a header or a body is logged.
 //! - `axum`: the extractor `ScruppEvent`.
 
 #![forbid(unsafe_code)]
@@ -96,7 +99,7 @@ pub use service::ScruppVerifyService;
 pub use verified_body::VerifiedBody;
 
 #[doc(no_inline)]
-pub use scrupp_verify_adapter::SharedKeyring;
+pub use scrupp_verify_adapter::{Duplicate, SharedKeyring};
 #[doc(no_inline)]
 #[cfg(feature = "events")]
 pub use scrupp_verify_core::events;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
+use scrupp_verify_adapter::{Claimed, Duplicate};
 use scrupp_verify_core::Headers;
 use tower_service::Service;
 
@@ -49,19 +50,26 @@ where
         let config = Arc::clone(&self.config);
         let (mut head, mut body) = request.into_parts();
         Box::pin(async move {
-            let (request, claim) = {
+            let (request, handler) = {
                 let headers = HeaderLines(&head.headers);
-                let received = config.receive(&headers, &head, &mut body).await;
+                let claimed = head.extensions.get::<Claimed>();
+                let received = config.receive(&headers, &head, claimed, &mut body).await;
                 match received {
                     Ok(Some(accepted)) => {
                         drop(body);
                         let body = VerifiedBody::new(accepted.delivery.body().clone());
                         head.extensions.insert(*accepted.delivery.verified());
                         head.extensions.insert(accepted.delivery);
-                        (Request::from_parts(head, body), accepted.claim)
+                        if let Some(claimed) = accepted.handler.claimed() {
+                            head.extensions.insert(claimed);
+                        }
+                        (Request::from_parts(head, body), accepted.handler)
                     }
                     Ok(None) => {
-                        return Ok(Response::new(ResponseBody::rejected(Bytes::new(), None)));
+                        let body = ResponseBody::rejected(Bytes::new(), None);
+                        let mut response = Response::new(body);
+                        response.extensions_mut().insert(Duplicate);
+                        return Ok(response);
                     }
                     Err(rejected) => {
                         let mut response = (config.on_rejection)(&rejected.rejection);
@@ -73,13 +81,11 @@ where
                 }
             };
             let result = inner.call(request).await;
-            if let Some(claim) = claim {
-                let status = match &result {
-                    Ok(response) => response.status(),
-                    Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
-                };
-                claim.complete(status.as_u16()).await;
-            }
+            let status = match &result {
+                Ok(response) => response.status(),
+                Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            handler.complete(status.as_u16()).await;
             result.map(|response| response.map(ResponseBody::handled))
         })
     }

@@ -5,15 +5,22 @@
 use core::time::Duration;
 use std::{
     io::{self, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex},
 };
 
-use axum::{Router, body::Body, routing::post};
+use axum::{
+    Router,
+    body::Body,
+    http::StatusCode,
+    routing::{MethodRouter, post},
+};
 use http::Request;
 use scrupp_verify_tower::{
     Account, Dedup, ScruppEvent, ScruppVerify, Secret, Signer, UnixTime,
     dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore},
 };
+use tokio::time::timeout;
 use tower::ServiceExt;
 use tracing::Level;
 
@@ -43,6 +50,16 @@ fn layer() -> ScruppVerify {
 
 /// Returns the log of a delivery that was signed so many seconds ago.
 fn logged(layer: Option<ScruppVerify>, secret: &str, age: u64, body: &str) -> String {
+    logged_by(layer, secret, age, body, post(async |_: ScruppEvent| {}))
+}
+
+fn logged_by(
+    layer: Option<ScruppVerify>,
+    secret: &str,
+    age: u64,
+    body: &str,
+    handler: MethodRouter,
+) -> String {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -58,7 +75,7 @@ fn logged(layer: Option<ScruppVerify>, secret: &str, age: u64, body: &str) -> St
         request = request.header(name, value);
     }
     let request = request.body(Body::from(body.to_owned())).unwrap();
-    let router = Router::new().route("/", post(async |_: ScruppEvent| {}));
+    let router = Router::new().route("/", handler);
     let router = match layer {
         Some(layer) => router.layer(layer),
         None => router,
@@ -68,7 +85,9 @@ fn logged(layer: Option<ScruppVerify>, secret: &str, age: u64, body: &str) -> St
         .build()
         .unwrap();
     tracing::subscriber::with_default(subscriber, || {
-        runtime.block_on(router.oneshot(request)).unwrap();
+        // A handler that never responds is dropped.
+        let response = async { timeout(Duration::from_millis(200), router.oneshot(request)).await };
+        let _ = catch_unwind(AssertUnwindSafe(|| runtime.block_on(response)));
     });
     let log = log.0.lock().unwrap().clone();
     let log = String::from_utf8(log).unwrap();
@@ -110,13 +129,53 @@ impl DeliveryStore for Failing {
     }
 }
 
+/// The id of the delivery of [`EVENT`], by default.
+fn event_id() -> DeliveryId {
+    DeliveryId::of(&[
+        b"",
+        b"task.completed",
+        &6666_u64.to_be_bytes(),
+        b"completed",
+    ])
+}
+
 #[test]
-fn logs_age_and_secret_index_of_verified_delivery() {
-    let log = logged(Some(layer()), "former", 17, EVENT);
+fn logs_each_genuine_delivery_in_one_line_with_its_outcome() {
+    let id = event_id();
+    let fields = format!("delivery_id={id} age_secs=17 secret_index=1\n");
+    let handled = " INFO scrupp_verify: delivery handled outcome=\"handled\" status=200 ";
     assert_eq!(
-        log,
-        "DEBUG scrupp_verify: delivery verified age_secs=17 secret_index=1\n"
+        logged(Some(layer()), "former", 17, EVENT),
+        format!("{handled}{fields}")
     );
+
+    let layer = layer().dedup(MemoryStore::default());
+    let log = || {
+        let handler = post(async |_: ScruppEvent| StatusCode::IM_A_TEAPOT);
+        logged_by(Some(layer.clone()), "former", 17, EVENT, handler)
+    };
+    let failed = " INFO scrupp_verify: delivery not handled outcome=\"failed\" status=418 ";
+    assert_eq!(log(), format!("{failed}{fields}"));
+    let log = || logged(Some(layer.clone()), "former", 17, EVENT);
+    assert_eq!(log(), format!("{handled}{fields}"));
+    let duplicate =
+        " INFO scrupp_verify: delivery handled before outcome=\"duplicate\" status=200 ";
+    assert_eq!(log(), format!("{duplicate}{fields}"));
+}
+
+#[test]
+fn warns_of_handlers_that_are_dropped_or_panic() {
+    let fields = format!("delivery_id={} age_secs=0 secret_index=0\n", event_id());
+    let dropped = post(async |_: ScruppEvent| core::future::pending::<()>().await);
+    let log = logged_by(Some(layer()), "topsecret", 0, EVENT, dropped);
+    let line = " WARN scrupp_verify: the handler was dropped before it responded, because its \
+        connection ended outcome=\"dropped\" ";
+    assert_eq!(log, format!("{line}{fields}"));
+
+    let panics = post(async |_: ScruppEvent| panic!("the handler panics") as StatusCode);
+    let log = logged_by(Some(layer()), "topsecret", 0, EVENT, panics);
+    let line = " WARN scrupp_verify: the handler panicked outcome=\"panicked\" ";
+    assert_eq!(log, format!("{line}{fields}"));
 }
 
 #[test]
@@ -127,6 +186,26 @@ fn logs_kind_and_age_of_rejected_delivery() {
     let log = logged(Some(layer()), "topsecret", 301, EVENT);
     let line = " INFO scrupp_verify: the timestamp is too old kind=\"too_old\" age_secs=301\n";
     assert_eq!(log, line);
+    // Anyone can send a timestamp of 1970.
+    let log = logged(Some(layer()), "another", NOW - 1, EVENT);
+    let line = " INFO scrupp_verify: the timestamp is too old kind=\"too_old\" age_secs=86400\n";
+    assert_eq!(log, line);
+}
+
+#[test]
+fn names_the_account_of_rejected_and_of_handled_deliveries() {
+    let lookup = |_: &http::request::Parts| async {
+        let secret = Secret::new("topsecret").unwrap();
+        Ok::<_, &str>(Some(Account::new("customer-17", secret)))
+    };
+    let layer = ScruppVerify::with_account_lookup(lookup).clock(|| Some(UnixTime::from_secs(NOW)));
+    let log = logged(Some(layer.clone()), "another", 0, EVENT);
+    let line = " INFO scrupp_verify: the signature matches none of the secrets \
+        kind=\"signature_mismatch\" account=db2f1aab1da8bb83\n";
+    assert_eq!(log, line);
+    let log = logged(Some(layer), "topsecret", 0, EVENT);
+    assert!(log.contains("outcome=\"handled\""), "{log}");
+    assert!(log.contains(" account=db2f1aab1da8bb83 "), "{log}");
 }
 
 #[test]
@@ -146,21 +225,24 @@ fn logs_failures_of_lookup_and_clock_as_errors() {
 
 #[test]
 fn logs_the_operation_at_which_the_store_fails() {
-    let verified = "DEBUG scrupp_verify: delivery verified age_secs=0 secret_index=0\n";
+    let id = event_id();
+    let verified = format!("delivery_id={id} age_secs=0 secret_index=0\n");
+    let handled =
+        format!(" INFO scrupp_verify: delivery handled outcome=\"handled\" status=200 {verified}");
     for (failing, expected) in [
         (
             "claim",
-            "ERROR scrupp_verify: the delivery store failed operation=\"claim\" error=no route to the store\n\
-             ERROR scrupp_verify: the delivery store failed kind=\"store_unavailable\"\n",
+            "ERROR scrupp_verify: the delivery store failed operation=\"claim\" error=\"no route to the store\"\n\
+             ERROR scrupp_verify: the delivery store failed kind=\"store_unavailable\" ID\n",
         ),
         // Not an error: a sender may try again while a handler runs.
         (
             "claimed",
-            " INFO scrupp_verify: another attempt is being handled kind=\"in_flight\"\n",
+            " INFO scrupp_verify: another attempt is being handled kind=\"in_flight\" ID\n",
         ),
         (
             "commit",
-            "ERROR scrupp_verify: the delivery store failed operation=\"commit\" error=no route to the store\n",
+            "ERROR scrupp_verify: the delivery store failed operation=\"commit\" error=\"no route to the store\"\n",
         ),
         (
             "lease",
@@ -168,20 +250,19 @@ fn logs_the_operation_at_which_the_store_fails() {
         ),
         (
             "pending",
-            "ERROR scrupp_verify: the delivery store failed operation=\"commit\" error=deadline has elapsed\n",
+            "ERROR scrupp_verify: the delivery store failed operation=\"commit\" error=\"deadline has elapsed\"\n",
         ),
     ] {
         let dedup = Dedup::new(Failing(failing)).store_timeout(Duration::from_millis(50));
         let log = logged(Some(layer().dedup(dedup)), "topsecret", 0, EVENT);
-        assert_eq!(log, format!("{verified}{expected}"), "{failing}");
+        let expected = expected.replace("ID", &format!("delivery_id={id}"));
+        let handled = if failing.starts_with("claim") {
+            ""
+        } else {
+            &handled
+        };
+        assert_eq!(log, format!("{handled}{expected}"), "{failing}");
     }
-    let log = logged(
-        Some(layer().dedup(MemoryStore::default())),
-        "topsecret",
-        0,
-        EVENT,
-    );
-    assert_eq!(log, verified);
 }
 
 #[test]
@@ -189,9 +270,25 @@ fn logs_missing_layer_and_malformed_event_as_errors() {
     let log = logged(None, "topsecret", 0, EVENT);
     let line = "ERROR scrupp_verify: a handler asks for a verified delivery, but ScruppVerify is not around it\n";
     assert_eq!(log, line);
-    let log = logged(Some(layer()), "topsecret", 0, "{}");
-    assert!(
-        log.contains("ERROR scrupp_verify: a verified delivery is not an event error="),
-        "{log}"
-    );
+    for dedup in [false, true] {
+        let layer = match dedup {
+            false => layer(),
+            true => layer().dedup(Dedup::new(MemoryStore::default()).scope("crm")),
+        };
+        let id = DeliveryId::of(&[b"", b"{}"]);
+        let id = match dedup {
+            false => id,
+            true => DeliveryId::of(&[b"crm", id.as_bytes()]),
+        };
+        let log = logged(Some(layer), "topsecret", 0, "{}");
+        let line = format!(
+            "ERROR scrupp_verify: a verified delivery is not an event delivery_id={id} error="
+        );
+        assert!(log.starts_with(&line), "{log}");
+        let line = format!(
+            " INFO scrupp_verify: delivery not handled outcome=\"failed\" status=422 \
+             delivery_id={id} age_secs=0 secret_index=0\n"
+        );
+        assert!(log.ends_with(&line), "{log}");
+    }
 }

@@ -1,6 +1,9 @@
 //! The places for the layer, without a named type.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -9,7 +12,9 @@ use axum::{
     routing::{any, post},
 };
 use http_body_util::{BodyExt, Full};
-use scrupp_verify_tower::{ScruppVerify, Secret, Signer, UnixTime, VerifiedBody};
+use scrupp_verify_tower::{
+    ScruppVerify, Secret, Signer, UnixTime, VerifiedBody, dedup::MemoryStore,
+};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
 const EVENT: &[u8] = br#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
@@ -81,6 +86,29 @@ async fn guards_wherever_axum_takes_a_layer() {
         let forged = signed(Body::from("forged"), EVENT);
         let response = app.oneshot(forged).await.unwrap();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{label}");
+    }
+}
+
+#[tokio::test]
+async fn two_layers_with_one_store_claim_once() {
+    let runs = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&runs);
+    let handler = move || async move {
+        // Fails at first, so that the claim has to be released too.
+        match counted.fetch_add(1, Ordering::Relaxed) {
+            0 => StatusCode::BAD_GATEWAY,
+            _ => StatusCode::OK,
+        }
+    };
+    let verify = ScruppVerify::new(secret()).dedup(MemoryStore::default());
+    let app = Router::new()
+        .route("/webhooks/scrupp", post(handler).layer(verify.clone()))
+        .layer(verify);
+    for (status, expected_runs) in [(502, 1), (200, 2), (200, 2)] {
+        let genuine = signed(Body::from(EVENT), EVENT);
+        let response = app.clone().oneshot(genuine).await.unwrap();
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(runs.load(Ordering::Relaxed), expected_runs);
     }
 }
 

@@ -112,7 +112,9 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
             Ok(Event::TaskCompleted(task)) => format!("{} {}", task.process_id, task.status).into(),
             _ => body.clone(),
         };
-        let (id, token) = (DeliveryId::of(&[&identity]), ClaimToken::random());
+        let mut token = [0; 16];
+        getrandom::fill(&mut token).map_err(|_| Kind::StoreUnavailable)?;
+        let (id, token) = (DeliveryId::of(&[&identity]), ClaimToken::from_bytes(token));
         match self.store.claim(id, token, LEASE).await {
             Ok(Claim::Granted) => {}
             Ok(Claim::Acknowledged) => return Ok(StatusCode::OK),

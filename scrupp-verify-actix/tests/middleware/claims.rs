@@ -1,4 +1,5 @@
-//! The status of an actix-web error decides like the status of a response.
+//! Claims: the status of an actix-web error decides like that of a response, and two middlewares claim
+//! once.
 
 use core::future::ready;
 use std::{cell::Cell, rc::Rc};
@@ -34,5 +35,28 @@ async fn error_with_a_success_status_commits_and_others_release() {
             Err(error) => error.error_response().status(),
         };
         assert_eq!((status.as_u16(), calls.get()), (expected, expected_calls));
+    }
+}
+
+#[actix_web::test]
+async fn two_middlewares_with_one_store_claim_once() {
+    let calls = Rc::new(Cell::new(0));
+    let counts = Rc::clone(&calls);
+    let inner = fn_service(move |request: ServiceRequest| {
+        counts.set(counts.get() + 1);
+        // Fails at first, so that the claim has to be released too.
+        let mut response = match counts.get() {
+            1 => HttpResponse::BadGateway(),
+            _ => HttpResponse::Ok(),
+        };
+        ready(Ok::<_, Error>(request.into_response(response.finish())))
+    });
+    let verify = verify().dedup(MemoryStore::default());
+    let inner = verify.new_transform(inner).await.unwrap();
+    let service = verify.new_transform(inner).await.unwrap();
+    for (expected, expected_calls) in [(502, 1), (200, 2), (200, 2)] {
+        let response = service.call(genuine(EVENT).to_srv_request()).await;
+        assert_eq!(response.unwrap().status().as_u16(), expected);
+        assert_eq!(calls.get(), expected_calls);
     }
 }

@@ -21,7 +21,9 @@ pub struct ClaimToken([u8; 16]);
 impl ClaimToken {
     /// Creates the token with this number.
     ///
-    /// The number must be unique among all attempts of all processes that share a store.
+    /// The number must be unique among all attempts of all processes that share a store: take it
+    /// from the operating system's random numbers, which neither a `fork` nor a second instance
+    /// repeats.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
@@ -31,20 +33,6 @@ impl ClaimToken {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
-    }
-
-    /// Creates a unique token from the randomness that seeds the standard library's hash maps.
-    #[cfg(feature = "std")]
-    #[must_use]
-    pub fn random() -> Self {
-        use core::hash::BuildHasher;
-        let random = std::collections::hash_map::RandomState::new();
-        let halves = [random.hash_one(0_u8), random.hash_one(1_u8)];
-        let mut bytes = [0; 16];
-        for (to, half) in bytes.as_chunks_mut().0.iter_mut().zip(halves) {
-            *to = half.to_be_bytes();
-        }
-        Self(bytes)
     }
 }
 

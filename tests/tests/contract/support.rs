@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use scrupp_verify_core::{
-    Rejection, RejectionKind, Secret, Signer, UnixTime, Verified, VerifiedDelivery,
+    Rejection, RejectionKind, Secret, Signer, UnixTime, Verified, VerifiedDelivery, dedup::Claimed,
 };
 use tokio::{
     pin, select,
@@ -57,6 +57,7 @@ pub(crate) trait Middleware {
         };
         let response = self.deliver(request, handler).await.unwrap();
         assert_eq!((response.status, response.kind), (200, None));
+        assert!(!response.is_duplicate);
         received.lock().unwrap().take().unwrap()
     }
 
@@ -73,6 +74,7 @@ pub(crate) struct Received {
     pub(crate) body: Bytes,
     pub(crate) verified: Verified,
     pub(crate) delivery: VerifiedDelivery<Bytes>,
+    pub(crate) claimed: Option<Claimed>,
 }
 
 /// The status of a handler's response, or its failure.
@@ -231,6 +233,8 @@ pub(crate) struct TestResponse {
     pub(crate) headers: Vec<(String, String)>,
     /// The reason of the rejection, from the response's extensions.
     pub(crate) kind: Option<RejectionKind>,
+    /// True if the response's extensions mark a duplicate.
+    pub(crate) is_duplicate: bool,
     /// Drains the request, if that is due, and then collects the response's body.
     pub(crate) body: Pin<Box<dyn Future<Output = Bytes>>>,
 }

@@ -17,6 +17,7 @@ use actix_web::{
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::Body;
+use scrupp_verify_actix::Duplicate;
 pub(crate) use scrupp_verify_actix::{Dedup, ScruppVerify};
 use scrupp_verify_core::{Account, Rejection, UnixTime};
 
@@ -60,6 +61,7 @@ impl Middleware for ScruppVerify {
                     body: read(request.take_payload()).await,
                     verified: *request.extensions().get().unwrap(),
                     delivery: request.extensions().get().cloned().unwrap(),
+                    claimed: request.extensions().get().copied(),
                 });
                 let status = outcome
                     .await
@@ -83,11 +85,16 @@ impl Middleware for ScruppVerify {
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
             .collect();
         headers.sort();
-        let kind = response.response().extensions().get().map(Rejection::kind);
+        let (kind, is_duplicate) = {
+            let extensions = response.response().extensions();
+            let is_duplicate = extensions.get::<Duplicate>().is_some();
+            (extensions.get().map(Rejection::kind), is_duplicate)
+        };
         Ok(TestResponse {
             status: response.status().as_u16(),
             headers,
             kind,
+            is_duplicate,
             body: Box::pin(async { to_bytes(response.into_body()).await.unwrap() }),
         })
     }

@@ -9,7 +9,7 @@ use core::{
 use std::sync::Arc;
 
 use scrupp_verify_core::{
-    RejectionKind, Tolerance, UnixTime,
+    Account, RejectionKind, Tolerance, UnixTime,
     dedup::{Claim, DeliveryId, MemoryStore},
 };
 use tokio::{
@@ -17,10 +17,12 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::adapter::{Dedup, ScruppVerify, verify};
+use super::adapter::{Dedup, ScruppVerify, verify, verify_with_lookup};
 use crate::{
     store::{Behaviour, RecordingStore},
-    support::{EVENT, Failed, Middleware, NOW, Outcome, Turn, genuine, problem, signed, unsigned},
+    support::{
+        EVENT, Failed, Middleware, NOW, Outcome, Turn, genuine, problem, secret, signed, unsigned,
+    },
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -29,6 +31,7 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn assert_duplicate(verify: &ScruppVerify) {
     let response = verify.reject(genuine(EVENT)).await;
     assert_eq!(response.kind, None);
+    assert!(response.is_duplicate);
     let response = response.collect().await;
     assert_eq!((response.status, response.headers), (200, vec![]));
     assert_eq!(response.body, "");
@@ -274,6 +277,62 @@ async fn delivery_id_decides_which_deliveries_are_the_same() {
     verify.accept(genuine(b"{ }")).await;
     assert_duplicate(&verify).await;
     verify.accept(genuine(b"[]")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_handler_once_in_each_scope() {
+    let store = MemoryStore::default();
+    let scoped = |scope: &str| verify().dedup(Dedup::new(store.clone()).scope(scope));
+    let (crm, mail) = (scoped("crm"), scoped("mail"));
+    let unscoped = verify().dedup(store.clone());
+    for verify in [&crm, &mail, &unscoped] {
+        verify.accept(genuine(EVENT)).await;
+    }
+    for verify in [crm, mail, unscoped, scoped("crm")] {
+        assert_duplicate(&verify).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn scope_applies_to_a_delivery_id_of_ones_own() {
+    let store = MemoryStore::default();
+    let scoped = |scope: &str| {
+        let dedup = Dedup::new(store.clone()).delivery_id(|_| DeliveryId::of(&[b"one"]));
+        verify().dedup(dedup.scope(scope))
+    };
+    scoped("crm").accept(genuine(EVENT)).await;
+    scoped("mail").accept(genuine(EVENT)).await;
+    assert_duplicate(&scoped("crm")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn handler_gets_the_claim() {
+    let received = verify().accept(genuine(EVENT)).await;
+    assert_eq!(received.claimed, None);
+
+    let verify = verify().dedup(Dedup::new(RecordingStore::default()).scope("crm"));
+    let first = verify.accept(genuine(EVENT)).await;
+    let second = verify.accept(genuine(EVENT)).await;
+    let (first_claim, second_claim) = (first.claimed.unwrap(), second.claimed.unwrap());
+    let id = DeliveryId::new(&first.delivery);
+    assert_eq!(first_claim.id(), DeliveryId::of(&[b"crm", id.as_bytes()]));
+    assert_eq!(first_claim.retention(), Duration::from_secs(86_400));
+    assert_eq!(first_claim.id(), second_claim.id());
+    assert_ne!(first_claim.token(), second_claim.token());
+}
+
+#[tokio::test(start_paused = true)]
+async fn event_of_two_accounts_at_one_endpoint_is_two_deliveries() {
+    let lookup = |path: &str| {
+        let account = path.strip_prefix("/webhooks/scrupp/");
+        Ok(account.map(|account| Account::new(account, secret())))
+    };
+    let verify = verify_with_lookup(lookup).dedup(MemoryStore::default());
+    let of = |path| genuine(EVENT).path(path);
+    verify.accept(of("/webhooks/scrupp/a")).await;
+    verify.accept(of("/webhooks/scrupp/b")).await;
+    assert!(verify.reject(of("/webhooks/scrupp/a")).await.is_duplicate);
+    assert!(verify.reject(of("/webhooks/scrupp/b")).await.is_duplicate);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use scrupp_verify_core::{Account, Rejection, UnixTime};
-use scrupp_verify_tower::VerifiedBody;
 pub(crate) use scrupp_verify_tower::{Dedup, ScruppVerify};
+use scrupp_verify_tower::{Duplicate, VerifiedBody};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::{
@@ -48,6 +48,7 @@ impl Middleware for ScruppVerify {
                 body: body.into_bytes(),
                 verified: *head.extensions.get().unwrap(),
                 delivery: head.extensions.get().cloned().unwrap(),
+                claimed: head.extensions.get().copied(),
             });
             async move {
                 let response = Response::builder().status(outcome.await?);
@@ -71,6 +72,7 @@ impl Middleware for ScruppVerify {
             status: head.status.as_u16(),
             headers,
             kind: head.extensions.get().map(Rejection::kind),
+            is_duplicate: head.extensions.get::<Duplicate>().is_some(),
             body: Box::pin(async { body.collect().await.unwrap().to_bytes() }),
         })
     }
