@@ -7,6 +7,7 @@
 )]
 
 mod inbox;
+mod readme;
 mod redis;
 mod servers;
 mod verify;
