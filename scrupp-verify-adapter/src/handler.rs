@@ -8,11 +8,10 @@ use crate::{
     log,
 };
 
-/// What follows the handler of a delivery: its outcome is logged, and its claim is committed or
-/// released.
+/// A guard around the handler of a delivery: logs its outcome, and commits or releases its claim.
 ///
-/// If dropped before it is completed, the handler panicked, or its server dropped it because the
-/// connection was reset. The claim is released then, so that the next attempt runs the handler again.
+/// If the guard is dropped before it is completed, the handler panicked, or its server dropped it with
+/// the connection. The guard releases the claim then, so the next attempt runs the handler again.
 #[must_use = "a guard that is dropped reports a handler that was dropped"]
 pub struct HandlerGuard {
     /// `None` if nothing is logged or claimed.

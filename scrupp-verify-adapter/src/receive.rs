@@ -112,13 +112,13 @@ impl<R, F> Config<R, F> {
         let head = head.map_err(|rejection| Rejected::before_body(rejection, headers))?;
         let account = self.look_up(request).await;
         let account = account.map_err(|kind| Rejected::before_body(kind, headers))?;
-        let account_id = account.as_deref().map(Account::id);
+        let account_id = || account.as_deref().map(Account::id);
 
         let mut deadline = None;
         let read = self.read_in_time(body, &mut deadline).await;
         let (body, reservation) = read.map_err(|kind| Rejected {
             deadline,
-            ..Rejected::after_poll(kind, account_id, None)
+            ..Rejected::after_poll(kind, account_id(), None)
         })?;
 
         let delivery = if body.len() <= HASH_STEP_BYTES {
@@ -133,7 +133,7 @@ impl<R, F> Config<R, F> {
             steps.finish()
         };
         let delivery =
-            delivery.map_err(|rejection| Rejected::after_poll(rejection, account_id, None))?;
+            delivery.map_err(|rejection| Rejected::after_poll(rejection, account_id(), None))?;
         // From here on the body is the handler's.
         drop(reservation);
 
@@ -145,10 +145,10 @@ impl<R, F> Config<R, F> {
         let mut claim = None;
         if let (Some(dedup), Some(id)) = (dedup, id) {
             let window = self.policy.tolerance.window();
-            claim = dedup
-                .claim(id, window, claimed)
+            // In a box, like the steps of a large body.
+            claim = Box::pin(dedup.claim(id, window, claimed))
                 .await
-                .map_err(|kind| Rejected::after_poll(kind, account_id, Some(id)))?;
+                .map_err(|kind| Rejected::after_poll(kind, account_id(), Some(id)))?;
             if claim.is_none() {
                 log::duplicate(delivery.verified(), Some(id));
                 return Ok(None);
