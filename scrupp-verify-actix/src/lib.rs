@@ -50,9 +50,9 @@
 //!
 //! # Behaviour of actix-web
 //!
-//! - **Extractors keep their limits.** An extractor that reads the body, `ScruppEvent` too, rejects
+//! - **Extractors keep their limits.** An extractor that reads the body, such as `web::Bytes`, rejects
 //!   a body that exceeds actix-web's `PayloadConfig`, by default 256 KiB as in the middleware. If
-//!   you raise [`ScruppVerify::body_limit`], raise that as well.
+//!   you raise [`ScruppVerify::body_limit`], raise that as well. `ScruppEvent` has no limit of its own.
 //! - **A client that closes its half of the connection** does not end its handler, because actix-web
 //!   allows connections to be half-closed. The claim is released when the handler ends. With
 //!   [`h1_allow_half_closed(false)`](actix_web::HttpServer::h1_allow_half_closed), the server drops
