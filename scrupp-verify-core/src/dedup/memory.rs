@@ -2,7 +2,10 @@ use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 use core::{fmt, time::Duration};
 #[cfg(not(loom))]
 use std::sync::{Mutex, MutexGuard};
-use std::{collections::HashMap, sync::PoisonError};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::PoisonError,
+};
 
 #[cfg(loom)]
 use loom::sync::{Mutex, MutexGuard};
@@ -133,7 +136,7 @@ impl fmt::Debug for MemoryStore {
 struct Deliveries {
     capacity: usize,
     /// One map for each first byte of an id, because growing a single large map takes milliseconds.
-    shards: Vec<HashMap<DeliveryId, Record>>,
+    shards: Vec<Shard>,
     expiries: BTreeSet<(UnixTime, DeliveryId)>,
 }
 
@@ -145,7 +148,7 @@ impl Deliveries {
             match self.expiries.first() {
                 Some(&(expires_at, id)) if expires_at <= now => {
                     self.expiries.pop_first();
-                    self.shard(id).remove(&id);
+                    shard(&mut self.shards, id).remove(&id);
                 }
                 _ => break,
             }
@@ -158,7 +161,11 @@ impl Deliveries {
         id: DeliveryId,
         rule: impl FnOnce(&mut Option<Record>) -> T,
     ) -> Result<T, MemoryStoreError> {
-        let old = self.shard(id).get(&id).copied();
+        let entry = shard(&mut self.shards, id).entry(id);
+        let old = match &entry {
+            Entry::Occupied(record) => Some(*record.get()),
+            Entry::Vacant(_) => None,
+        };
         let mut new = old;
         let result = rule(&mut new);
         if new == old {
@@ -170,22 +177,28 @@ impl Deliveries {
         if let Some(old) = old {
             self.expiries.remove(&(old.expires_at(), id));
         }
-        if let Some(new) = new {
-            self.expiries.insert((new.expires_at(), id));
-            self.shard(id).insert(id, new);
-        } else {
-            self.shard(id).remove(&id);
+        match (new, entry) {
+            (Some(new), entry) => {
+                self.expiries.insert((new.expires_at(), id));
+                entry.insert_entry(new);
+            }
+            (None, Entry::Occupied(record)) => {
+                record.remove();
+            }
+            (None, Entry::Vacant(_)) => {}
         }
         Ok(result)
     }
+}
 
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "one shard for each value of a byte"
-    )]
-    fn shard(&mut self, id: DeliveryId) -> &mut HashMap<DeliveryId, Record> {
-        &mut self.shards[usize::from(id.as_bytes()[0])]
-    }
+type Shard = HashMap<DeliveryId, Record>;
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "one shard for each value of a byte"
+)]
+fn shard(shards: &mut [Shard], id: DeliveryId) -> &mut Shard {
+    &mut shards[usize::from(id.as_bytes()[0])]
 }
 
 /// Why a [`MemoryStore`] cannot take a claim.
