@@ -10,7 +10,8 @@
 //! }
 //!
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-//! let secret = Secret::new(std::env::var("SCRUPP_WEBHOOK_SECRET")?)?;
+//! let secret = std::env::var("SCRUPP_WEBHOOK_SECRET").expect("SCRUPP_WEBHOOK_SECRET");
+//! let secret = Secret::new(secret)?;
 //! let verify = ScruppVerify::new(secret);
 //! HttpServer::new(move || {
 //!     App::new().service(

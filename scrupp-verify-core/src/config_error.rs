@@ -3,7 +3,7 @@ use core::fmt;
 /// An invalid setting, reported at configuration time and never later.
 ///
 /// A client's fault is a [`Rejection`](crate::Rejection).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The secret has no bytes.
@@ -58,6 +58,13 @@ impl fmt::Display for ConfigError {
             Self::RetentionTooShort => "the retention is shorter than the tolerance",
         };
         f.write_str(message)
+    }
+}
+
+/// Shows the message, because this is what `main` prints of an error that it returns.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConfigError({self})")
     }
 }
 

@@ -202,6 +202,8 @@ fn says_what_is_wrong_with_the_settings_in_these_words() {
     ];
     for (error, message) in rows {
         assert_eq!(error.to_string(), message);
+        // What `main` prints of it.
+        assert_eq!(format!("{error:?}"), format!("ConfigError({message})"));
     }
 }
 

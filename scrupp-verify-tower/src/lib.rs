@@ -7,7 +7,8 @@
 //! use scrupp_verify_tower::{Secret, ScruppVerify};
 //!
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-//! let secret = Secret::new(std::env::var("SCRUPP_WEBHOOK_SECRET")?)?;
+//! let secret = std::env::var("SCRUPP_WEBHOOK_SECRET").expect("SCRUPP_WEBHOOK_SECRET");
+//! let secret = Secret::new(secret)?;
 //! let app = Router::new()
 //!     .route(
 //!         "/webhooks/scrupp",
@@ -57,7 +58,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Error> {
-//! let secret = Secret::new(std::env::var("SCRUPP_WEBHOOK_SECRET")?)?;
+//! let secret = std::env::var("SCRUPP_WEBHOOK_SECRET").expect("SCRUPP_WEBHOOK_SECRET");
+//! let secret = Secret::new(secret)?;
 //! let function = ServiceBuilder::new()
 //!     .layer(ScruppVerify::new(secret))
 //!     .service(service_fn(delivered));
