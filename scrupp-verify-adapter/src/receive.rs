@@ -241,8 +241,10 @@ impl<R, F> Config<R, F> {
             if received.is_empty() && body.is_end_stream() {
                 return Ok((chunk, reservation));
             }
-            // Copied, because a chunk may keep a much larger read buffer of the server alive.
-            received.reserve_exact(whole.saturating_sub(received.len()));
+            // Copied, because a chunk may keep a much larger read buffer of the server alive. Grows
+            // like a `Vec`, but not beyond what is reserved.
+            let remaining = whole.saturating_sub(received.len());
+            received.reserve_exact(remaining.min(received.len().max(chunk.len())));
             received.extend_from_slice(&chunk);
         }
         Ok((received.into(), reservation))

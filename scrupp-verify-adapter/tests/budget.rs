@@ -314,6 +314,33 @@ async fn hands_on_a_body_in_one_chunk_without_a_copy_whatever_its_length() {
 }
 
 #[tokio::test]
+async fn receives_a_body_without_a_declared_length_whatever_the_limit() {
+    for limit in [64 * KIB, 1 << 40, usize::MAX] {
+        let mut config = settings(64 * KIB);
+        config.policy.body_limit = limit;
+        let config = Arc::new(config);
+        let mut upload = Upload::start(&config, 64 * KIB);
+        for _ in 0..16 {
+            upload.send(4 * KIB).await;
+        }
+        assert_eq!(upload.end().await, Ok(()), "{limit}");
+        assert_eq!(available(&config), 64 * KIB);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn extreme_durations_are_no_reason_to_panic() {
+    for timeout in [Duration::ZERO, Duration::MAX] {
+        let mut config = settings(KIB);
+        config.body_timeout = timeout;
+        let headers = Signer::new(&Secret::new("topsecret").unwrap()).sign(NOW, b"{}");
+        let mut body = Full::new(Bytes::from("{}"));
+        let received = config.receive(&headers, &(), None, &mut body).await;
+        assert!(received.unwrap().is_some(), "{timeout:?}");
+    }
+}
+
+#[tokio::test]
 async fn lets_other_tasks_run_after_each_64_kib_that_it_hashes() {
     for (bytes, expected) in [
         (64 * KIB, 1),
