@@ -166,7 +166,7 @@ impl RejectionKind {
             Self::MissingSignature => ("missing_signature", "the signature header is missing"),
             Self::RepeatedSignature => (
                 "repeated_signature",
-                "the signature header came more than once",
+                "the signature header occurs more than once",
             ),
             Self::MalformedSignature => (
                 "malformed_signature",
@@ -175,7 +175,7 @@ impl RejectionKind {
             Self::MissingTimestamp => ("missing_timestamp", "the timestamp header is missing"),
             Self::RepeatedTimestamp => (
                 "repeated_timestamp",
-                "the timestamp header came more than once",
+                "the timestamp header occurs more than once",
             ),
             Self::MalformedTimestamp => (
                 "malformed_timestamp",
@@ -192,7 +192,7 @@ impl RejectionKind {
                 "the signature matches none of the secrets",
             ),
             Self::UnknownAccount => ("unknown_account", "there is no such account"),
-            Self::BodyTooLarge => ("body_too_large", "the body is over the limit"),
+            Self::BodyTooLarge => ("body_too_large", "the body exceeds the limit"),
             Self::BodyTimeout => ("body_timeout", "the body was not complete in time"),
             Self::BodyBroken => ("body_broken", "the body broke off"),
             Self::OverBudget => (

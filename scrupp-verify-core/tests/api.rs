@@ -15,7 +15,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::RepeatedSignature,
         401,
         "repeated_signature",
-        "the signature header came more than once",
+        "the signature header occurs more than once",
     ),
     (
         RejectionKind::MalformedSignature,
@@ -33,7 +33,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::RepeatedTimestamp,
         401,
         "repeated_timestamp",
-        "the timestamp header came more than once",
+        "the timestamp header occurs more than once",
     ),
     (
         RejectionKind::MalformedTimestamp,
@@ -75,7 +75,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::BodyTooLarge,
         413,
         "body_too_large",
-        "the body is over the limit",
+        "the body exceeds the limit",
     ),
     (
         RejectionKind::BodyTimeout,
@@ -332,6 +332,7 @@ fn never_shows_a_secret() {
              UnixTime(1735471800), secret_index: 0, account: None }, body_bytes: 7, .. }",
         ),
     ];
+    assert_eq!(account.id().to_string(), "4523540f1504cd17");
     for (value, expected) in shown {
         assert_eq!(format!("{value:?}"), *expected);
         assert!(!format!("{value:#?}").contains("4eC39"));
