@@ -70,11 +70,15 @@ where
                 request.extensions_mut().insert(claimed);
             }
             let result = inner.call(request).await;
-            let status = match &result {
-                Ok(response) => response.status(),
-                Err(error) => error.as_response_error().status_code(),
+            let (status, is_duplicate) = match &result {
+                Ok(response) => {
+                    let extensions = response.response().extensions();
+                    (response.status(), extensions.get::<Duplicate>().is_some())
+                }
+                Err(error) => (error.as_response_error().status_code(), false),
             };
-            accepted.handler.complete(status.as_u16()).await;
+            let status = Some(status.as_u16());
+            accepted.handler.complete(status, is_duplicate).await;
             result.map(ServiceResponse::map_into_left_body)
         })
     }

@@ -109,10 +109,14 @@ impl Dedup {
         self
     }
 
-    /// Sets the scope, by default none: the same event in two scopes is two deliveries.
+    /// Sets a scope for delivery ids, by default none. Deliveries in different scopes are never
+    /// duplicates of each other.
     ///
     /// Give each route or service that shares a store a scope of its own. Without one, an event that
     /// Scrupp sends to two of them runs the handler of the first, and is a duplicate for the second.
+    ///
+    /// The empty scope is a scope too, other than none. A changed scope forgets what was acknowledged in
+    /// the old one.
     ///
     /// # Examples
     ///
@@ -137,14 +141,14 @@ impl Dedup {
         }
     }
 
-    /// Claims a verified delivery. Returns `None` if it is a duplicate.
+    /// Claims a verified delivery. Returns `None` if the delivery is a duplicate.
     ///
-    /// Once handled, it is remembered at least for `window`, in which it can be replayed. Does not
-    /// claim a delivery that an adapter further out has `claimed` by the same id.
+    /// The store remembers an acknowledged delivery for at least `window`, in which it can be replayed.
+    /// Skips the claim if an outer adapter has already claimed the same id.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, what it has claimed is released.
+    /// If the future is dropped, the claim is released.
     pub(crate) async fn claim(
         &self,
         id: DeliveryId,
@@ -152,7 +156,7 @@ impl Dedup {
         claimed: Option<&Claimed>,
     ) -> Result<Option<ClaimGuard>, RejectionKind> {
         if claimed.is_some_and(|claimed| claimed.id() == id) {
-            log::warn("another ScruppVerify around this one has claimed the delivery");
+            log::claimed_outside(id);
             return Ok(Some(ClaimGuard { held: None }));
         }
         // The last second of the window is a part of it.
@@ -169,7 +173,7 @@ impl Dedup {
         let mut guard = ClaimGuard {
             held: Some(Box::new(held)),
         };
-        let claim = self.store.run("claim", claim).await;
+        let claim = self.store.run("claim", id, claim).await;
         let claim = claim.ok_or(RejectionKind::StoreUnavailable)?;
         if claim == Claim::Granted {
             return Ok(Some(guard));
@@ -193,12 +197,12 @@ pub(crate) fn id_of(
     })
 }
 
-/// Creates a token from the random numbers of the operating system, so that no process repeats one of
-/// another, not even after a `fork`.
+/// Creates a token from the random numbers of the operating system, so tokens are unique across
+/// processes, even after a `fork`.
 fn random_token() -> Result<ClaimToken, RejectionKind> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
-        log::failed("there are no random numbers for a claim", &error);
+        log::failed("a claim token cannot be generated", &error);
         RejectionKind::StoreUnavailable
     })?;
     Ok(ClaimToken::from_bytes(bytes))
@@ -233,24 +237,30 @@ struct Held {
 }
 
 impl ClaimGuard {
-    /// Returns the claim, unless another adapter holds it.
+    /// Returns the claim, unless an outer adapter holds it.
     pub(crate) fn claimed(&self) -> Option<Claimed> {
         self.held.as_ref().map(|held| held.claimed)
     }
 
-    /// Commits the claim if the handler responded with a 2xx, and releases it otherwise.
+    /// Returns the id of the delivery, unless an outer adapter holds the claim.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn id(&self) -> Option<DeliveryId> {
+        self.claimed().as_ref().map(Claimed::id)
+    }
+
+    /// Commits the claim if the handler succeeded, and releases it otherwise.
     ///
     /// # Cancel safety
     ///
     /// If dropped before completion, the operation continues as a background task on the current
     /// Tokio runtime. Without a runtime, the claim expires with its lease.
-    pub(crate) async fn complete(mut self, status: u16) {
+    pub(crate) async fn complete(mut self, is_success: bool) {
         let Some(held) = self.held.take() else { return };
         if let Ok(runtime) = Handle::try_current() {
             // A panic of the store ends its task, not the response.
-            let _ = match status {
-                200..=299 => runtime.spawn(held.commit()),
-                _ => runtime.spawn(held.release()),
+            let _ = match is_success {
+                true => runtime.spawn(held.commit()),
+                false => runtime.spawn(held.release()),
             }
             .await;
         }
@@ -264,17 +274,15 @@ impl Held {
             self.store
                 .operations
                 .commit(claimed.id(), claimed.token(), claimed.retention());
-        if let Some(false) = self.store.run("commit", commit).await {
-            log::error(
-                "the handler took longer than its lease, and the delivery was claimed again",
-            );
+        if let Some(false) = self.store.run("commit", claimed.id(), commit).await {
+            log::lease_lost(claimed.id());
         }
     }
 
     async fn release(self) {
         let (id, token) = (self.claimed.id(), self.claimed.token());
         let release = self.store.operations.release(id, token);
-        self.store.run("release", release).await;
+        self.store.run("release", id, release).await;
     }
 }
 
@@ -299,11 +307,11 @@ struct Store {
 
 impl Store {
     /// Returns the result of an operation, or `None` if it failed, as the log says.
-    async fn run<T>(&self, name: &str, operation: Operation<'_, T>) -> Option<T> {
+    async fn run<T>(&self, name: &str, id: DeliveryId, operation: Operation<'_, T>) -> Option<T> {
         let result = timeout(self.timeout, operation).await;
         let result = result.unwrap_or_else(|elapsed| Err(elapsed.to_string()));
         result
-            .inspect_err(|error| log::store_failed(name, error))
+            .inspect_err(|error| log::store_failed(name, id, error))
             .ok()
     }
 }

@@ -1,10 +1,7 @@
 use bytes::Bytes;
 use scrupp_verify_core::{Rejection, RejectionKind, VerifiedDelivery, events::Event};
 
-use crate::{
-    claims::{self, Claimed},
-    log,
-};
+use crate::{claims::Claimed, log};
 
 /// Reads the event of a delivery for an extractor, from the values that the adapter left in the
 /// request's extensions.
@@ -18,12 +15,11 @@ pub fn read_event(
     claimed: Option<&Claimed>,
 ) -> Result<Event, Rejection> {
     let delivery = delivery.ok_or_else(|| {
-        log::error("a handler asks for a verified delivery, but ScruppVerify is not around it");
+        log::error("a handler extracts a verified delivery, but ScruppVerify does not wrap it");
         RejectionKind::NotVerified
     })?;
     Event::parse(delivery).map_err(|error| {
-        let id = claimed.map(Claimed::id);
-        log::not_an_event(&error, id.or_else(|| claims::id_of(None, delivery)));
+        log::not_an_event(&error, delivery, claimed.map(Claimed::id));
         RejectionKind::NotAnEvent.into()
     })
 }

@@ -1,72 +1,77 @@
 use core::fmt;
 use std::thread;
 
-use scrupp_verify_core::Verified;
+use bytes::Bytes;
+use scrupp_verify_core::VerifiedDelivery;
 
 use crate::{
-    claims::{ClaimGuard, Claimed, DeliveryId},
+    claims::{ClaimGuard, Claimed},
     log,
 };
 
 /// A guard around the handler of a delivery: logs its outcome, and commits or releases its claim.
 ///
-/// If the guard is dropped before it is completed, the handler panicked, or its server dropped it with
-/// the connection. The guard releases the claim then, so the next attempt runs the handler again.
-#[must_use = "a guard that is dropped reports a handler that was dropped"]
+/// The guard is dropped without being completed if the handler panics or its future is dropped: the
+/// client is gone, a time-out further out has passed, or the server shuts down. The guard then releases
+/// the claim, so the next attempt runs the handler again.
+#[must_use = "dropping the guard releases the claim and logs a warning"]
 pub struct HandlerGuard {
-    /// `None` if nothing is logged or claimed.
-    running: Option<Box<Running>>,
+    /// `None` once the guard is completed.
+    running: Option<Running>,
 }
 
 struct Running {
-    verified: Verified,
-    id: Option<DeliveryId>,
+    delivery: VerifiedDelivery<Bytes>,
     claim: Option<ClaimGuard>,
 }
 
 impl HandlerGuard {
-    pub(crate) fn new(
-        verified: &Verified,
-        id: Option<DeliveryId>,
-        claim: Option<ClaimGuard>,
-    ) -> Self {
-        let running = (claim.is_some() || log::is_enabled()).then(|| {
-            Box::new(Running {
-                verified: *verified,
-                id,
-                claim,
-            })
-        });
+    pub(crate) fn new(delivery: VerifiedDelivery<Bytes>, claim: Option<ClaimGuard>) -> Self {
+        let running = Some(Running { delivery, claim });
         Self { running }
     }
 
-    /// Returns the claim of this adapter, for the request's extensions.
+    /// Returns the claim of this adapter. Insert it into the request's extensions, so an inner adapter
+    /// does not claim the delivery again.
     #[must_use]
     pub fn claimed(&self) -> Option<Claimed> {
         self.running.as_ref()?.claim.as_ref()?.claimed()
     }
 
-    /// Commits the claim if the handler responded with a 2xx, and releases it otherwise.
+    /// Logs the outcome. Commits the claim if the handler responded with a 2xx, and releases it
+    /// otherwise.
+    ///
+    /// `status` is `None` if the handler failed without a response. `is_duplicate` is true if an inner
+    /// adapter left [`Duplicate`](crate::Duplicate) in the response's extensions, and so has logged the
+    /// outcome.
     ///
     /// # Cancel safety
     ///
     /// If dropped before completion, the operation continues as a background task on the current
     /// Tokio runtime. Without a runtime, the claim expires with its lease.
-    pub async fn complete(mut self, status: u16) {
-        let Some(running) = self.running.take() else {
+    pub async fn complete(mut self, status: Option<u16>, is_duplicate: bool) {
+        let Some(Running { delivery, claim }) = self.running.take() else {
             return;
         };
-        log::responded(&running.verified, running.id, status);
-        if let Some(claim) = running.claim {
-            claim.complete(status).await;
+        if !is_duplicate {
+            log::responded(&delivery, claim.as_ref(), status);
+        }
+        drop(delivery);
+        if let Some(claim) = claim {
+            claim.complete(is_success(status)).await;
         }
     }
 }
 
+/// Returns whether a handler acknowledged its delivery.
+pub(crate) fn is_success(status: Option<u16>) -> bool {
+    matches!(status, Some(200..=299))
+}
+
 impl Drop for HandlerGuard {
     fn drop(&mut self) {
-        if let Some(running) = &self.running {
-            log::dropped(&running.verified, running.id, thread::panicking());
+        if let Some(Running { delivery, claim }) = &self.running {
+            log::dropped(delivery, claim.as_ref(), thread::panicking());
         }
     }
 }

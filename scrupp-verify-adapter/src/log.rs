@@ -1,4 +1,8 @@
 //! The log of the adapters: kinds, ages, indices and ids, never a byte of a header or a body.
+//!
+//! Fields are expressions in the macros of `tracing`, which evaluate them only if the event is enabled.
+//! `tracing::enabled!` is no way to ask beforehand: with filters of single layers, it makes a later event
+//! of the application disappear.
 #![cfg_attr(
     not(feature = "tracing"),
     expect(unused_variables, reason = "nothing is logged")
@@ -6,9 +10,12 @@
 
 use core::fmt::Display;
 
-use scrupp_verify_core::{AccountId, Rejection, RejectionKind, Verified};
+use bytes::Bytes;
+use scrupp_verify_core::{AccountId, Rejection, RejectionKind, VerifiedDelivery};
 
-use crate::claims::DeliveryId;
+use crate::claims::{ClaimGuard, DeliveryId};
+#[cfg(feature = "tracing")]
+use crate::{claims, handler::is_success};
 
 /// The largest age in the log, a day. A client that nobody knows can send any timestamp.
 #[cfg(feature = "tracing")]
@@ -23,43 +30,54 @@ macro_rules! event {
 
 /// Logs a verified delivery with its outcome.
 macro_rules! outcome {
-    ($level:ident, $verified:expr, $id:expr, $outcome:literal, $status:expr, $text:literal) => {
+    ($level:ident, $delivery:ident, $id:expr, $outcome:expr, $status:expr, $text:literal) => {
         event!(
             $level,
             outcome = $outcome,
             status = $status,
-            delivery_id = $id.map(tracing::field::display),
-            account = $verified.account().map(tracing::field::display),
-            age_secs = $verified.age_secs(),
-            secret_index = $verified.secret_index(),
+            delivery_id = $id
+                .or_else(|| claims::id_of(None, $delivery))
+                .map(tracing::field::display),
+            account = $delivery.verified().account().map(tracing::field::display),
+            age_secs = $delivery.verified().age_secs(),
+            secret_index = $delivery.verified().secret_index(),
             $text
         )
     };
 }
 
-/// Returns whether the log takes anything, so that a delivery's id is worth computing.
-pub(crate) fn is_enabled() -> bool {
-    #[cfg(feature = "tracing")]
-    return tracing::enabled!(target: "scrupp_verify", tracing::Level::WARN);
-    #[cfg(not(feature = "tracing"))]
-    false
-}
+type Delivery = VerifiedDelivery<Bytes>;
 
-/// A handler responded.
-pub(crate) fn responded(verified: &Verified, id: Option<DeliveryId>, status: u16) {
-    if (200..=299).contains(&status) {
-        outcome!(info, verified, id, "handled", status, "delivery handled");
+/// A handler ended.
+pub(crate) fn responded(delivery: &Delivery, claim: Option<&ClaimGuard>, status: Option<u16>) {
+    #[cfg(feature = "tracing")]
+    if is_success(status) {
+        outcome!(
+            info,
+            delivery,
+            claim.and_then(ClaimGuard::id),
+            "handled",
+            status,
+            "delivery handled"
+        );
     } else {
-        outcome!(info, verified, id, "failed", status, "delivery not handled");
+        outcome!(
+            info,
+            delivery,
+            claim.and_then(ClaimGuard::id),
+            "failed",
+            status,
+            "delivery not handled"
+        );
     }
 }
 
 /// A delivery was handled before.
-pub(crate) fn duplicate(verified: &Verified, id: Option<DeliveryId>) {
+pub(crate) fn duplicate(delivery: &Delivery, id: DeliveryId) {
     outcome!(
         info,
-        verified,
-        id,
+        delivery,
+        Some(id),
         "duplicate",
         200,
         "delivery handled before"
@@ -67,30 +85,20 @@ pub(crate) fn duplicate(verified: &Verified, id: Option<DeliveryId>) {
 }
 
 /// A handler did not get to its response.
-pub(crate) fn dropped(verified: &Verified, id: Option<DeliveryId>, panicked: bool) {
-    let status = None::<u16>;
-    if panicked {
-        outcome!(
-            warn,
-            verified,
-            id,
-            "panicked",
-            status,
-            "the handler panicked"
-        );
-    } else {
-        outcome!(
-            warn,
-            verified,
-            id,
-            "dropped",
-            status,
-            "the handler was dropped before it responded, because its connection ended"
-        );
-    }
+pub(crate) fn dropped(delivery: &Delivery, claim: Option<&ClaimGuard>, is_panicking: bool) {
+    #[cfg(feature = "tracing")]
+    let outcome = if is_panicking { "panicked" } else { "dropped" };
+    outcome!(
+        warn,
+        delivery,
+        claim.and_then(ClaimGuard::id),
+        outcome,
+        None::<u16>,
+        "the handler was dropped before it responded"
+    );
 }
 
-/// A delivery was rejected: at level `info` for what senders do, `error` for what fails here.
+/// A delivery was rejected: at level `info` if the sender is the cause, at `error` if the receiver is.
 pub(crate) fn rejected(rejection: &Rejection, account: Option<AccountId>, id: Option<DeliveryId>) {
     let kind = rejection.kind();
     let is_failure = rejection.status() == 503 && kind != RejectionKind::InFlight;
@@ -117,10 +125,12 @@ pub(crate) fn rejected(rejection: &Rejection, account: Option<AccountId>, id: Op
 
 /// A verified delivery is not an event.
 #[cfg(feature = "events")]
-pub(crate) fn not_an_event(error: &dyn Display, id: Option<DeliveryId>) {
+pub(crate) fn not_an_event(error: &dyn Display, delivery: &Delivery, id: Option<DeliveryId>) {
     event!(
         error,
-        delivery_id = id.map(tracing::field::display),
+        delivery_id = id
+            .or_else(|| claims::id_of(None, delivery))
+            .map(tracing::field::display),
         error = format_args!("{error:#}"),
         "a verified delivery is not an event"
     );
@@ -128,8 +138,28 @@ pub(crate) fn not_an_event(error: &dyn Display, id: Option<DeliveryId>) {
 
 /// An operation of the store failed or took too long.
 #[cfg(feature = "dedup")]
-pub(crate) fn store_failed(operation: &str, error: &str) {
-    event!(error, operation, error, "the delivery store failed");
+pub(crate) fn store_failed(operation: &str, id: DeliveryId, error: &str) {
+    event!(error, operation, delivery_id = %id, error, "the delivery store failed");
+}
+
+/// Another attempt claimed a delivery while a handler ran on it.
+#[cfg(feature = "dedup")]
+pub(crate) fn lease_lost(id: DeliveryId) {
+    event!(
+        error,
+        delivery_id = %id,
+        "the handler took longer than its lease, and the delivery was claimed again"
+    );
+}
+
+/// An inner adapter does not claim.
+#[cfg(feature = "dedup")]
+pub(crate) fn claimed_outside(id: DeliveryId) {
+    event!(
+        warn,
+        delivery_id = %id,
+        "an outer ScruppVerify has already claimed this delivery: the inner one does not use its store"
+    );
 }
 
 /// Something failed that requests depend on.
@@ -140,10 +170,4 @@ pub(crate) fn failed(what: &str, error: &dyn Display) {
 /// An error without a cause to add.
 pub(crate) fn error(what: &str) {
     event!(error, "{what}");
-}
-
-/// A mistake in the setup that costs no delivery.
-#[cfg(feature = "dedup")]
-pub(crate) fn warn(what: &str) {
-    event!(warn, "{what}");
 }

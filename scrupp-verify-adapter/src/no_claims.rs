@@ -43,7 +43,12 @@ impl ClaimGuard {
         match *self {}
     }
 
-    pub(crate) async fn complete(self, _: u16) {
+    #[cfg(feature = "tracing")]
+    pub(crate) fn id(&self) -> Option<DeliveryId> {
+        match *self {}
+    }
+
+    pub(crate) async fn complete(self, _: bool) {
         match self {}
     }
 }

@@ -12,7 +12,7 @@ use scrupp_verify_core::{
 };
 use tokio::{
     task::{consume_budget, yield_now},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use crate::{
@@ -91,11 +91,11 @@ impl<R, F> Config<R, F> {
     /// Returns `None` for a duplicate: respond 200 with an empty body and [`Duplicate`](crate::Duplicate)
     /// in its extensions. The handler must not run.
     ///
-    /// `claimed` is what another adapter around this one has left in the request's extensions.
+    /// `claimed` is the claim that an outer adapter inserted into the request's extensions, if any.
     ///
     /// # Errors
     ///
-    /// [`Rejected`] with the reason. [Drain](Self::drain) the body then.
+    /// [`Rejected`] with the reason. The caller must then [drain](Self::drain) the body.
     ///
     /// # Cancel safety
     ///
@@ -137,24 +137,21 @@ impl<R, F> Config<R, F> {
         // From here on the body is the handler's.
         drop(reservation);
 
-        let dedup = self.dedup.as_ref();
-        let mut id = None;
-        if dedup.is_some() || log::is_enabled() {
-            id = claims::id_of(dedup, &delivery);
-        }
         let mut claim = None;
-        if let (Some(dedup), Some(id)) = (dedup, id) {
+        if let Some(dedup) = &self.dedup
+            && let Some(id) = claims::id_of(Some(dedup), &delivery)
+        {
             let window = self.policy.tolerance.window();
             // In a box, like the steps of a large body.
             claim = Box::pin(dedup.claim(id, window, claimed))
                 .await
                 .map_err(|kind| Rejected::after_poll(kind, account_id(), Some(id)))?;
             if claim.is_none() {
-                log::duplicate(delivery.verified(), Some(id));
+                log::duplicate(&delivery, id);
                 return Ok(None);
             }
         }
-        let handler = HandlerGuard::new(delivery.verified(), id, claim);
+        let handler = HandlerGuard::new(delivery.clone(), claim);
         Ok(Some(Accepted { delivery, handler }))
     }
 
@@ -166,16 +163,24 @@ impl<R, F> Config<R, F> {
         else {
             return Ok(None);
         };
-        let found = async {
+        // In a box: most requests need no lookup.
+        Box::pin(async {
+            let deadline = self.deadline();
             // Fails if the semaphore is closed, which nothing does.
-            let _permit = running.acquire().await;
-            lookup(request).await
-        };
-        let found = Box::pin(timeout(self.body_timeout.min(LONGEST_TIMEOUT), found));
-        found.await.unwrap_or_else(|_| {
-            log::error("the account lookup took longer than the body time-out");
-            Err(RejectionKind::SecretsUnavailable)
+            let permit = timeout_at(deadline, running.acquire()).await;
+            // A permit that comes with the deadline starts nothing: a lookup that hangs must not be
+            // followed by one for each request that waits.
+            if permit.is_err() || Instant::now() >= deadline {
+                log::error("too many account lookups run, and none ended in time");
+                return Err(RejectionKind::SecretsUnavailable);
+            }
+            let found = timeout_at(deadline, lookup(request)).await;
+            found.unwrap_or_else(|_| {
+                log::error("an account lookup took longer than the body time-out");
+                Err(RejectionKind::SecretsUnavailable)
+            })
         })
+        .await
     }
 
     /// Calls `verify` with the keyring of this account, or with the only one.

@@ -59,12 +59,19 @@ async fn at_most_64_lookups_run_at_once_and_the_others_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lookup_without_end_ends_with_the_body_timeout() {
-    let lookup = |_: &()| pending::<Result<Option<Account>, Infallible>>();
+async fn lookups_without_end_end_with_the_body_timeout_and_start_no_others() {
+    let started = Arc::<AtomicUsize>::default();
+    let lookup = {
+        let started = Arc::clone(&started);
+        move |_: &()| {
+            started.fetch_add(1, Ordering::Relaxed);
+            pending::<Result<Option<Account>, Infallible>>()
+        }
+    };
     let config: Arc<Config<(), ()>> = Arc::new(Config::with_account_lookup(lookup, ()));
     let begin = Instant::now();
     let mut tasks = JoinSet::new();
-    for _ in 0..200 {
+    for _ in 0..1000 {
         let config = Arc::clone(&config);
         tasks.spawn(async move { receive(&config).await });
     }
@@ -73,4 +80,5 @@ async fn lookup_without_end_ends_with_the_body_timeout() {
         assert_eq!(rejection.kind(), RejectionKind::SecretsUnavailable);
     }
     assert_eq!(begin.elapsed().as_secs(), 10);
+    assert_eq!(started.load(Ordering::Relaxed), 64);
 }

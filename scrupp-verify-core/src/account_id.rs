@@ -4,8 +4,8 @@ use sha2::{Digest, Sha256};
 
 /// The SHA-256 of the id that the operator gave an account.
 ///
-/// Displayed as its first 16 hex digits, as in the log of the adapters. The same digits of a known id
-/// come from `printf %s customer-17 | sha256sum`.
+/// Displayed as its first 16 hex digits, as in the log of the adapters. To compute them for a known id,
+/// run `printf %s customer-17 | sha256sum`.
 ///
 /// # Examples
 ///

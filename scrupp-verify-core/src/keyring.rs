@@ -15,9 +15,9 @@ use crate::{
 ///
 /// # Security
 ///
-/// Never put the secrets of two accounts into one keyring. Which of them signed does not enter the
-/// delivery's id, so an event of one account would be a duplicate of the other's, and be lost. Look
-/// accounts up instead: a lookup returns an [`Account`](crate::Account), whose id tells them apart.
+/// Never put the secrets of two accounts into one keyring. A delivery's id does not depend on the
+/// secret, so an event of one account would be dropped as a duplicate of the other's. Look accounts up
+/// instead: a lookup returns an [`Account`](crate::Account), whose id tells them apart.
 ///
 /// # Examples
 ///

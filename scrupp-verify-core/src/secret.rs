@@ -44,9 +44,10 @@ impl Secret {
     ///   line feed at the end of a file.
     /// - [`ConfigError::InvisibleCharacter`]: the secret starts or ends with a character that is not
     ///   displayed, such as the byte order mark at the start of a file.
-    /// - [`ConfigError::QuotedSecret`]: the secret is in quotes, as a shell would have removed them.
+    /// - [`ConfigError::QuotedSecret`]: the secret is enclosed in quotes, for example from a `.env`
+    ///   file.
     ///
-    /// With one of the last three, no delivery would ever match.
+    /// The last three are never a part of Scrupp's keys, so no delivery would ever match.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let secret = secret.as_ref();
         if secret.is_empty() {
@@ -65,7 +66,7 @@ impl Secret {
     }
 }
 
-/// Rejects characters around a secret that got there by accident.
+/// Rejects whitespace, invisible characters and quotes at the ends of a secret.
 fn check_ends(first: Option<char>, last: Option<char>, len: usize) -> Result<(), ConfigError> {
     let mut ends = [first, last].into_iter().flatten();
     if ends.clone().any(char::is_whitespace) {
@@ -75,7 +76,7 @@ fn check_ends(first: Option<char>, last: Option<char>, len: usize) -> Result<(),
         return Err(ConfigError::InvisibleCharacter(invisible));
     }
     match (first, last) {
-        (Some(open), Some(close)) if len > 1 && is_pair_of_quotes(open, close) => {
+        (Some(open), Some(close)) if len > open.len_utf8() && is_pair_of_quotes(open, close) => {
             Err(ConfigError::QuotedSecret(open))
         }
         _ => Ok(()),
@@ -102,7 +103,7 @@ fn only_char<'t>(mut candidates: impl Iterator<Item = &'t [u8]>) -> Option<char>
 /// Returns whether a character is displayed as nothing: a control character, or one that Unicode
 /// calls ignorable by default (`Default_Ignorable_Code_Point` in `DerivedCoreProperties.txt`).
 ///
-/// NUL is none of them: HMAC pads a key with NUL bytes, so a secret that ends with one matches.
+/// Excludes NUL: HMAC pads a key with NUL bytes, so a secret that ends with one matches.
 fn is_invisible(character: char) -> bool {
     character.is_control() && character != '\0'
         || matches!(

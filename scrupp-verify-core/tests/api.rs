@@ -260,6 +260,7 @@ fn rejects_secrets_with_whitespace_invisible_characters_or_quotes_around_them() 
         ("k\u{200b}ey", None),
         ("k\"e\"y", None),
         ("\"", None),
+        ("\u{201d}", None),
         ("\"key", None),
         ("\"key'", None),
         ("kéy", None),

@@ -6,7 +6,7 @@ use core::{
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use scrupp_verify_adapter::{Claimed, Duplicate};
 use scrupp_verify_core::Headers;
@@ -81,11 +81,11 @@ where
                 }
             };
             let result = inner.call(request).await;
-            let status = match &result {
-                Ok(response) => response.status(),
-                Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            };
-            handler.complete(status.as_u16()).await;
+            let response = result.as_ref().ok();
+            let status = response.map(|response| response.status().as_u16());
+            let is_duplicate =
+                response.is_some_and(|response| response.extensions().get::<Duplicate>().is_some());
+            handler.complete(status, is_duplicate).await;
             result.map(|response| response.map(ResponseBody::handled))
         })
     }

@@ -17,12 +17,17 @@ use axum::{
 };
 use http::Request;
 use scrupp_verify_tower::{
-    Account, Dedup, ScruppEvent, ScruppVerify, Secret, Signer, UnixTime,
+    Account, Dedup, ScruppEvent, ScruppVerify, Secret, SignedHeaders, Signer, UnixTime,
     dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore},
 };
 use tokio::time::timeout;
 use tower::ServiceExt;
 use tracing::Level;
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+};
 
 const NOW: u64 = 1_735_471_800;
 const EVENT: &str = r#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
@@ -68,6 +73,30 @@ fn logged_by(
         .without_time()
         .with_writer(move || writer.clone())
         .finish();
+    let headers = tracing::subscriber::with_default(subscriber, || {
+        deliver(layer, secret, age, body, handler)
+    });
+    let log = log.0.lock().unwrap().clone();
+    let log = String::from_utf8(log).unwrap();
+    for secret in [
+        headers.signature(),
+        headers.timestamp(),
+        "6666",
+        "topsecret",
+    ] {
+        assert!(!log.contains(secret), "{log}");
+    }
+    log
+}
+
+/// Sends a delivery that was signed so many seconds ago, and returns its headers.
+fn deliver(
+    layer: Option<ScruppVerify>,
+    secret: &str,
+    age: u64,
+    body: &str,
+    handler: MethodRouter,
+) -> SignedHeaders {
     let sent = UnixTime::from_secs(NOW - age);
     let headers = Signer::new(&Secret::new(secret).unwrap()).sign(sent, body.as_bytes());
     let mut request = Request::post("/");
@@ -84,22 +113,10 @@ fn logged_by(
         .enable_all()
         .build()
         .unwrap();
-    tracing::subscriber::with_default(subscriber, || {
-        // A handler that never responds is dropped.
-        let response = async { timeout(Duration::from_millis(200), router.oneshot(request)).await };
-        let _ = catch_unwind(AssertUnwindSafe(|| runtime.block_on(response)));
-    });
-    let log = log.0.lock().unwrap().clone();
-    let log = String::from_utf8(log).unwrap();
-    for secret in [
-        headers.signature(),
-        headers.timestamp(),
-        "6666",
-        "topsecret",
-    ] {
-        assert!(!log.contains(secret), "{log}");
-    }
-    log
+    // A handler that never responds is dropped.
+    let response = async { timeout(Duration::from_millis(200), router.oneshot(request)).await };
+    let _ = catch_unwind(AssertUnwindSafe(|| runtime.block_on(response)));
+    headers
 }
 
 /// A store with one operation that fails.
@@ -168,14 +185,60 @@ fn warns_of_handlers_that_are_dropped_or_panic() {
     let fields = format!("delivery_id={} age_secs=0 secret_index=0\n", event_id());
     let dropped = post(async |_: ScruppEvent| core::future::pending::<()>().await);
     let log = logged_by(Some(layer()), "topsecret", 0, EVENT, dropped);
-    let line = " WARN scrupp_verify: the handler was dropped before it responded, because its \
-        connection ended outcome=\"dropped\" ";
+    let line =
+        " WARN scrupp_verify: the handler was dropped before it responded outcome=\"dropped\" ";
     assert_eq!(log, format!("{line}{fields}"));
 
     let panics = post(async |_: ScruppEvent| panic!("the handler panics") as StatusCode);
     let log = logged_by(Some(layer()), "topsecret", 0, EVENT, panics);
-    let line = " WARN scrupp_verify: the handler panicked outcome=\"panicked\" ";
+    let line =
+        " WARN scrupp_verify: the handler was dropped before it responded outcome=\"panicked\" ";
     assert_eq!(log, format!("{line}{fields}"));
+}
+
+/// A layer that asks beforehand whether its event is enabled leaves the filters of single layers in a
+/// state in which the next event is lost.
+#[test]
+fn events_of_the_application_are_not_lost_behind_filters_of_single_layers() {
+    let log = Log::default();
+    let writer = log.clone();
+    let application = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .with_filter(Targets::new().with_target("my_app", Level::INFO));
+    let everything = tracing_subscriber::fmt::layer()
+        .with_writer(io::sink)
+        .with_filter(LevelFilter::INFO);
+    let subscriber = tracing_subscriber::registry()
+        .with(application)
+        .with(everything);
+    let handler = post(async |_: ScruppEvent| {
+        tracing::info!(target: "my_app", "in the handler");
+    });
+    tracing::subscriber::with_default(subscriber, || {
+        for _ in 0..3 {
+            deliver(Some(layer()), "topsecret", 0, EVENT, handler.clone());
+            tracing::info!(target: "my_app", "first");
+            tracing::info!(target: "my_app", "second");
+        }
+    });
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for message in ["in the handler", "first", "second"] {
+        assert_eq!(log.matches(message).count(), 3, "{log}");
+    }
+}
+
+#[test]
+fn duplicate_of_an_inner_layer_is_not_logged_as_handled() {
+    let inner = layer().dedup(MemoryStore::default());
+    let log = || {
+        let handler = post(async |_: ScruppEvent| {}).layer(inner.clone());
+        logged_by(Some(layer()), "topsecret", 0, EVENT, handler)
+    };
+    assert_eq!(log().matches("outcome=\"handled\"").count(), 2);
+    let duplicate = log();
+    assert_eq!(duplicate.lines().count(), 1, "{duplicate}");
+    assert!(duplicate.contains("outcome=\"duplicate\""), "{duplicate}");
 }
 
 #[test]
@@ -232,7 +295,7 @@ fn logs_the_operation_at_which_the_store_fails() {
     for (failing, expected) in [
         (
             "claim",
-            "ERROR scrupp_verify: the delivery store failed operation=\"claim\" error=\"no route to the store\"\n\
+            "ERROR scrupp_verify: the delivery store failed operation=\"claim\" ID error=\"no route to the store\"\n\
              ERROR scrupp_verify: the delivery store failed kind=\"store_unavailable\" ID\n",
         ),
         // Not an error: a sender may try again while a handler runs.
@@ -242,15 +305,15 @@ fn logs_the_operation_at_which_the_store_fails() {
         ),
         (
             "commit",
-            "ERROR scrupp_verify: the delivery store failed operation=\"commit\" error=\"no route to the store\"\n",
+            "ERROR scrupp_verify: the delivery store failed operation=\"commit\" ID error=\"no route to the store\"\n",
         ),
         (
             "lease",
-            "ERROR scrupp_verify: the handler took longer than its lease, and the delivery was claimed again\n",
+            "ERROR scrupp_verify: the handler took longer than its lease, and the delivery was claimed again ID\n",
         ),
         (
             "pending",
-            "ERROR scrupp_verify: the delivery store failed operation=\"commit\" error=\"deadline has elapsed\"\n",
+            "ERROR scrupp_verify: the delivery store failed operation=\"commit\" ID error=\"deadline has elapsed\"\n",
         ),
     ] {
         let dedup = Dedup::new(Failing(failing)).store_timeout(Duration::from_millis(50));
@@ -268,7 +331,7 @@ fn logs_the_operation_at_which_the_store_fails() {
 #[test]
 fn logs_missing_layer_and_malformed_event_as_errors() {
     let log = logged(None, "topsecret", 0, EVENT);
-    let line = "ERROR scrupp_verify: a handler asks for a verified delivery, but ScruppVerify is not around it\n";
+    let line = "ERROR scrupp_verify: a handler extracts a verified delivery, but ScruppVerify does not wrap it\n";
     assert_eq!(log, line);
     for dedup in [false, true] {
         let layer = match dedup {

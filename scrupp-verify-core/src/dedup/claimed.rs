@@ -27,7 +27,7 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    /// Describes a claim that was granted: by an adapter, or in a test.
+    /// Creates the description of a granted claim, for an adapter or a test.
     #[must_use]
     pub const fn new(id: DeliveryId, token: ClaimToken, retention: Duration) -> Self {
         Self {

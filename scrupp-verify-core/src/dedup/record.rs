@@ -21,9 +21,9 @@ pub struct ClaimToken([u8; 16]);
 impl ClaimToken {
     /// Creates the token with this number.
     ///
-    /// The number must be unique among all attempts of all processes that share a store: take it
-    /// from the operating system's random numbers, which neither a `fork` nor a second instance
-    /// repeats.
+    /// The number must be unique among all attempts of all processes that share a store. Take it from
+    /// the operating system's random numbers, because other generators may repeat values after a
+    /// `fork`.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
