@@ -41,16 +41,18 @@
 //! | event | level | fields |
 //! |---|---|---|
 //! | the handler responded with a 2xx | info | `outcome` "handled", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` |
-//! | the handler responded otherwise | info | the same, `outcome` "failed" |
+//! | the handler responded otherwise, or failed without a response | info | the same, `outcome` "failed" |
 //! | a duplicate | info | the same, `outcome` "duplicate" |
-//! | the handler was dropped, or panicked | warn | the same without `status`, `outcome` "dropped" or "panicked" |
+//! | the handler was dropped: the client disconnected, an outer time-out passed, or the server shuts down | warn | the same without `status`, `outcome` "dropped" |
+//! | the handler was dropped during a panic | warn | the same, `outcome` "panicked" |
 //! | a rejection that the sender causes | info | `kind`, `delivery_id` and `account` if known, `age_secs` if the time is the reason, at most a day |
 //! | a rejection that the receiver causes | error | the same |
 //! | a verified delivery is not an event | error | `delivery_id`, `error` |
-//! | an operation of the store failed | error | `operation`, `error` |
-//! | an account lookup failed | error | `error` |
-//! | a lease was too short; an extractor without its layer; a lookup that takes too long | error | |
-//! | two layers with a store around one handler | warn | |
+//! | an operation of the store failed | error | `operation`, `delivery_id`, `error` |
+//! | a lease was too short | error | `delivery_id` |
+//! | an account lookup failed; no random numbers for a claim token | error | `error` |
+//! | a lookup took too long, or waited too long; an extractor without its layer | error | |
+//! | an outer layer has claimed the delivery | warn | `delivery_id` |
 //!
 //! # Features
 //!
@@ -88,7 +90,7 @@ pub use shared_keyring::SharedKeyring;
 
 /// Marks the response to a duplicate, in its extensions.
 ///
-/// A middleware further out can tell by it that no handler ran.
+/// Outer middleware can check for it to detect that the handler did not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duplicate;
 

@@ -38,7 +38,8 @@ macro_rules! setters {
         /// Sets how long a body may take until it is complete, by default 10 s. The time is for
         /// the whole body, so a client cannot hold a connection by sending a byte at a time.
         ///
-        /// Rejects a body that takes longer with 408.
+        /// Rejects a body that takes longer with 408. An account lookup may take as long, before the
+        /// body is read.
         #[must_use]
         pub fn body_timeout(self, timeout: ::core::time::Duration) -> Self {
             self.set(|config| config.body_timeout = timeout)
@@ -75,27 +76,25 @@ macro_rules! setters {
         /// 503. If the store fails after the handler succeeded, the response stays a 2xx, and a later
         /// duplicate may be handled again.
         ///
-        /// # What counts as one delivery
+        /// Two deliveries are duplicates if their account, event name, process id and status are equal:
         ///
-        /// The account, the event's name, the process id and the status. Three things follow:
-        ///
-        /// - **The path does not count**, because the signature does not cover it. An event that is
-        ///   sent to two routes with one store runs the handler of the first, and is a duplicate for
-        ///   the second. Give each route a scope, by [`Dedup::scope`]($crate::Dedup::scope), or a
-        ///   store of its own.
-        /// - **A second run of a process does not count**, if it ends with the same status within the
+        /// - **The same event at two routes is a duplicate**, because the signature does not cover the
+        ///   path. If two routes share a store, the event runs the handler of the first only. Give each
+        ///   route a scope, by [`Dedup::scope`]($crate::Dedup::scope), or a store of its own.
+        /// - **A repeated run of a process is a duplicate** if it ends with the same status within the
         ///   retention (by default a day). If your processes run repeatedly under one id, tell the
         ///   runs apart by [`Dedup::delivery_id`]($crate::Dedup::delivery_id), for example by a field
         ///   of `meta` that you set for each run.
-        /// - **The response's body does not count.** The claim is committed when the handler returns
-        ///   a 2xx, before its body is sent. If a body breaks off, the delivery stays acknowledged.
-        ///   Do the work before responding, and respond with a short body.
+        ///
+        /// The claim is committed when the handler returns a 2xx, before the response's body is sent. If
+        /// the body breaks off, the delivery stays acknowledged. Do the work before responding, and
+        /// respond with a short body.
         ///
         /// # Cancel safety
         ///
-        /// If the client resets its connection, the server drops the handler. Its claim is released,
-        /// a warning is logged, and the next attempt runs the handler from its beginning. Work that
-        /// must not stop half-way belongs in a task of its own (`tokio::spawn`) or in a queue.
+        /// If the client resets its connection, the server drops the handler. The middleware then
+        /// releases the claim and logs a warning, and the next attempt runs the handler from its
+        /// beginning. Work that must not stop half-way belongs in a spawned task or in a queue.
         #[cfg(feature = "dedup")]
         #[must_use]
         pub fn dedup(self, dedup: impl Into<$crate::Dedup>) -> Self {

@@ -24,8 +24,8 @@ use crate::ScruppVerifyService;
 /// reject requests for every other path too. The signature covers the bytes on the
 /// wire, so put everything that changes a body, such as decompression, inside of the layer.
 ///
-/// If two layers with a store are around one handler, the outer one claims, and the inner one logs a
-/// warning.
+/// If two layers with a store wrap the same handler, only the outer one claims a delivery. The inner one
+/// logs a warning, and does not use its store.
 ///
 /// The service runs on a Tokio runtime with its timer enabled (`enable_all` or `enable_time`).
 /// Without one, every request is rejected with 503.
@@ -99,16 +99,16 @@ impl ScruppVerify {
     /// of a wrong signature. If `lookup` fails or takes longer than the body time-out, the layer
     /// logs the reason and responds with 503.
     ///
-    /// At most 64 lookups run at once. Others wait, within the same time-out.
+    /// At most 64 lookups run at once. Further lookups wait. The time-out includes this wait.
     ///
     /// # Security
     ///
     /// The time of a rejection does not depend on whether the account exists, or on how many
     /// secrets it has. The time that `lookup` itself takes is up to its author.
     ///
-    /// An attacker can ask for any account, as often as he likes: the headers only need the right
-    /// form and the current time. If `lookup` asks a database, cache what it returns for some
-    /// seconds, `None` included.
+    /// An attacker can trigger any number of lookups, because a lookup needs only well-formed headers
+    /// and a current timestamp. If `lookup` asks a database, cache what it returns for some seconds,
+    /// `None` included.
     ///
     /// # Examples
     ///

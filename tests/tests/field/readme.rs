@@ -70,6 +70,7 @@ impl Package {
             .args([command, "--quiet", "--target-dir"])
             .arg(target)
             .current_dir(&self.0)
+            .env_remove("CARGO_BUILD_TARGET")
             .env("SCRUPP_WEBHOOK_SECRET", SECRET)
             .env("NO_COLOR", "1")
             .kill_on_drop(true);
