@@ -1,6 +1,14 @@
 //! What an operator sees of the examples: their settings, and how they begin and end.
 
-use scrupp_verify_tests::Program;
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    ffi::OsStr,
+    net::{IpAddr, Ipv4Addr, TcpListener},
+    os::unix::ffi::OsStrExt,
+};
+
+use scrupp_verify_tests::{Connection, Delivery, PREVIOUS_SECRET, Program, SECRET, Step};
 
 const EXAMPLES: [&str; 5] = [
     "example-axum",
@@ -10,44 +18,207 @@ const EXAMPLES: [&str; 5] = [
     "example-custom",
 ];
 
+/// Runs an example that does not start, and returns its error.
+async fn error(example: &str, settings: &[(&str, &OsStr)]) -> String {
+    let ended = Program::run(example, &[], settings).await;
+    let said = String::from_utf8(ended.stderr).unwrap();
+    let label = format!("{example}, {settings:?}: {said}");
+    assert_eq!(ended.status.code(), Some(2), "{label}");
+    assert!(ended.stdout.is_empty(), "{label}: says that it listens");
+    assert!(!said.contains(SECRET), "{label}");
+    said
+}
+
 #[tokio::test]
 async fn settings_that_are_wrong_are_named_and_nothing_starts() {
+    let not_set = "SCRUPP_WEBHOOK_SECRET is not set\n";
     let wrong = [
+        ("SCRUPP_WEBHOOK_SECRET", &b""[..], not_set),
         (
             "SCRUPP_WEBHOOK_SECRET",
-            "",
-            "SCRUPP_WEBHOOK_SECRET: the secret is empty",
-        ),
-        (
-            "SCRUPP_WEBHOOK_SECRET",
-            " topsecret",
+            b" topsecret",
             "SCRUPP_WEBHOOK_SECRET: ",
         ),
         (
             "SCRUPP_WEBHOOK_SECRET_PREVIOUS",
-            "",
+            b"topsecret ",
             "SCRUPP_WEBHOOK_SECRET_PREVIOUS: ",
         ),
-        ("BIND", "nonsense", "BIND=nonsense: "),
-        ("BIND", "192.0.2.1:80", "BIND=192.0.2.1:80: "),
+        ("BIND", b"nonsense", "BIND=nonsense: "),
+        ("BIND", b"192.0.2.1:80", "BIND=192.0.2.1:80: "),
+        ("BIND", b"\xff", "BIND="),
+        ("BIND", b"127.0.0.1:65536", "BIND=127.0.0.1:65536: "),
     ];
     for example in EXAMPLES {
         for (name, value, message) in wrong {
-            let ended = Program::run(example, &[], &[(name, value)]).await;
-            let said = String::from_utf8(ended.stderr).unwrap();
-            assert_eq!(
-                ended.status.code(),
-                Some(2),
-                "{example}, {name}={value}: {said}"
-            );
-            assert!(
-                said.lines().any(|line| line.starts_with(message)),
-                "{example}: {said}"
-            );
-            assert!(!said.contains("topsecret"), "{example}: {said}");
-            assert!(ended.stdout.is_empty(), "{example} says that it listens");
+            let value = OsStr::from_bytes(value);
+            let said = error(example, &[(name, value)]).await;
+            assert!(said.starts_with(message), "{example}: {said}");
+        }
+        for port in [
+            &b"http"[..],
+            b"65536",
+            b"-1",
+            b"80 ",
+            b"1.5",
+            b"localhost:80",
+            b"\xff",
+        ] {
+            let settings = [("BIND", OsStr::new("")), ("PORT", OsStr::from_bytes(port))];
+            let said = error(example, &settings).await;
+            let message = format!("PORT={}: ", String::from_utf8_lossy(port));
+            assert!(said.starts_with(&message), "{example}: {said}");
         }
     }
+}
+
+#[tokio::test]
+async fn redis_url_that_is_wrong_is_named() {
+    for (value, message) in [
+        (&b"nonsense"[..], "REDIS_URL: "),
+        (b"\xff", "REDIS_URL: not UTF-8\n"),
+    ] {
+        let said = error("example-axum", &[("REDIS_URL", OsStr::from_bytes(value))]).await;
+        assert!(said.starts_with(message), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn empty_optional_setting_is_not_set() {
+    let empty = [
+        ("SCRUPP_WEBHOOK_SECRET_PREVIOUS", ""),
+        ("PORT", ""),
+        ("REDIS_URL", ""),
+    ];
+    for example in EXAMPLES {
+        let program = Program::start(example, &empty).await;
+        assert_eq!(send(&program, SECRET, 1).await, 200, "{example}");
+        assert_eq!(send(&program, PREVIOUS_SECRET, 2).await, 401, "{example}");
+    }
+}
+
+#[tokio::test]
+async fn secret_is_any_bytes() {
+    let mut delivery = Delivery::new(1);
+    delivery.sign_with("\u{fc}ml\u{e4}ut", delivery.now);
+    let secret = OsStr::from_bytes(b"\xc3\xbcml\xc3\xa4ut");
+    let binary = OsStr::from_bytes(b"\xff\xfe");
+    let settings = [
+        ("SCRUPP_WEBHOOK_SECRET", binary),
+        ("SCRUPP_WEBHOOK_SECRET_PREVIOUS", secret),
+    ];
+    for example in EXAMPLES {
+        let program = Program::start(example, &settings).await;
+        let mut connection = Connection::open(program.address()).await.unwrap();
+        let request = Step::Send(delivery.request());
+        connection.send(&[request]).await.unwrap();
+        assert_eq!(
+            connection.response().await.unwrap().status,
+            200,
+            "{example}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn listens_on_all_interfaces_at_port_unless_bind_is_set() {
+    for example in EXAMPLES {
+        let port = free_port().to_string();
+        let program = Program::start(example, &[("BIND", ""), ("PORT", &port)]).await;
+        let address = program.address();
+        assert_eq!(address.ip(), IpAddr::V4(Ipv4Addr::UNSPECIFIED), "{example}");
+        assert_eq!(address.port().to_string(), port, "{example}");
+        assert_eq!(program.get("/healthz").await.status, 200, "{example}");
+
+        let settings = [("BIND", "127.0.0.1:0"), ("PORT", "not a port")];
+        let program = Program::start(example, &settings).await;
+        assert_eq!(
+            program.address().ip(),
+            IpAddr::V4(Ipv4Addr::LOCALHOST),
+            "{example}"
+        );
+    }
+}
+
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn default_address_is_port_3000_of_127_0_0_1() {
+    // If this fails, another program has the port, which is the same for the examples.
+    let _taken = TcpListener::bind("127.0.0.1:3000");
+    let settings = [("BIND", OsStr::new("")), ("PORT", OsStr::new(""))];
+    for example in EXAMPLES {
+        let said = error(example, &settings).await;
+        assert!(said.starts_with("BIND=127.0.0.1:3000: "), "{said}");
+    }
+}
+
+/// Sends a delivery that is signed with this secret.
+async fn send(program: &Program, secret: &str, process_id: u64) -> u16 {
+    let mut delivery = Delivery::new(process_id);
+    delivery.sign_with(secret, delivery.now);
+    let mut connection = Connection::open(program.address()).await.unwrap();
+    let request = Step::Send(delivery.request());
+    connection.send(&[request]).await.unwrap();
+    connection.response().await.unwrap().status
+}
+
+#[tokio::test]
+async fn verified_delivery_that_is_not_an_event_is_rejected_with_its_id_in_the_log() {
+    // The library logs it for the extractors of axum and actix-web.
+    for example in ["example-warp", "example-hyper", "example-custom"] {
+        let none: [(&str, &str); 0] = [];
+        let program = Program::start(example, &none).await;
+        let mut delivery = Delivery::new(1);
+        delivery.body = b"not an event".to_vec();
+        delivery.sign();
+        let mut connection = Connection::open(program.address()).await.unwrap();
+        let request = Step::Send(delivery.request());
+        connection.send(&[request]).await.unwrap();
+        assert_eq!(
+            connection.response().await.unwrap().status,
+            422,
+            "{example}"
+        );
+        let line = log_line(&program, "a verified delivery is not an event").await;
+        assert!(
+            line.contains(" WARN ") && line.contains("delivery_id="),
+            "{example}: {line}"
+        );
+        assert!(!line.contains("not an event\""), "{example}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn custom_server_logs_the_reason_of_each_rejection() {
+    let none: [(&str, &str); 0] = [];
+    let program = Program::start("example-custom", &none).await;
+    let mut stale = Delivery::new(1);
+    stale.sign_with(SECRET, stale.now - 301);
+    let mut unsigned = Delivery::new(2);
+    unsigned.headers.clear();
+    for (delivery, kind) in [(stale, "too_old"), (unsigned, "missing_signature")] {
+        let mut connection = Connection::open(program.address()).await.unwrap();
+        let request = Step::Send(delivery.request());
+        connection.send(&[request]).await.unwrap();
+        assert_eq!(connection.response().await.unwrap().status, 401, "{kind}");
+        let line = log_line(&program, kind).await;
+        assert!(line.contains(" WARN "), "{line}");
+    }
+}
+
+/// The first line of a program that contains a text.
+async fn log_line(program: &Program, text: &str) -> String {
+    for _ in 0..100 {
+        if let Some(line) = program.said().lines().find(|line| line.contains(text)) {
+            return line.to_owned();
+        }
+        tokio::time::sleep(core::time::Duration::from_millis(50)).await;
+    }
+    panic!("no line contains {text}: {}", program.said());
 }
 
 #[tokio::test]

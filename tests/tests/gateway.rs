@@ -242,7 +242,11 @@ async fn ends_a_delivery_under_way_before_it_stops() {
 async fn says_which_setting_is_wrong() {
     let secret_url = format!("ftp://localhost/{TOKEN}");
     let settings = [
-        ("SCRUPP_WEBHOOK_SECRET", "", "SCRUPP_WEBHOOK_SECRET: "),
+        (
+            "SCRUPP_WEBHOOK_SECRET",
+            "",
+            "SCRUPP_WEBHOOK_SECRET is not set",
+        ),
         ("FORWARD_TO", &secret_url, "FORWARD_TO: "),
         ("FORWARD_TO", TOKEN, "FORWARD_TO: "),
         ("FORWARD_TIMEOUT_SECONDS", "-1", "FORWARD_TIMEOUT_SECONDS: "),

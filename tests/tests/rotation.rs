@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::time::Duration;
-use std::{env, fs, path::PathBuf, process};
+use std::{env, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::PathBuf, process};
 
 use scrupp_verify_tests::{Connection, Delivery, Program, Step};
 use tokio::time::sleep;
@@ -12,8 +12,8 @@ use tokio::time::sleep;
 struct SecretsFile(PathBuf);
 
 impl SecretsFile {
-    fn new(secrets: &str) -> Self {
-        let name = format!("scrupp-secrets-{}.txt", process::id());
+    fn new(test: &str, secrets: &str) -> Self {
+        let name = format!("scrupp-secrets-{}-{test}.txt", process::id());
         let file = Self(env::temp_dir().join(name));
         file.replace(secrets);
         file
@@ -53,8 +53,43 @@ async fn wait_for_line(program: &Program, text: &str) {
 }
 
 #[tokio::test]
+async fn file_that_cannot_be_used_is_named_and_nothing_starts() {
+    let run = async |path: &OsStr| {
+        let settings = [("SCRUPP_SECRETS_FILE", path)];
+        let ended = Program::run("example-rotation", &[], &settings).await;
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(ended.stdout.is_empty(), "says that it listens");
+        said
+    };
+    let not_set = "SCRUPP_SECRETS_FILE is not set\n";
+    assert_eq!(run(OsStr::new("")).await, not_set);
+    let said = run(OsStr::from_bytes(b"\xff")).await;
+    assert_eq!(said, "SCRUPP_SECRETS_FILE: not UTF-8\n");
+    let said = run(OsStr::new("/nowhere/secrets.txt")).await;
+    let named = "SCRUPP_SECRETS_FILE=/nowhere/secrets.txt: No such file or directory";
+    assert!(said.starts_with(named), "{said}");
+    for (test, secrets) in ["", "topsecret \n", "a\nb\nc\nd\ne\n"].iter().enumerate() {
+        let file = SecretsFile::new(&test.to_string(), secrets);
+        let said = run(file.0.as_os_str()).await;
+        let named = format!("SCRUPP_SECRETS_FILE={}: ", file.0.display());
+        assert!(said.starts_with(&named), "{said}");
+        assert!(!said.contains("topsecret"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn responds_to_health_checks_and_ends_cleanly() {
+    let file = SecretsFile::new("health", "topsecret\n");
+    let settings = [("SCRUPP_SECRETS_FILE", file.0.as_os_str())];
+    let mut program = Program::start("example-rotation", &settings).await;
+    assert_eq!(program.get("/healthz").await.status, 200);
+    assert_eq!(program.terminate().await, Some(0));
+}
+
+#[tokio::test]
 async fn secrets_are_replaced_without_a_restart() {
-    let file = SecretsFile::new("first\n");
+    let file = SecretsFile::new("replaced", "first\n");
     let settings = [("SCRUPP_SECRETS_FILE", file.0.as_os_str())];
     let program = Program::start("example-rotation", &settings).await;
     assert_eq!(send(&program, "first", 1).await, 200);

@@ -1,4 +1,4 @@
-//! A server that takes Scrupp's deliveries, with actix-web.
+//! A server that receives Scrupp's deliveries, with actix-web.
 //!
 //! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-actix`, and send a delivery:
 //!
@@ -10,20 +10,24 @@
 //!     -H "X-Scrupp-Signature: sha256=$mac" --data-binary "$body"
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
+//!
+//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
+//! server listens on all interfaces (`0.0.0.0`).
 
-use std::{error::Error, io, process, time::Duration};
+use std::{error::Error, io, process::ExitCode, time::Duration};
 
-use actix_web::{App, HttpResponse, HttpServer, Responder, web};
-use example_support::{deliveries, settings};
+use actix_web::{
+    App, HttpResponse, HttpServer, Responder, Route,
+    guard::{Any, Get, Head},
+    web,
+};
+use example_support::{deliveries, errors, settings};
 use scrupp_verify_actix::{ScruppEvent, ScruppVerify, dedup::MemoryStore};
 
 #[actix_web::main]
-async fn main() {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
-    if let Err(error) = run().await {
-        eprintln!("{error}");
-        process::exit(2);
-    }
+    errors::exit_code(run().await)
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
@@ -35,26 +39,31 @@ async fn run() -> Result<(), Box<dyn Error>> {
         let deliveries = async || web::Json(deliveries::all());
         App::new()
             .service(webhook)
-            .route("/healthz", web::get().to(HttpResponse::Ok))
-            .route("/deliveries", web::get().to(deliveries))
+            .service(web::resource("/healthz").route(get().to(HttpResponse::Ok)))
+            .service(web::resource("/deliveries").route(get().to(deliveries)))
     };
-    // How long a request's head may take; the body has its own limit in `ScruppVerify`.
+    // Time for a request's head to arrive. The body has its own limit in `ScruppVerify`.
     let server = HttpServer::new(app).client_request_timeout(Duration::from_secs(10));
-    // How many bytes of HTTP/2 requests a client may send ahead of what the handlers read.
+    // Bytes of HTTP/2 requests that a client may send before the handlers read them.
     let server = server.h2_initial_window_size(64 * 1024);
     let server = server.h2_initial_connection_window_size(128 * 1024);
-    // A client that hangs up ends its handler, so that its next attempt gets through at once.
-    let server = server.h1_allow_half_closed(false);
+    // Connections of each worker. Further ones wait in the operating system's queue.
+    let server = server.max_connections(8192);
     let bind = settings::bind();
-    let server = server.bind_auto_h2c(&bind);
-    let server = server.map_err(|error| format!("BIND={bind}: {error}"))?;
+    let server = server.bind_auto_h2c(&bind.address);
+    let server = server.map_err(|error| format!("{bind}: {error}"))?;
     for address in server.addrs() {
         println!("listening on http://{address}");
     }
     Ok(server.run().await?)
 }
 
-/// Runs only on what Scrupp sent, and once for each event.
+/// Creates a route for `GET` and `HEAD`, which `web::get` does not include.
+fn get() -> Route {
+    web::route().guard(Any(Get()).or(Head()))
+}
+
+/// Handles each event once, and only if Scrupp signed it.
 async fn delivered(ScruppEvent(event): ScruppEvent) -> impl Responder {
     deliveries::add(event);
     HttpResponse::Ok()

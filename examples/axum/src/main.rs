@@ -1,4 +1,4 @@
-//! A server that takes Scrupp's deliveries, with axum.
+//! A server that receives Scrupp's deliveries, with axum.
 //!
 //! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-axum`, and send a delivery:
 //!
@@ -11,26 +11,26 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
 //!
-//! With `REDIS_URL=redis://127.0.0.1` it shares what it has handled with others.
+//! With `REDIS_URL=redis://127.0.0.1`, several servers share one store of claims.
+//!
+//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
+//! server listens on all interfaces (`0.0.0.0`).
 
-use std::{env, error::Error, io, process};
+use std::{error::Error, io, process::ExitCode};
 
 use axum::{
     Json, Router,
     routing::{get, post},
 };
-use example_support::{deliveries, server, settings};
+use example_support::{deliveries, errors, server, settings};
 use hyper_util::service::TowerToHyperService;
 use scrupp_verify_redis::RedisStore;
 use scrupp_verify_tower::{Dedup, ScruppEvent, ScruppVerify, dedup::MemoryStore};
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
-    if let Err(error) = run().await {
-        eprintln!("{error}");
-        process::exit(2);
-    }
+    errors::exit_code(run().await)
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
@@ -39,23 +39,24 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .route("/webhooks/scrupp", post(delivered).layer(verify))
         .route("/healthz", get(|| async {}))
         .route("/deliveries", get(|| async { Json(deliveries::all()) }))
-        // Puts the layer around its handler once, and not for each request.
+        // Applies the layer to its handler once, and not for each request.
         .with_state(());
-    // `axum::serve` would do as well, but has no time limit for a request's head.
+    // `axum::serve` has no time limit for a request's head, and drops the handler of a client that
+    // closes its sending side.
     server::until_stopped(&settings::bind(), TowerToHyperService::new(app)).await
 }
 
-/// In memory for one process, or in Redis for all that share it.
+/// Creates the store of claims: in Redis for several processes, or in memory for one.
 fn store() -> Result<Dedup, String> {
-    match env::var("REDIS_URL") {
-        Ok(url) => Ok(RedisStore::new(&url)
-            .map_err(|why| format!("REDIS_URL: {why}"))?
-            .into()),
-        Err(_) => Ok(MemoryStore::default().into()),
-    }
+    let Some(url) = settings::text("REDIS_URL")? else {
+        return Ok(MemoryStore::default().into());
+    };
+    let store = RedisStore::new(&url);
+    let store = store.map_err(|error| format!("REDIS_URL: {}", errors::with_causes(&error)))?;
+    Ok(store.into())
 }
 
-/// Runs only on what Scrupp sent, and once for each event.
+/// Handles each event once, and only if Scrupp signed it.
 async fn delivered(ScruppEvent(event): ScruppEvent) {
     deliveries::add(event);
 }

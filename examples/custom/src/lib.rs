@@ -108,13 +108,17 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
     async fn handle(&self, received: Received) -> Result<StatusCode, Rejection> {
         let body = received?;
         // A retry may be written in another way: what it says identifies the delivery.
-        let identity = match Event::from_json(&body) {
+        let event = Event::from_json(&body);
+        let identity = match &event {
             Ok(Event::TaskCompleted(task)) => format!("{} {}", task.process_id, task.status).into(),
             _ => body.clone(),
         };
         let mut token = [0; 16];
         getrandom::fill(&mut token).map_err(|_| Kind::StoreUnavailable)?;
         let (id, token) = (DeliveryId::of(&[&identity]), ClaimToken::from_bytes(token));
+        if let Err(error) = event {
+            tracing::warn!(delivery_id = %id, %error, "a verified delivery is not an event");
+        }
         match self.store.claim(id, token, LEASE).await {
             Ok(Claim::Granted) => {}
             Ok(Claim::Acknowledged) => return Ok(StatusCode::OK),
@@ -124,7 +128,7 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
         let _release = Release(&self.store, id, token);
         let status = (self.handler)(body).await;
         if status.is_success() && self.store.commit(id, token, RETENTION).await != Ok(true) {
-            tracing::error!(%id, "the delivery was handled, but its claim is not committed");
+            tracing::error!(delivery_id = %id, "handled a delivery, but its claim is not committed");
         }
         Ok(status)
     }
@@ -149,16 +153,11 @@ async fn drain(body: Incoming) {
 }
 
 fn rejected(rejection: Rejection) -> Responded {
-    tracing::info!(kind = rejection.kind().as_str(), "{rejection}");
+    tracing::warn!(kind = rejection.kind().as_str(), "{rejection}");
     response(rejection.status(), rejection.headers(), rejection.problem())
 }
 
-/// Creates a response.
-///
-/// # Errors
-///
-/// If HTTP does not allow the status or a header.
-pub fn response(status: u16, headers: &[(&str, &str)], body: &str) -> Responded {
+fn response(status: u16, headers: &[(&str, &str)], body: &str) -> Responded {
     let response = Response::builder().status(status);
     let with = |response: http::response::Builder, &(name, value): &_| response.header(name, value);
     headers.iter().fold(response, with).body(body.to_owned())

@@ -10,21 +10,21 @@
 //!     -H "X-Scrupp-Signature: sha256=$mac" --data-binary "$body"
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
+//!
+//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
+//! server listens on all interfaces (`0.0.0.0`).
 
-use std::{error::Error, io, process, sync::Arc};
+use std::{error::Error, io, process::ExitCode, sync::Arc};
 
-use example_custom::{Receiver, response};
-use example_support::{deliveries, server, settings};
+use example_custom::Receiver;
+use example_support::{deliveries, errors, pages, server, settings};
 use hyper::{Method, StatusCode, service::service_fn};
 use scrupp_verify_core::{Verifier, events::Event};
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
-    if let Err(error) = run().await {
-        eprintln!("{error}");
-        process::exit(2);
-    }
+    errors::exit_code(run().await)
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
@@ -33,25 +33,19 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let service = service_fn(move |request| {
         let receiver = Arc::clone(&receiver);
         async move {
-            match (request.method(), request.uri().path()) {
-                (&Method::POST, "/webhooks/scrupp") => receiver.respond(request).await,
-                (&Method::GET, "/healthz") => response(200, &[], ""),
-                (&Method::GET, "/deliveries") => {
-                    let json = serde_json::to_string(&deliveries::all()).unwrap_or_default();
-                    response(200, &[("content-type", "application/json")], &json)
-                }
-                _ => response(404, &[], ""),
+            match (request.uri().path(), request.method()) {
+                ("/webhooks/scrupp", &Method::POST) => receiver.respond(request).await,
+                _ => Ok(pages::respond(&request)),
             }
         }
     });
     server::until_stopped(&settings::bind(), service).await
 }
 
-/// Runs only on what Scrupp sent, and once for each event.
+/// Handles each event once, and only if Scrupp signed it.
 async fn delivered(body: Vec<u8>) -> StatusCode {
-    if let Err(error) = Event::from_json(&body).map(deliveries::add) {
-        tracing::error!(%error, "the verified delivery is not an event");
-        return StatusCode::UNPROCESSABLE_ENTITY;
+    match Event::from_json(&body).map(deliveries::add) {
+        Ok(()) => StatusCode::OK,
+        Err(_) => StatusCode::UNPROCESSABLE_ENTITY,
     }
-    StatusCode::OK
 }

@@ -11,36 +11,47 @@
 //!     -H "X-Scrupp-Signature: sha256=$mac" --data-binary "$body"
 //! ```
 //!
+//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
+//! server listens on all interfaces (`0.0.0.0`).
+//!
 //! To replace a secret, write a new file with the new secret before the old one, and rename it to
 //! `secrets.txt`. Once the log shows no delivery with `secret_index=1` any more, remove the old one.
 
 use core::time::Duration;
-use std::{env, error::Error, io, time::SystemTime};
+use std::{error::Error, io, process::ExitCode, time::SystemTime};
 
-use axum::{Router, routing::post};
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use example_support::{errors, server, settings};
+use hyper_util::service::TowerToHyperService;
 use scrupp_verify_tower::{
     Keyring, ScruppEvent, ScruppVerify, Secret, SharedKeyring, dedup::MemoryStore,
 };
-use tokio::{fs, net::TcpListener, time::interval};
+use tokio::{fs, time::interval};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
-    let path = env::var("SCRUPP_SECRETS_FILE")?;
-    let bind = env::var("BIND").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    errors::exit_code(run().await)
+}
 
+async fn run() -> Result<(), Box<dyn Error>> {
+    let path = settings::required("SCRUPP_SECRETS_FILE")?;
     let read_at = modified(&path).await;
     let keyring = SharedKeyring::from(read(&path).await?);
     tokio::spawn(watch(path, read_at, keyring.clone()));
 
     let verify = ScruppVerify::new(keyring).dedup(MemoryStore::default());
-    let app = Router::new().route("/webhooks/scrupp", post(delivered).layer(verify));
-    let listener = TcpListener::bind(bind).await?;
-    println!("listening on http://{}", listener.local_addr()?);
-    Ok(axum::serve(listener, app).await?)
+    let app = Router::new()
+        .route("/webhooks/scrupp", post(delivered).layer(verify))
+        .route("/healthz", get(|| async {}))
+        .with_state(());
+    server::until_stopped(&settings::bind(), TowerToHyperService::new(app)).await
 }
 
-/// Runs only on what Scrupp sent, and once for each event.
+/// Handles each event once, and only if Scrupp signed it.
 async fn delivered(ScruppEvent(event): ScruppEvent) {
     tracing::info!(
         name = event.name(),
@@ -50,7 +61,7 @@ async fn delivered(ScruppEvent(event): ScruppEvent) {
 }
 
 /// Replaces the keyring within a second after the file changed. If the file cannot be read or has a
-/// secret that is not valid, the keyring stays, and the log says why.
+/// secret that is not valid, keeps the keyring and logs the reason.
 async fn watch(path: String, mut read_at: Option<SystemTime>, keyring: SharedKeyring) {
     let mut seconds = interval(Duration::from_secs(1));
     loop {
@@ -74,8 +85,9 @@ async fn modified(path: &str) -> Option<SystemTime> {
     fs::metadata(path).await.ok()?.modified().ok()
 }
 
-async fn read(path: &str) -> Result<Keyring, Box<dyn Error + Send + Sync>> {
-    let text = fs::read_to_string(path).await?;
+async fn read(path: &str) -> Result<Keyring, String> {
+    let named = |error: &dyn Error| format!("SCRUPP_SECRETS_FILE={path}: {error}");
+    let text = fs::read_to_string(path).await.map_err(|why| named(&why))?;
     let secrets: Result<Vec<_>, _> = text.lines().map(Secret::new).collect();
-    Ok(Keyring::new(secrets?)?)
+    Keyring::new(secrets.map_err(|why| named(&why))?).map_err(|why| named(&why))
 }

@@ -1,4 +1,4 @@
-//! The events that the handler ran on: stands in for what a service does with them.
+//! List of the events that the handler ran on, in place of what a service does with an event.
 
 use std::{
     collections::VecDeque,
@@ -7,12 +7,12 @@ use std::{
 
 use scrupp_verify_core::events::Event;
 
-/// The latest ones only, so that memory is bounded.
+/// Number of events in the list. The oldest is removed first, so memory is bounded.
 const KEPT: usize = 1000;
 
 static DELIVERIES: Mutex<VecDeque<Event>> = Mutex::new(VecDeque::new());
 
-/// Adds one.
+/// Adds an event.
 pub fn add(event: Event) {
     let mut deliveries = DELIVERIES.lock().unwrap_or_else(PoisonError::into_inner);
     if deliveries.len() == KEPT {
@@ -21,7 +21,7 @@ pub fn add(event: Event) {
     deliveries.push_back(event);
 }
 
-/// In the order in which they came.
+/// Returns the latest 1000 events, the oldest first.
 #[must_use]
 pub fn all() -> VecDeque<Event> {
     let deliveries = DELIVERIES.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,12 @@
-//! What the example servers have in common, and what is not about Scrupp's deliveries: reading the
-//! environment, a list of what was handled, and serving hyper's connections.
+//! Parts of the example servers that are not about signatures: settings, errors at start, a list of
+//! handled events, and serving hyper's connections.
 
 pub mod deliveries;
+pub mod errors;
+#[cfg(feature = "server")]
+pub mod pages;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod settings;
+#[cfg(feature = "server")]
+mod stream;

@@ -1,4 +1,5 @@
-//! HTTP/1.1 and HTTP/2 on one port, with a bound on all that a client can make the server wait for.
+//! HTTP/1.1 and HTTP/2 on one port, with bounds on everything that a client can make the server wait
+//! for.
 
 use std::{error::Error, io, sync::Arc, time::Duration};
 
@@ -13,56 +14,74 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Connections served at once. Further ones wait in the operating system's queue.
+use crate::{settings::Bind, stream::Reader};
+
+/// Number of connections served at once. Further ones wait in the operating system's queue.
 const CONNECTIONS: usize = 8192;
 
-/// How long the head of a request may take; the body has its own limit.
+/// Time for the head of a request to arrive. The body has its own limit.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How large the read buffer of an HTTP/1.1 connection may grow, which bounds a request's head too.
-/// hyper's default is about 400 KiB.
+/// Largest read buffer of an HTTP/1.1 connection, in bytes, which bounds a request's head too. The
+/// default of hyper is about 400 KiB.
 const READ_BUFFER: usize = 64 * 1024;
 
-/// How many bytes of one HTTP/2 request a client may send ahead of what the handler reads: the
+/// Number of bytes of an HTTP/2 request that a client may send before the handler reads them: the
 /// protocol's own default (RFC 9113, section 6.9.2). A body of 256 KiB takes four windows.
 const STREAM_WINDOW: u32 = 64 * 1024;
 
-/// The same for all requests of a connection, so that one that waits does not hold up the others.
-/// hyper's default is 1 MiB for each.
+/// The same for all requests of a connection, so that one that waits does not delay the others. The
+/// default of hyper is 1 MiB for each.
 const CONNECTION_WINDOW: u32 = 128 * 1024;
 
-/// How many requests of an HTTP/2 connection are received at once. Each may hold 16 KiB that are not
-/// counted in the budget.
+/// Number of requests that are received at once on an HTTP/2 connection. Each may hold 16 KiB outside
+/// the budget.
 const STREAMS: u32 = 16;
 
-/// How long a connection may bring requests, also one that says nothing.
+/// Time for which a connection may start requests. Also limits a silent connection.
 const CONNECTION_AGE: Duration = Duration::from_secs(60);
 
-/// How long, after that or after a signal, the requests may take that are under way.
+/// Time for the last requests of a connection to complete, after its age or a signal ended it.
 const LAST_REQUESTS: Duration = Duration::from_secs(20);
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Serves on this address until SIGINT or SIGTERM, then ends what is under way.
+/// Serves until SIGINT or SIGTERM, and completes the requests that were received.
 ///
 /// # Errors
 ///
-/// Where it cannot listen on that address.
-pub async fn until_stopped<S, B>(bind: &str, service: S) -> Result<(), Box<dyn Error>>
+/// If the server cannot listen on the address.
+pub async fn until_stopped<S, B>(bind: &Bind, service: S) -> Result<(), Box<dyn Error>>
 where
     S: Service<Request<body::Incoming>, Response = Response<B>, Error: Into<BoxError>>,
     S: Clone + Send + 'static,
     S::Future: Send,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    let listener = TcpListener::bind(bind).await;
-    let listener = listener.map_err(|error| format!("BIND={bind}: {error}"))?;
+    let listener = TcpListener::bind(&bind.address).await;
+    let listener = listener.map_err(|error| format!("{bind}: {error}"))?;
+    let stopped = stopped()?;
+    println!("listening on http://{}", listener.local_addr()?);
+    serve(listener, service, stopped).await;
+    Ok(())
+}
+
+/// Serves until a future completes, and then completes the requests that were received.
+///
+/// A client that closes its sending side still gets its response. If the client resets the
+/// connection, the handler is dropped.
+pub async fn serve<S, B>(listener: TcpListener, service: S, stopped: impl Future<Output = ()>)
+where
+    S: Service<Request<body::Incoming>, Response = Response<B>, Error: Into<BoxError>>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
     let mut server = auto::Builder::new(TokioExecutor::new());
     server
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        // A client that closes its sending side after the request still reads the response.
         .half_close(true)
         .max_buf_size(READ_BUFFER);
     server
@@ -71,10 +90,8 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(STREAMS);
 
-    let stopped = stopped()?;
     tokio::pin!(stopped);
     let (stop, stopping) = watch::channel(());
-    println!("listening on http://{}", listener.local_addr()?);
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let accept = async || {
         let permit = Arc::clone(&connections).acquire_owned().await;
@@ -87,24 +104,23 @@ where
         };
         match accepted {
             Ok((stream, _)) => {
-                let stopping = stopping.clone();
-                let connection = serve(server.clone(), stream, service.clone(), stopping);
+                let (server, service, stopping) =
+                    (server.clone(), service.clone(), stopping.clone());
                 tokio::spawn(async move {
-                    connection.await;
+                    serve_connection(server, stream, service, stopping).await;
                     drop(permit);
                 });
             }
-            // No file descriptor is free, most likely: let connections come to their end.
+            // Most likely no file descriptor is free: let connections end.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
     }
     drop((listener, stopping));
     stop.send_replace(());
     let _ = timeout(LAST_REQUESTS, stop.closed()).await;
-    Ok(())
 }
 
-async fn serve<S, B>(
+async fn serve_connection<S, B>(
     server: auto::Builder<TokioExecutor>,
     stream: TcpStream,
     service: S,
@@ -114,20 +130,28 @@ async fn serve<S, B>(
     S::Future: Send + 'static,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    // A rejection's head and body are written apart: neither is to wait for the other's ACK.
+    // Otherwise the body of a rejection would wait for the client's ACK of its head.
     let _ = stream.set_nodelay(true);
+    let (reader, stream) = Reader::new(stream);
     let connection = server.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
+    // With `half_close`, hyper reads nothing while a handler runs, and would not notice a reset.
+    let reset = reader.reset();
+    tokio::pin!(connection, reset);
     tokio::select! {
         _ = connection.as_mut() => return,
+        () = reset.as_mut() => return,
         _ = stopping.changed() => {}
         () = sleep(CONNECTION_AGE) => {}
     }
     connection.as_mut().graceful_shutdown();
-    let _ = timeout(LAST_REQUESTS, connection).await;
+    tokio::select! {
+        _ = connection => {}
+        () = reset => {}
+        () = sleep(LAST_REQUESTS) => {}
+    }
 }
 
-/// Ready at SIGINT or SIGTERM, which end the process no more by themselves.
+/// Completes at SIGINT or SIGTERM. From the call on, these signals no longer end the process.
 #[cfg(unix)]
 fn stopped() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

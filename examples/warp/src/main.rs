@@ -1,4 +1,4 @@
-//! A server that takes Scrupp's deliveries, with warp.
+//! A server that receives Scrupp's deliveries, with warp.
 //!
 //! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-warp`, and send a delivery:
 //!
@@ -10,35 +10,36 @@
 //!     -H "X-Scrupp-Signature: sha256=$mac" --data-binary "$body"
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
+//!
+//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
+//! server listens on all interfaces (`0.0.0.0`).
 
-use std::{error::Error, io, process};
+use std::{error::Error, io, process::ExitCode};
 
-use example_support::{deliveries, server, settings};
+use example_support::{deliveries, errors, server, settings};
 use http_body_util::Either;
 use hyper::{Request, body, service::service_fn};
-use scrupp_verify_tower::{ScruppVerify, VerifiedDelivery, dedup::MemoryStore, events::Event};
+use scrupp_verify_tower::{ScruppVerify, VerifiedDelivery, dedup, events::Event};
 use tower::{Layer, ServiceExt};
 use warp::{Filter, http::StatusCode, reply};
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
-    if let Err(error) = run().await {
-        eprintln!("{error}");
-        process::exit(2);
-    }
+    errors::exit_code(run().await)
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let webhook = warp::path!("webhooks" / "scrupp").and(warp::post());
     let webhook = webhook.and(warp::ext::get()).map(delivered);
-    let healthz = warp::path!("healthz").and(warp::get()).map(reply);
-    let deliveries = warp::path!("deliveries").and(warp::get());
+    let get = warp::get().or(warp::head()).unify();
+    let healthz = warp::path!("healthz").and(get).map(reply);
+    let deliveries = warp::path!("deliveries").and(get);
     let deliveries = deliveries.map(|| reply::json(&deliveries::all()));
 
-    let verify = ScruppVerify::new(settings::keyring()?).dedup(MemoryStore::default());
+    let verify = ScruppVerify::new(settings::keyring()?).dedup(dedup::MemoryStore::default());
     let webhook = verify.layer(warp::service(webhook));
-    // These can be reached without a signature, and the route of the deliveries is not among them.
+    // These need no signature, so the route of the deliveries is not among them.
     let others = warp::service(healthz.or(deliveries));
     let service = service_fn(move |request: Request<body::Incoming>| {
         let (webhook, others) = (webhook.clone(), others);
@@ -52,13 +53,17 @@ async fn run() -> Result<(), Box<dyn Error>> {
     server::until_stopped(&settings::bind(), service).await
 }
 
-/// Runs only on what Scrupp sent, and once for each event.
+/// Handles each event once, and only if Scrupp signed it.
 fn delivered(delivery: VerifiedDelivery<body::Bytes>) -> StatusCode {
     match Event::parse(&delivery) {
         Ok(event) => {
             deliveries::add(event);
             StatusCode::OK
         }
-        Err(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Err(error) => {
+            let delivery_id = dedup::DeliveryId::new(&delivery);
+            tracing::warn!(%delivery_id, %error, "a verified delivery is not an event");
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
     }
 }

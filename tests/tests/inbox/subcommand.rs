@@ -39,7 +39,11 @@ async fn polls_until_a_task_has_ended() {
 #[tokio::test]
 async fn says_which_setting_is_wrong() {
     let settings = [
-        ("SCRUPP_WEBHOOK_SECRET", "", "SCRUPP_WEBHOOK_SECRET: "),
+        (
+            "SCRUPP_WEBHOOK_SECRET",
+            "",
+            "SCRUPP_WEBHOOK_SECRET is not set",
+        ),
         ("SCRUPP_API_KEY", "not a key", "SCRUPP_API_KEY: "),
         ("SCRUPP_API_KEY_IN", "cookie", "SCRUPP_API_KEY_IN: "),
         (
