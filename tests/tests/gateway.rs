@@ -4,7 +4,12 @@
 
 use core::{net::SocketAddr, time::Duration};
 use std::{
-    sync::{Arc, Mutex},
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
@@ -18,9 +23,13 @@ use axum::{
 };
 use http::{StatusCode, header::LOCATION};
 use scrupp_verify_tests::{Connection, Delivery, Program, SECRET, Step};
-use tokio::{net::TcpListener, time::sleep};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
 
-/// Stands in for an automation tool: takes all requests, and answers with a status.
+/// Stand-in for an automation tool, which responds to all requests with a status.
 #[derive(Clone)]
 struct Target {
     address: SocketAddr,
@@ -30,7 +39,7 @@ struct Target {
 
 type Seen = (Uri, HeaderMap, Bytes);
 
-/// What nobody but the gateway and the tool may know.
+/// Part of the target's URL that only the gateway and the tool may know.
 const TOKEN: &str = "s3cret-of-the-hook";
 
 impl Target {
@@ -50,12 +59,12 @@ impl Target {
         format!("http://{}/catch/{TOKEN}/?source=scrupp", self.address)
     }
 
-    /// Answers with this status from now on, after this time.
+    /// Sets the status of the following responses, and the time before each.
     fn response(&self, status: u16, after: Duration) {
         *self.response.lock().unwrap() = (status, after);
     }
 
-    /// The requests since this was last asked.
+    /// Returns the requests since the last call.
     fn seen(&self) -> Vec<Seen> {
         core::mem::take(&mut self.seen.lock().unwrap())
     }
@@ -78,10 +87,37 @@ async fn take(
     )
 }
 
-/// Starts the gateway, which waits for its target for two seconds.
+/// Starts the gateway with a timeout of two seconds for its target.
 async fn start(url: &str) -> Program {
+    start_with(url, &[]).await
+}
+
+async fn start_with(url: &str, more: &[(&str, &str)]) -> Program {
     let environment = [("FORWARD_TO", url), ("FORWARD_TIMEOUT_SECONDS", "2")];
-    Program::start("example-gateway", &environment).await
+    Program::start("example-gateway", &[&environment, more].concat()).await
+}
+
+/// Returns the lines of the log that contain a text, once there are as many.
+async fn log_lines(gateway: &Program, text: &str, expected: usize) -> Vec<String> {
+    let begin = Instant::now();
+    loop {
+        let said = gateway.said();
+        let lines = said.lines().filter(|line| line.contains(text));
+        let lines: Vec<_> = lines.map(str::to_owned).collect();
+        if lines.len() >= expected {
+            assert_eq!(lines.len(), expected, "{said}");
+            assert!(!said.contains(TOKEN) && !said.contains(SECRET), "{said}");
+            return lines;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(5), "{text}: {said}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Returns a URL on which nothing listens.
+async fn nobody() -> String {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}/{TOKEN}", free.local_addr().unwrap())
 }
 
 async fn send(gateway: &Program, delivery: &Delivery) -> u16 {
@@ -138,7 +174,10 @@ async fn forwards_no_other_header() {
     let [(_, headers, _)] = target.seen().try_into().unwrap();
     let mut names: Vec<_> = headers.keys().map(|name| name.as_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["accept", "content-length", "host"]);
+    assert_eq!(names, ["accept", "content-length", "host", "user-agent"]);
+    let user_agent = headers.get("User-Agent").unwrap().to_str().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(user_agent, format!("example-gateway/{version}"));
 }
 
 #[tokio::test]
@@ -173,6 +212,17 @@ async fn passes_the_status_back_and_follows_no_redirect() {
         assert_eq!(send(&gateway, &Delivery::new(process_id)).await, status);
         let [(uri, ..)] = target.seen().try_into().unwrap();
         assert_ne!(uri, "/elsewhere");
+    }
+    let logged = log_lines(&gateway, "the target did not accept a delivery", 8).await;
+    for (line, status) in logged.iter().zip([302, 307, 400, 401, 410, 429, 500, 503]) {
+        assert!(line.contains(" WARN "), "{line}");
+        assert!(line.ends_with(&format!(" status={status}")), "{line}");
+        let (_, id) = line.split_once(" delivery_id=").unwrap();
+        let is_id = |id: &str| id.len() == 32 && id.bytes().all(|c| c.is_ascii_hexdigit());
+        assert!(
+            id.split_once(' ').is_some_and(|(id, _)| is_id(id)),
+            "{line}"
+        );
     }
 }
 
@@ -210,16 +260,173 @@ async fn responds_504_while_the_target_is_slow_and_502_while_it_is_down() {
     target.response(200, Duration::ZERO);
     assert_eq!(send(&gateway, &delivery).await, 200);
 
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = format!("http://{}/{TOKEN}", free.local_addr().unwrap());
-    drop(free);
-    let without_target = start(&nobody).await;
+    let without_target = start(&nobody().await).await;
     assert_eq!(send(&without_target, &delivery).await, 502);
     assert_eq!(gateway.terminate().await, Some(0));
 
-    for said in [gateway.said(), without_target.said()] {
-        assert!(said.contains("the target does not answer"), "{said}");
-        assert!(!said.contains(TOKEN) && !said.contains(SECRET), "{said}");
+    for (gateway, status, cause) in [
+        (&gateway, 504, "operation timed out"),
+        (&without_target, 502, "Connection refused"),
+    ] {
+        let [line] = log_lines(gateway, "no response: ", 1)
+            .await
+            .try_into()
+            .unwrap();
+        assert!(
+            line.contains(" WARN ") && line.contains(" delivery_id="),
+            "{line}"
+        );
+        assert!(line.contains(&format!(" status={status}")), "{line}");
+        assert!(line.contains(cause), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn responds_502_to_a_status_that_ends_no_request() {
+    let target = Target::start().await;
+    let gateway = start(&target.url()).await;
+    target.response(101, Duration::ZERO);
+    assert_eq!(send(&gateway, &Delivery::new(1)).await, 502);
+    target.response(200, Duration::ZERO);
+    assert_eq!(send(&gateway, &Delivery::new(1)).await, 200);
+}
+
+#[tokio::test]
+async fn client_that_half_closes_gets_its_response_from_a_slow_target() {
+    let target = Target::start().await;
+    let mut gateway = start(&target.url()).await;
+    target.response(200, Duration::from_secs(1));
+    for process_id in [1, 2] {
+        let mut connection = Connection::open(gateway.address()).await.unwrap();
+        let request = Step::Send(Delivery::new(process_id).request());
+        connection.send(&[request, Step::Finish]).await.unwrap();
+        if process_id == 1 {
+            assert_eq!(connection.response().await.unwrap().status, 200);
+            continue;
+        }
+        while target.seen.lock().unwrap().len() < 2 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        let (code, response) = tokio::join!(gateway.terminate(), connection.response());
+        assert_eq!((code, response.unwrap().status), (Some(0), 200));
+    }
+}
+
+#[tokio::test]
+async fn client_that_resets_the_connection_gets_its_next_attempt_forwarded() {
+    let target = Target::start().await;
+    let gateway = start(&target.url()).await;
+    target.response(200, Duration::from_secs(1));
+    let delivery = Delivery::new(1);
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    stream.write_all(&delivery.request()).await.unwrap();
+    while target.seen.lock().unwrap().is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+    target.response(201, Duration::ZERO);
+    sleep(Duration::from_millis(200)).await;
+    // 200 without a forward would be a duplicate, and 503 a delivery in flight.
+    assert_eq!(send(&gateway, &delivery).await, 201);
+    assert_eq!(target.seen().len(), 2);
+}
+
+/// Counts the connections to a proxy, which closes them.
+async fn proxy() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while listener.accept().await.is_ok() {
+            counted.fetch_add(1, Relaxed);
+        }
+    });
+    (url, connections)
+}
+
+#[tokio::test]
+async fn uses_a_proxy_for_https_targets_elsewhere_only() {
+    let target = Target::start().await;
+    let (proxy, connections) = proxy().await;
+    let settings = [
+        ("HTTP_PROXY", &*proxy),
+        ("http_proxy", &*proxy),
+        ("HTTPS_PROXY", &*proxy),
+        ("ALL_PROXY", &*proxy),
+        ("NO_PROXY", ""),
+        ("SSL_CERT_FILE", ROOT),
+    ];
+    let port = target.address.port();
+    let responds = [
+        format!("http://127.0.0.1:{port}/"),
+        format!("http://localhost:{port}/"),
+        // Not a loopback address, but the same host.
+        format!("http://0.0.0.0:{port}/"),
+    ];
+    for url in responds {
+        let gateway = start_with(&url, &settings).await;
+        assert_eq!(send(&gateway, &Delivery::new(1)).await, 200, "{url}");
+        assert_eq!(target.seen().len(), 1);
+    }
+    // The target does not speak TLS.
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "127.9.9.9",
+        "[::ffff:127.0.0.1]",
+    ] {
+        let url = format!("https://{host}:{port}/{TOKEN}");
+        let gateway = start_with(&url, &settings).await;
+        assert_eq!(send(&gateway, &Delivery::new(1)).await, 502, "{url}");
+    }
+    assert_eq!(connections.load(Relaxed), 0);
+    let gateway = start_with("https://hook.invalid/", &settings).await;
+    assert_eq!(send(&gateway, &Delivery::new(1)).await, 502);
+    assert_eq!(connections.load(Relaxed), 1);
+}
+
+/// File with a root certificate of nobody.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/root.pem");
+
+#[tokio::test]
+async fn needs_root_certificates_for_https_targets_only() {
+    let target = Target::start().await;
+    let no_roots = [("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")];
+    let gateway = start_with(&target.url(), &no_roots).await;
+    assert_eq!(send(&gateway, &Delivery::new(1)).await, 200);
+
+    let url = format!("https://hook.invalid/{TOKEN}");
+    let environment = [&no_roots[..], &[("FORWARD_TO", &*url)]].concat();
+    let ended = Program::run("example-gateway", &[], &environment).await;
+    let errors = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{errors}");
+    assert!(
+        errors.starts_with("FORWARD_TO: builder error: "),
+        "{errors}"
+    );
+    assert!(errors.contains("No CA certificates"), "{errors}");
+    assert!(!errors.contains(TOKEN), "{errors}");
+}
+
+#[tokio::test]
+async fn forwards_verified_deliveries_that_are_not_events() {
+    let target = Target::start().await;
+    let gateway = start(&target.url()).await;
+    let bodies = [
+        &b"not an event"[..],
+        b"[]",
+        b"{}",
+        br#"{"event":"task.completed"}"#,
+    ];
+    for body in bodies {
+        let mut delivery = Delivery::new(1);
+        delivery.body = body.to_vec();
+        delivery.sign();
+        assert_eq!(send(&gateway, &delivery).await, 200);
+        assert_eq!(target.seen().len(), 1);
     }
 }
 
@@ -241,22 +448,28 @@ async fn ends_a_delivery_under_way_before_it_stops() {
 #[tokio::test]
 async fn says_which_setting_is_wrong() {
     let secret_url = format!("ftp://localhost/{TOKEN}");
-    let settings = [
+    let no_base = "FORWARD_TO: relative URL without a base\n";
+    let mut settings = vec![
         (
             "SCRUPP_WEBHOOK_SECRET",
             "",
-            "SCRUPP_WEBHOOK_SECRET is not set",
+            "SCRUPP_WEBHOOK_SECRET is not set\n",
         ),
-        ("FORWARD_TO", &secret_url, "FORWARD_TO: "),
-        ("FORWARD_TO", TOKEN, "FORWARD_TO: "),
-        ("FORWARD_TIMEOUT_SECONDS", "-1", "FORWARD_TIMEOUT_SECONDS: "),
+        ("FORWARD_TO", "", "FORWARD_TO is not set\n"),
         (
-            "FORWARD_TIMEOUT_SECONDS",
-            "soon",
-            "FORWARD_TIMEOUT_SECONDS: ",
+            "FORWARD_TO",
+            &secret_url,
+            "FORWARD_TO: not an http or https URL\n",
         ),
+        ("FORWARD_TO", TOKEN, no_base),
+        ("FORWARD_TO", "https://", "FORWARD_TO: empty host\n"),
         ("BIND", "nowhere", "BIND=nowhere: "),
     ];
+    let bounds = "FORWARD_TIMEOUT_SECONDS: not a number from 0.1 to 20\n";
+    let wrong = [
+        "-1", "0", "-0", "0.09", "20.1", "1e19", "1e999", "inf", "nan", "soon", " 1", "1s",
+    ];
+    settings.extend(wrong.map(|wrong| ("FORWARD_TIMEOUT_SECONDS", wrong, bounds)));
     for (name, value, said) in settings {
         let environment = [("FORWARD_TO", "http://127.0.0.1:9/"), (name, value)];
         let ended = Program::run("example-gateway", &[], &environment).await;
@@ -268,4 +481,18 @@ async fn says_which_setting_is_wrong() {
     let ended = Program::run("example-gateway", &[], &[("BIND", "127.0.0.1:0")]).await;
     assert_eq!(ended.status.code(), Some(2));
     assert_eq!(ended.stderr, b"FORWARD_TO is not set\n");
+    let not_utf8 = OsStr::from_bytes(b"http://127.0.0.1/s3cret-of-the-hook\xff");
+    let ended = Program::run("example-gateway", &[], &[("FORWARD_TO", not_utf8)]).await;
+    assert_eq!(ended.status.code(), Some(2));
+    assert_eq!(ended.stderr, b"FORWARD_TO: not UTF-8\n");
+}
+
+#[tokio::test]
+async fn empty_timeout_is_the_default() {
+    let target = Target::start().await;
+    let gateway = start_with(&target.url(), &[("FORWARD_TIMEOUT_SECONDS", "")]).await;
+    target.response(200, Duration::from_secs(60));
+    let begin = Instant::now();
+    assert_eq!(send(&gateway, &Delivery::new(1)).await, 504);
+    assert!((5..15).contains(&begin.elapsed().as_secs()));
 }

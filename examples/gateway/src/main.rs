@@ -1,5 +1,5 @@
-//! A reverse proxy that forwards only what Scrupp signed, for automation tools that cannot check
-//! it themselves.
+//! A reverse proxy that forwards only deliveries that Scrupp signed, for automation tools that cannot
+//! verify them.
 //!
 //! Run with the URL that the tool shows for its webhook in `FORWARD_TO`, and send a delivery:
 //!
@@ -14,10 +14,13 @@
 //!     -H "X-Scrupp-Signature: sha256=$mac" -H 'Content-Type: application/json' \
 //!     --data-binary "$body"
 //! ```
+//!
+//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
+//! server listens on all interfaces (`0.0.0.0`).
 
 mod target;
 
-use std::{error::Error, io, process};
+use std::{error::Error, io, process::ExitCode};
 
 use axum::{
     Extension, Json, Router,
@@ -26,19 +29,20 @@ use axum::{
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     routing::{get, post},
 };
-use example_support::{deliveries, server, settings};
+use example_support::{deliveries, errors, server, settings};
 use hyper_util::service::TowerToHyperService;
-use scrupp_verify_tower::{ScruppVerify, VerifiedDelivery, dedup::MemoryStore, events::Event};
+use scrupp_verify_tower::{
+    ScruppVerify, VerifiedDelivery,
+    dedup::{DeliveryId, MemoryStore},
+    events::Event,
+};
 
 use crate::target::Target;
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
-    if let Err(error) = run().await {
-        eprintln!("{error}");
-        process::exit(2);
-    }
+    errors::exit_code(run().await)
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
@@ -51,15 +55,16 @@ async fn run() -> Result<(), Box<dyn Error>> {
     server::until_stopped(&settings::bind(), TowerToHyperService::new(app)).await
 }
 
-/// Runs only on what Scrupp sent, and once for each event that the target has acknowledged.
+/// Forwards each delivery that Scrupp signed until the target has accepted it.
 async fn delivered(
     State(target): State<Target>,
     headers: HeaderMap,
     Extension(delivery): Extension<VerifiedDelivery<Bytes>>,
 ) -> StatusCode {
-    // No other header: the target cannot check the signature, and could use it elsewhere.
+    // No other header: the target cannot verify the signature, and could use it elsewhere.
     let content_type = headers.get(CONTENT_TYPE).cloned();
-    let status = target.forward(content_type, delivery.body().clone()).await;
+    let (id, body) = (DeliveryId::new(&delivery), delivery.body().clone());
+    let status = target.forward(id, content_type, body).await;
     if let (true, Ok(event)) = (status.is_success(), Event::parse(&delivery)) {
         deliveries::add(event);
     }

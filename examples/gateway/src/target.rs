@@ -1,43 +1,66 @@
-use core::{fmt, time::Duration};
-use std::{env, error::Error};
+use core::{fmt, net::IpAddr, time::Duration};
 
 use axum::{
     body::Bytes,
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
 };
+use example_support::{errors::with_causes, settings};
 use reqwest::{Client, Url, redirect};
+use scrupp_verify_tower::dedup::DeliveryId;
 
-/// Where deliveries are forwarded to. Its URL is all that an automation tool knows its senders by,
-/// and so is in no `Debug`, error or log.
+/// Receiver of the forwarded deliveries. An automation tool knows its senders by this URL alone, so
+/// the URL is in no `Debug`, error or log.
 #[derive(Clone)]
 pub(crate) struct Target {
     client: Client,
     url: Url,
 }
 
-/// Scrupp waits for a few seconds, and the target's answer is the one that it gets.
-const TIMEOUT_SECONDS: f64 = 5.0;
+/// In seconds. Scrupp waits for a few seconds, and gets the target's status.
+const DEFAULT_TIMEOUT: f64 = 5.0;
+
+/// In seconds. The server waits for its last requests for 20 s.
+const MAX_TIMEOUT: f64 = 20.0;
+
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 impl Target {
-    /// `FORWARD_TO`, and `FORWARD_TIMEOUT_SECONDS`, by default 5.
-    pub(crate) fn from_environment() -> Result<Self, Box<dyn Error>> {
-        let url = env::var("FORWARD_TO").map_err(|_| "FORWARD_TO is not set")?;
-        let url = url.parse().ok().filter(is_http);
-        let url = url.ok_or("FORWARD_TO: not an http or https URL")?;
-        // Fails where there is one already, which is as well.
+    /// Reads the target from `FORWARD_TO` and its timeout from `FORWARD_TIMEOUT_SECONDS`.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is not valid, or an `https` target has no root certificates to trust.
+    pub(crate) fn from_environment() -> Result<Self, String> {
+        let url = settings::required("FORWARD_TO")?;
+        let url: Url = url.parse().map_err(|why| format!("FORWARD_TO: {why}"))?;
+        let timeout = settings::number(
+            "FORWARD_TIMEOUT_SECONDS",
+            DEFAULT_TIMEOUT,
+            0.1..=MAX_TIMEOUT,
+        )?;
+        // Fails if there is a provider already, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
+            .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
-            .timeout(timeout()?)
-            .build()?;
+            .timeout(Duration::from_secs_f64(timeout));
+        let client = match url.scheme() {
+            "https" if is_loopback(&url) => client.no_proxy(),
+            "https" => client,
+            // A target without TLS needs no root certificates, and a system may have none.
+            "http" => client.no_proxy().tls_certs_only([]),
+            _ => return Err("FORWARD_TO: not an http or https URL".to_owned()),
+        };
+        let client = client.build();
+        let client = client.map_err(|why| format!("FORWARD_TO: {}", with_causes(&why)))?;
         Ok(Self { client, url })
     }
 
-    /// Posts a body as it is, and tells the status to answer with: that of the target, so that
-    /// Scrupp tries again where the target wants it to; 504 where the target is slow, 502 where it
-    /// is not there.
+    /// Posts a body unmodified. Returns the target's status, so that Scrupp retries if the target
+    /// wants it to. Returns 504 if the target does not respond in time, and 502 if the request fails.
     pub(crate) async fn forward(
         &self,
+        delivery_id: DeliveryId,
         content_type: Option<HeaderValue>,
         body: Bytes,
     ) -> StatusCode {
@@ -46,33 +69,37 @@ impl Target {
             request = request.header(CONTENT_TYPE, content_type);
         }
         match request.send().await {
-            Ok(response) => response.status(),
-            Err(error) if error.is_timeout() => {
-                tracing::warn!("the target does not answer in time");
-                StatusCode::GATEWAY_TIMEOUT
+            Ok(response) => {
+                let status = response.status();
+                if !status.is_success() {
+                    let status = status.as_u16();
+                    tracing::warn!(%delivery_id, status, "the target did not accept a delivery");
+                }
+                // 1xx ends no request.
+                match status.is_informational() {
+                    true => StatusCode::BAD_GATEWAY,
+                    false => status,
+                }
             }
             Err(error) => {
-                tracing::warn!(
-                    is_connect = error.is_connect(),
-                    "the target does not answer"
-                );
-                StatusCode::BAD_GATEWAY
+                let status = match error.is_timeout() {
+                    true => StatusCode::GATEWAY_TIMEOUT,
+                    false => StatusCode::BAD_GATEWAY,
+                };
+                let why = with_causes(&error.without_url());
+                tracing::warn!(%delivery_id, status = status.as_u16(), "no response: {why}");
+                status
             }
         }
     }
 }
 
-fn timeout() -> Result<Duration, String> {
-    let seconds = match env::var("FORWARD_TIMEOUT_SECONDS") {
-        Ok(text) => text.parse().unwrap_or(f64::NAN),
-        Err(_) => TIMEOUT_SECONDS,
-    };
-    let timeout = Duration::try_from_secs_f64(seconds);
-    timeout.map_err(|_| "FORWARD_TIMEOUT_SECONDS: not a number of seconds".to_owned())
-}
-
-fn is_http(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https")
+/// Returns whether the host is this one, which no proxy reaches.
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    // The brackets are around an IPv6 address.
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 impl fmt::Debug for Target {
