@@ -74,6 +74,59 @@ impl Redis {
         calls.map_or(0, |calls| calls.parse().expect("a number"))
     }
 
+    /// Runs a command.
+    ///
+    /// # Panics
+    ///
+    /// If Redis responds with an error.
+    #[must_use]
+    pub fn run<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
+        let reply = redis::cmd(command[0])
+            .arg(&command[1..])
+            .query::<T>(&mut self.connection());
+        reply.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
+    /// Starts a replica of it.
+    #[must_use]
+    pub fn start_replica(&self) -> Self {
+        let replica = Self::start(&[]);
+        let port = self.address.port().to_string();
+        let () = replica.run(&["REPLICAOF", "127.0.0.1", &port]);
+        replica
+    }
+
+    /// Makes a replica the primary and this server its replica. Waits until both are in sync, so
+    /// nothing is lost. Connections stay open.
+    pub fn fail_over_to(&self, replica: &Self) {
+        let says = |redis: &Self, what: &str| {
+            let info: String = redis.run(&["INFO", "replication"]);
+            info.contains(what)
+        };
+        let port = replica.address.port().to_string();
+        let online = format!("port={port},state=online");
+        wait_until("the replica is in sync", || says(self, &online));
+        let () = self.run(&["FAILOVER", "TO", "127.0.0.1", &port]);
+        wait_until("the replica is the primary", || {
+            says(replica, "role:master") && says(self, "role:slave")
+        });
+    }
+
+    /// Returns how many deliveries are claimed and not acknowledged.
+    #[must_use]
+    pub fn claims(&self) -> usize {
+        let mut connection = self.connection();
+        let keys = redis::cmd("KEYS").arg("*").query(&mut connection);
+        let keys: Vec<String> = keys.expect("keys");
+        let mut value = |key| redis::cmd("GET").arg(key).query(&mut connection);
+        let values = keys
+            .into_iter()
+            .filter_map(|key| value(key).expect("a value"));
+        values
+            .filter(|value: &String| value != "acknowledged")
+            .count()
+    }
+
     /// Kills it.
     pub fn kill(&mut self) {
         if let Some(mut server) = self.server.take() {
@@ -95,6 +148,7 @@ impl Redis {
         let server = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
             .args(["--appendonly", "yes", "--appendfsync", "always"])
+            .args(["--repl-diskless-sync-delay", "0"])
             .args(["--port", &self.address.port().to_string()])
             .arg("--dir")
             .arg(&self.directory)
@@ -117,6 +171,14 @@ impl Redis {
                 _ => break,
             }
         }
+    }
+}
+
+fn wait_until(what: &str, is_true: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_true() {
+        assert!(started.elapsed() < TIMEOUT, "still not true: {what}");
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
