@@ -1,48 +1,75 @@
-use core::fmt;
+use core::{error::Error, fmt};
+use std::{borrow::Cow, io, sync::Arc};
 
 use redis::{ErrorKind, RedisError};
 
-/// Why a [`RedisStore`](crate::RedisStore) cannot be made, or an operation on it failed.
+/// The reason why a [`RedisStore`](crate::RedisStore) cannot be created or an operation failed.
 ///
-/// What it displays is for the operator's log. It holds nothing of a delivery, and no password.
+/// Its text is for the operator's log and names the cause. The text contains nothing of a delivery,
+/// no password and no URL.
 #[derive(Clone)]
 pub struct RedisStoreError {
     kind: RedisStoreErrorKind,
     code: Option<Box<str>>,
+    cause: Option<Cow<'static, str>>,
 }
 
 /// The kinds of [`RedisStoreError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RedisStoreErrorKind {
-    /// The URL is none of Redis's, or needs a feature that is off (`rediss://` needs `tls`).
+    /// The URL is not valid, or needs a feature that is off (`rediss://` needs `tls`). The text says
+    /// what to change.
     InvalidUrl,
-    /// The store was made outside of a tokio runtime.
+    /// The store was created outside of a Tokio runtime, or its runtime has ended.
     NoRuntime,
-    /// Redis cannot be reached, or the connection broke off.
+    /// Redis cannot be reached, or the connection was closed.
     Unreachable,
-    /// Redis did not answer in time.
+    /// Redis does not respond in time.
     TimedOut,
-    /// Redis does not know these credentials.
+    /// Redis does not accept the credentials in the URL, or requires some.
     Unauthorized,
-    /// Redis answered with an error, as when it is read-only or out of memory.
+    /// Redis responded with an error, for example because it is read-only or out of memory, or the
+    /// user has no permission for a command.
     Rejected,
-    /// Redis answered what the store does not understand.
+    /// The server is a node of a Redis Cluster. The store works with a single server.
+    ClusterNode,
+    /// The store does not understand the response.
     Unexpected,
 }
 
 impl RedisStoreError {
     pub(crate) const fn new(kind: RedisStoreErrorKind) -> Self {
-        Self { kind, code: None }
+        Self {
+            kind,
+            code: None,
+            cause: None,
+        }
     }
 
-    /// What went wrong.
+    pub(crate) fn invalid_url(reason: &'static str) -> Self {
+        Self {
+            kind: RedisStoreErrorKind::InvalidUrl,
+            code: None,
+            cause: Some(reason.into()),
+        }
+    }
+
+    pub(crate) fn runtime_ended() -> Self {
+        Self {
+            kind: RedisStoreErrorKind::NoRuntime,
+            code: None,
+            cause: Some("the one that created it has ended or lacks I/O or a timer".into()),
+        }
+    }
+
+    /// Returns what went wrong.
     #[must_use]
     pub const fn kind(&self) -> RedisStoreErrorKind {
         self.kind
     }
 
-    /// The code of Redis's own error, such as `READONLY` or `OOM`.
+    /// Returns the code of Redis's own error, such as `READONLY` or `OOM`.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
@@ -51,39 +78,88 @@ impl RedisStoreError {
 
 impl From<RedisError> for RedisStoreError {
     fn from(error: RedisError) -> Self {
-        let kind = match error.kind() {
-            _ if error.is_timeout() => RedisStoreErrorKind::TimedOut,
-            ErrorKind::Io => RedisStoreErrorKind::Unreachable,
-            ErrorKind::AuthenticationFailed => RedisStoreErrorKind::Unauthorized,
-            ErrorKind::InvalidClientConfig => RedisStoreErrorKind::InvalidUrl,
-            ErrorKind::Server(_) | ErrorKind::Extension => RedisStoreErrorKind::Rejected,
-            _ if error.is_io_error() || error.is_connection_dropped() => {
-                RedisStoreErrorKind::Unreachable
+        let kind = match (error.kind(), error.code()) {
+            (_, Some("NOAUTH" | "WRONGPASS")) | (ErrorKind::AuthenticationFailed, _) => {
+                return Self::new(RedisStoreErrorKind::Unauthorized);
             }
+            (_, Some("MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" | "TRYAGAIN")) => {
+                RedisStoreErrorKind::ClusterNode
+            }
+            (_, Some(_)) => RedisStoreErrorKind::Rejected,
+            _ if error.is_timeout() => RedisStoreErrorKind::TimedOut,
+            (ErrorKind::Io, _) => RedisStoreErrorKind::Unreachable,
             _ => RedisStoreErrorKind::Unexpected,
         };
-        let code = match error.code() {
-            // Its own code comes for servers that want a password, which is told apart.
-            Some("NOAUTH" | "WRONGPASS") => return Self::new(RedisStoreErrorKind::Unauthorized),
-            code => code.map(Into::into),
+        let cause = match kind {
+            RedisStoreErrorKind::Unreachable => Some(io_cause(&error)),
+            RedisStoreErrorKind::Rejected => error.detail().and_then(rejection_cause),
+            _ => None,
         };
-        Self { kind, code }
+        let code = error.code().map(Into::into);
+        Self { kind, code, cause }
     }
+}
+
+/// Returns the text of an error of the network, of name resolution or of TLS.
+fn io_cause(error: &RedisError) -> Cow<'static, str> {
+    let source = error.source();
+    let source = source.and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+    match source.and_then(|source| source.downcast_ref::<io::Error>()) {
+        // The client's own error, without a number of the operating system.
+        Some(error) if error.kind() == io::ErrorKind::BrokenPipe => "connection closed".into(),
+        _ => error.to_string().into(),
+    }
+}
+
+/// Returns what an operator has to know beside the code. Redis's text may contain a key, so only a
+/// command's name is taken from it.
+fn rejection_cause(detail: &str) -> Option<Cow<'static, str>> {
+    for (text, cause) in [
+        ("max number of clients", "max number of clients reached"),
+        ("DB index is out of range", "the database does not exist"),
+        (
+            "permissions to access",
+            "the user has no permission for the keys",
+        ),
+        (
+            "can't access at least one of the keys",
+            "the user has no permission for the keys",
+        ),
+        (
+            "can't run this command",
+            "the user has no permission for a command of the script, which needs get, set and del",
+        ),
+    ] {
+        if detail.contains(text) {
+            return Some(cause.into());
+        }
+    }
+    let (_, command) = detail.split_once("permissions to run the '")?;
+    let (command, _) = command.split_once('\'')?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'|' | b'-' | b'_');
+    (command.len() <= 32 && command.bytes().all(is_name))
+        .then(|| format!("the user has no permission for the command {command}").into())
 }
 
 impl fmt::Display for RedisStoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            RedisStoreErrorKind::InvalidUrl => "the URL is none that the Redis store can use",
-            RedisStoreErrorKind::NoRuntime => "the Redis store needs a tokio runtime",
+            RedisStoreErrorKind::InvalidUrl => "invalid Redis URL",
+            RedisStoreErrorKind::NoRuntime => "the Redis store needs a Tokio runtime",
             RedisStoreErrorKind::Unreachable => "Redis cannot be reached",
-            RedisStoreErrorKind::TimedOut => "Redis does not answer in time",
-            RedisStoreErrorKind::Unauthorized => "Redis does not know these credentials",
-            RedisStoreErrorKind::Rejected => "Redis rejects",
-            RedisStoreErrorKind::Unexpected => "Redis answers what is not understood",
+            RedisStoreErrorKind::TimedOut => "Redis does not respond in time",
+            RedisStoreErrorKind::Unauthorized => "Redis does not accept these credentials",
+            RedisStoreErrorKind::Rejected => "Redis rejected the command",
+            RedisStoreErrorKind::ClusterNode => {
+                "the server is a node of a Redis Cluster, but RedisStore works with a single server"
+            }
+            RedisStoreErrorKind::Unexpected => "unexpected response from Redis",
         })?;
-        match &self.code {
-            Some(code) => write!(f, " ({code})"),
+        if let Some(code) = &self.code {
+            write!(f, " ({code})")?;
+        }
+        match &self.cause {
+            Some(cause) => write!(f, ": {cause}"),
             None => Ok(()),
         }
     }
@@ -95,4 +171,4 @@ impl fmt::Debug for RedisStoreError {
     }
 }
 
-impl core::error::Error for RedisStoreError {}
+impl Error for RedisStoreError {}

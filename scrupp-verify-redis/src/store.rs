@@ -1,30 +1,59 @@
 use core::{fmt, time::Duration};
 use std::sync::Arc;
 
-use redis::{
-    Client, FromRedisValue, Script, ScriptInvocation,
-    aio::{ConnectionManager, ConnectionManagerConfig},
-};
+use redis::{Client, Cmd, FromRedisValue, Value, cmd, from_redis_value};
 use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
+use tokio::{runtime::Handle, sync::oneshot, time::timeout};
 
-use crate::{RedisStoreError, RedisStoreErrorKind};
+use crate::{
+    RedisStoreError, RedisStoreErrorKind,
+    connection::{Connector, LINGER, TIMEOUT, Tasks},
+    url,
+};
 
 /// A [`DeliveryStore`] in Redis (7 or later) or Valkey, for a service of several processes.
 ///
-/// Each operation is one round trip, on one key: so it works with a cluster's proxy too, and there
-/// is nothing to clean up, since every key expires. A key's value is the word `acknowledged`, or
-/// the [`ClaimToken`] of the claim in hex digits.
+/// Each operation is one round trip and touches one key. A key's value is the word `acknowledged`,
+/// or the [`ClaimToken`] of the claim in hex digits. Every key expires.
 ///
-/// # Reconnecting
+/// # Connecting
 ///
-/// It connects when it is first used, and again when a connection broke off. An operation then
-/// fails at once, after one second at most, rather than wait for Redis to come back: Scrupp tries
-/// again. Clones share the connection, on which operations do not wait for each other.
+/// The first operation connects. Clones share the connection, and their operations do not wait for
+/// each other. The connection runs on the Tokio runtime in which [`RedisStore::new`] was called, so
+/// call it in a runtime that lives as long as the server. With actix-web that is
+/// `#[actix_web::main]`, not the closure that every worker calls.
+///
+/// An operation fails after one second at most. A closed connection is replaced within the operation.
+/// The store also replaces a connection that
+///
+/// - gets `READONLY`, `MASTERDOWN` or `NOAUTH`, or
+/// - has had no reply for 2.5 s after a request.
+///
+/// Every attempt to connect resolves the host name again. Attempts begin at least 100 ms apart.
+/// While Redis loads its data (`LOADING`), operations are repeated within their second.
+///
+/// # Cancel safety
+///
+/// A commit and a release continue as a background task on the store's runtime, for at most 60 s. If
+/// their connection is replaced because it went silent, they are sent on the new one as well. A
+/// release is also sent on the connection of its claim, even after that was replaced. So Redis
+/// releases a claim that it executes late. The tasks end when the last clone is dropped.
 ///
 /// # Security
 ///
-/// Whoever can write to this Redis can make deliveries be handled twice, or never; but not make a
-/// forged one be handled.
+/// Write access to this Redis allows an attacker to replay or suppress genuine deliveries, but not
+/// to forge one.
+///
+/// A user of Redis needs these rights, here with the default prefix:
+///
+/// ```text
+/// ACL SETUSER scrupp on >password resetkeys ~scrupp:delivery:* -@all +eval +get +set +del
+/// ```
+///
+/// `+select` is needed if the URL names a database other than 0. To connect, the store sends `AUTH`
+/// if the URL has a password, `SELECT` if it has a database, and `INFO cluster`. With `+info`, the
+/// store detects a node of a Redis Cluster when it connects. Without that right, Redis's `ACL LOG` shows
+/// one denied command for each connection.
 ///
 /// # Examples
 ///
@@ -42,16 +71,15 @@ use crate::{RedisStoreError, RedisStoreErrorKind};
 /// ```
 #[derive(Clone)]
 pub struct RedisStore {
-    connection: ConnectionManager,
-    scripts: Arc<Scripts>,
+    shared: Arc<Shared>,
     key_prefix: Arc<str>,
 }
 
-/// What Redis runs as one step each, by the rules of `dedup::Record`.
-struct Scripts {
-    claim: Script,
-    commit: Script,
-    release: Script,
+struct Shared {
+    connector: Arc<Connector>,
+    runtime: Handle,
+    /// Commits and releases, which continue without their caller.
+    tasks: Tasks,
 }
 
 const CLAIM: &str = "
@@ -71,67 +99,75 @@ const RELEASE: &str = "
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 0";
 
-/// How long Redis may take to be connected to, and to answer.
-const TIMEOUT: Duration = Duration::from_secs(1);
-
 impl RedisStore {
-    /// A store in the Redis at this URL, `redis://[user:password@]host[:port][/database]`, or
-    /// `rediss://` with the feature `tls`. Does not connect yet.
+    /// Creates a store in the Redis at this URL: `redis://[[user]:password@]host[:port][/database]`,
+    /// or `rediss://` with the feature `tls`. Does not connect yet.
+    ///
+    /// Percent-encode `#`, `/`, `?` and `@` in the user name and the password.
     ///
     /// # Errors
     ///
     /// [`RedisStoreErrorKind::InvalidUrl`], and [`RedisStoreErrorKind::NoRuntime`] outside of a
-    /// tokio runtime, on which the connection is to live.
+    /// Tokio runtime.
     pub fn new(url: &str) -> Result<Self, RedisStoreError> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            return Err(RedisStoreError::new(RedisStoreErrorKind::NoRuntime));
-        }
+        let no_runtime = |_| RedisStoreError::new(RedisStoreErrorKind::NoRuntime);
+        let runtime = Handle::try_current().map_err(no_runtime)?;
         #[cfg(feature = "tls")]
         {
             // An error says that the program has made its choice.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let invalid = |_| RedisStoreError::new(RedisStoreErrorKind::InvalidUrl);
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(TIMEOUT))
-            .set_number_of_retries(0);
-        let client = Client::open(url).map_err(invalid)?;
+        url::check(url).map_err(RedisStoreError::invalid_url)?;
+        let client = Client::open(url);
+        let client = client.map_err(|_| RedisStoreError::invalid_url(url::INVALID))?;
         Ok(Self {
-            connection: ConnectionManager::new_lazy_with_config(client, config)?,
-            scripts: Arc::new(Scripts {
-                claim: Script::new(CLAIM),
-                commit: Script::new(COMMIT),
-                release: Script::new(RELEASE),
+            shared: Arc::new(Shared {
+                connector: Arc::new(Connector::new(&client, runtime.clone())?),
+                runtime,
+                tasks: Tasks::default(),
             }),
             key_prefix: "scrupp:delivery:".into(),
         })
     }
 
-    /// Sets what keys start with, by default `scrupp:delivery:`. What shares a prefix shares its
-    /// deliveries.
+    /// Sets the prefix of all keys, by default `scrupp:delivery:`. Stores with the same prefix share
+    /// their deliveries.
     #[must_use]
     pub fn key_prefix(mut self, prefix: &str) -> Self {
         self.key_prefix = prefix.into();
         self
     }
 
-    fn step<'s>(
-        &self,
-        script: &'s Script,
-        id: DeliveryId,
-        token: ClaimToken,
-    ) -> ScriptInvocation<'s> {
-        let mut step = script.key(format!("{}{id}", self.key_prefix));
-        step.arg(format!("{:032x}", u128::from_be_bytes(*token.as_bytes())));
-        step
+    /// Creates the command that runs a script. The script's text is always sent, so one round trip
+    /// is enough.
+    fn command(&self, script: &str, id: DeliveryId, token: ClaimToken) -> Cmd {
+        let mut command = cmd("EVAL");
+        command
+            .arg(script)
+            .arg(1)
+            .arg(format!("{}{id}", self.key_prefix))
+            .arg(format!("{:032x}", u128::from_be_bytes(*token.as_bytes())));
+        command
     }
 
-    async fn run<T: FromRedisValue>(
-        &self,
-        step: ScriptInvocation<'_>,
-    ) -> Result<T, RedisStoreError> {
-        Ok(step.invoke_async(&mut self.connection.clone()).await?)
+    /// Runs a command that continues if its caller gives up.
+    async fn finish<T: FromRedisValue>(&self, command: Cmd) -> Result<T, RedisStoreError> {
+        let (sender, reply) = oneshot::channel();
+        let Shared {
+            connector, runtime, ..
+        } = &*self.shared;
+        let connector = Arc::clone(connector);
+        let run = async move {
+            let _ = sender.send(timeout(LINGER, connector.run(&command)).await);
+        };
+        if !self.shared.tasks.spawn(runtime, run) {
+            return Err(timed_out());
+        }
+        match timeout(TIMEOUT, reply).await {
+            Ok(Ok(Ok(reply))) => read(reply?),
+            Ok(Err(_)) => Err(RedisStoreError::runtime_ended()),
+            Err(_) | Ok(Ok(Err(_))) => Err(timed_out()),
+        }
     }
 }
 
@@ -144,9 +180,10 @@ impl DeliveryStore for RedisStore {
         token: ClaimToken,
         lease: Duration,
     ) -> Result<Claim, RedisStoreError> {
-        let mut step = self.step(&self.scripts.claim, id, token);
-        step.arg(millis(lease));
-        match &*self.run::<String>(step).await? {
+        let mut command = self.command(CLAIM, id, token);
+        command.arg(millis(lease));
+        let reply = timeout(TIMEOUT, self.shared.connector.run(&command)).await;
+        match &*read::<String>(reply.map_err(|_| timed_out())??)? {
             "granted" => Ok(Claim::Granted),
             "in flight" => Ok(Claim::InFlight),
             "acknowledged" => Ok(Claim::Acknowledged),
@@ -160,15 +197,29 @@ impl DeliveryStore for RedisStore {
         token: ClaimToken,
         retention: Duration,
     ) -> Result<bool, RedisStoreError> {
-        let mut step = self.step(&self.scripts.commit, id, token);
-        step.arg(millis(retention));
-        self.run(step).await
+        let mut command = self.command(COMMIT, id, token);
+        command.arg(millis(retention));
+        self.finish(command).await
     }
 
     async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), RedisStoreError> {
-        let step = self.step(&self.scripts.release, id, token);
-        self.run::<i64>(step).await.map(drop)
+        let command = self.command(RELEASE, id, token);
+        // The claim may have been sent on one of these, and not have been executed.
+        let connector = &self.shared.connector;
+        for connection in connector.retired() {
+            connector.linger(connection, command.clone());
+        }
+        self.finish::<i64>(command).await.map(drop)
     }
+}
+
+fn timed_out() -> RedisStoreError {
+    RedisStoreError::new(RedisStoreErrorKind::TimedOut)
+}
+
+fn read<T: FromRedisValue>(reply: Value) -> Result<T, RedisStoreError> {
+    let unexpected = |_| RedisStoreError::new(RedisStoreErrorKind::Unexpected);
+    from_redis_value(reply).map_err(unexpected)
 }
 
 /// Converts to what Redis takes as an expiry: whole milliseconds, rounded up so that a claim lasts
