@@ -1,6 +1,10 @@
-//! Deliveries under all that can go wrong at once: four receivers share a Redis, their handlers
-//! fail and hang, senders hang up, receivers are killed, and Redis goes away. Then counts what
-//! became of each delivery. `--long` sends ten times as many.
+//! Sends deliveries while everything fails at once: four receivers share a Redis with a replica,
+//! handlers fail and hang, senders hang up, and receivers are killed. Redis is stopped, fails over,
+//! and goes silent on open connections. Then counts the result of each delivery. `--long` sends
+//! 10,000 of them.
+//!
+//! A failover waits until the replica is in sync, so every record survives it, and each delivery
+//! that is handled twice has to have another reason.
 
 use core::time::Duration;
 use std::{
@@ -12,10 +16,10 @@ use std::{
     sync::Arc,
 };
 
-use scrupp_verify_tests::{Attempt, Program, Redis, Retries, Scrupp, is_acknowledged};
+use scrupp_verify_tests::{Attempt, Program, Proxy, Redis, Retries, Scrupp, is_acknowledged};
 use tokio::{
     sync::Semaphore,
-    task::JoinSet,
+    task::{JoinSet, block_in_place},
     time::{interval, sleep},
 };
 
@@ -62,7 +66,7 @@ async fn soak(deliveries: u64, retries: Retries) -> bool {
     };
     sleep(SETTLING).await;
     let written = fs::read_to_string(&log).expect("a log");
-    let report = Report::new(&attempts, &cluster.harm, cluster.in_flight(), &written);
+    let report = Report::new(&attempts, &cluster.harm, cluster.redis.claims(), &written);
     report.print(retries, &cluster.harm);
     let _ = fs::remove_file(log);
     report.is_sound()
@@ -94,12 +98,24 @@ async fn send_all(
     sending.join_all().await
 }
 
-/// The receivers and their Redis.
+/// The receivers and their Redis, which they reach through a proxy.
 struct Cluster {
     redis: Redis,
+    replica: Redis,
+    proxy: Proxy,
     receivers: Vec<Program>,
     log: PathBuf,
+    /// The faults that come next, the last one first.
+    to_come: Vec<Fault>,
     harm: Harm,
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    KilledReceiver,
+    StoppedRedis,
+    Failover,
+    Silence,
 }
 
 /// What was done to them.
@@ -107,14 +123,26 @@ struct Cluster {
 struct Harm {
     killed: BTreeSet<u32>,
     redis_stops: usize,
+    failovers: usize,
+    silences: usize,
+}
+
+impl Harm {
+    fn includes_redis(&self) -> bool {
+        self.redis_stops + self.failovers + self.silences > 0
+    }
 }
 
 impl Cluster {
     async fn start(log: PathBuf) -> Self {
+        let redis = Redis::start(&[]);
         let mut cluster = Self {
-            redis: Redis::start(&[]),
+            replica: redis.start_replica(),
+            proxy: Proxy::start(redis.address()).await,
+            redis,
             receivers: Vec::new(),
             log,
+            to_come: Vec::new(),
             harm: Harm::default(),
         };
         for _ in 0..RECEIVERS {
@@ -127,7 +155,7 @@ impl Cluster {
     async fn receiver(&self, bind: &str) -> Program {
         let settings = [
             ("BIND", bind.to_owned()),
-            ("REDIS_URL", self.redis.url()),
+            ("REDIS_URL", self.proxy.redis_url()),
             ("SOAK_LOG", self.log.display().to_string()),
         ];
         Program::start("soak-receiver", &settings).await
@@ -137,15 +165,46 @@ impl Cluster {
         self.receivers.iter().map(Program::address).collect()
     }
 
-    /// Kills a receiver, or Redis, and starts it again a moment later.
+    /// Kills a receiver or Redis and starts it again a moment later, fails over, or lets open
+    /// connections go silent.
     async fn fail(&mut self) {
-        if fastrand::u8(..5) == 0 {
-            self.redis.kill();
-            sleep(Duration::from_secs(2)).await;
-            self.redis.restart();
-            self.harm.redis_stops += 1;
-            return;
+        if self.to_come.is_empty() {
+            self.to_come = vec![
+                Fault::KilledReceiver,
+                Fault::KilledReceiver,
+                Fault::StoppedRedis,
+                Fault::Failover,
+                Fault::Silence,
+            ];
+            fastrand::shuffle(&mut self.to_come);
         }
+        match self.to_come.pop().unwrap_or(Fault::KilledReceiver) {
+            Fault::StoppedRedis => {
+                self.redis.kill();
+                sleep(Duration::from_secs(2)).await;
+                self.redis.restart();
+                self.harm.redis_stops += 1;
+            }
+            Fault::Failover => {
+                block_in_place(|| self.redis.fail_over_to(&self.replica));
+                core::mem::swap(&mut self.redis, &mut self.replica);
+                // For a moment the address still points to the old primary.
+                sleep(Duration::from_millis(300)).await;
+                self.proxy.set_target(self.redis.address());
+                self.harm.failovers += 1;
+            }
+            Fault::Silence => {
+                self.proxy.hold();
+                sleep(Duration::from_secs(4)).await;
+                // Redis now gets requests that nobody waits for.
+                self.proxy.resume();
+                self.harm.silences += 1;
+            }
+            Fault::KilledReceiver => self.kill_receiver().await,
+        }
+    }
+
+    async fn kill_receiver(&mut self) {
         let receiver = self.receivers.swap_remove(fastrand::usize(..RECEIVERS));
         let address = receiver.address();
         self.harm.killed.insert(receiver.kill().await);
@@ -153,25 +212,9 @@ impl Cluster {
         let receiver = self.receiver(&address.to_string()).await;
         self.receivers.push(receiver);
     }
-
-    /// How many deliveries Redis still holds for somebody.
-    fn in_flight(&self) -> usize {
-        let mut connection = self.redis.connection();
-        let keys = redis::cmd("KEYS")
-            .arg("*")
-            .query::<Vec<String>>(&mut connection);
-        let keys = keys.expect("keys").into_iter();
-        let value = |key| {
-            redis::cmd("GET")
-                .arg(key)
-                .query::<Option<String>>(&mut connection)
-        };
-        let values = keys.map(value).filter_map(|value| value.expect("a value"));
-        values.filter(|value| value != "acknowledged").count()
-    }
 }
 
-/// What became of the deliveries.
+/// The result of all deliveries.
 #[derive(Default)]
 struct Report {
     deliveries: usize,
@@ -194,28 +237,32 @@ impl Report {
             in_flight,
             ..Self::default()
         };
-        let mut successes = BTreeMap::<&str, Vec<&str>>::new();
-        let mut commits = BTreeMap::<(&str, &str), &str>::new();
+        // Of each delivery, who handled it, and the result of the commit that followed.
+        let mut handled = BTreeMap::<&str, Vec<(&str, Option<&str>)>>::new();
         for line in log.lines() {
             match line.split(' ').collect::<Vec<_>>().as_slice() {
-                ["success", pid, id] => successes.entry(id).or_default().push(pid),
-                ["commit", pid, id, result] => drop(commits.insert((pid, id), result)),
+                ["success", pid, id] => handled.entry(id).or_default().push((pid, None)),
+                ["commit", pid, id, result] => {
+                    let mut successes = handled.entry(id).or_default().iter_mut();
+                    let committed = successes.rfind(|(by, result)| by == pid && result.is_none());
+                    *committed.map(|(_, result)| result).expect("a success") = Some(result);
+                }
                 _ => panic!("a log of another kind: {line}"),
             }
         }
-        report.handled = successes.len();
-        for (id, pids) in &successes {
+        report.handled = handled.len();
+        for successes in handled.values() {
             // All but the last one should have been the last one.
-            let Some((_, earlier)) = pids.split_last() else {
+            let Some((_, earlier)) = successes.split_last() else {
                 continue;
             };
             report.handled_once += usize::from(earlier.is_empty());
-            for pid in earlier {
+            for (pid, commit) in earlier {
                 let killed = pid.parse().is_ok_and(|pid| harm.killed.contains(&pid));
-                match commits.get(&(*pid, *id)) {
-                    Some(&"done") => report.again_for_no_reason += 1,
+                match commit {
+                    Some("done") => report.again_for_no_reason += 1,
                     None if killed => report.again_after_kill += 1,
-                    None | Some(&"failed") if harm.redis_stops > 0 => {
+                    None | Some("failed") if harm.includes_redis() => {
                         report.again_after_failed_commit += 1
                     }
                     _ => report.again_for_no_reason += 1,
@@ -240,23 +287,25 @@ impl Report {
         println!("  attempts             {}", self.attempts);
         println!("  acknowledged         {}", self.acknowledged);
         println!("  handled once         {}", self.handled_once);
-        println!("  handled again, as");
+        println!("  handled again because");
         println!(
             "    killed before the commit      {}",
             self.again_after_kill
         );
         println!(
-            "    Redis was gone at the commit  {}",
+            "    no reply to the commit        {}",
             self.again_after_failed_commit
         );
         println!(
             "    anything else                 {}",
             self.again_for_no_reason
         );
-        println!("  in flight for ever   {}", self.in_flight);
+        println!("  claims left          {}", self.in_flight);
         println!("  lost                 {}", self.lost());
         println!("  receivers killed     {}", harm.killed.len());
         println!("  Redis stopped        {}", harm.redis_stops);
+        println!("  Redis failed over    {}", harm.failovers);
+        println!("  Redis went silent    {}", harm.silences);
     }
 }
 
@@ -267,7 +316,7 @@ mod tests {
     fn report(deliveries: &[Vec<Attempt>], killed: &[u32], log: &str) -> Report {
         let harm = Harm {
             killed: killed.iter().copied().collect(),
-            redis_stops: 0,
+            ..Harm::default()
         };
         Report::new(deliveries, &harm, 0, log)
     }
@@ -287,6 +336,18 @@ mod tests {
         assert_eq!((killed.again_after_kill, killed.is_sound()), (1, true));
         let alive = report(&[vec![None, Some(200)]], &[], log);
         assert_eq!((alive.again_for_no_reason, alive.is_sound()), (1, false));
+    }
+
+    #[test]
+    fn tells_one_that_the_same_receiver_handles_after_a_failed_commit() {
+        let harm = Harm {
+            silences: 1,
+            ..Harm::default()
+        };
+        let log = "success 1 a\ncommit 1 a failed\nsuccess 1 a\ncommit 1 a done\n";
+        let report = Report::new(&[vec![Some(200)]], &harm, 0, log);
+        assert_eq!(report.again_after_failed_commit, 1);
+        assert!(report.is_sound());
     }
 
     #[test]
