@@ -10,7 +10,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use tokio::{net::TcpStream, time::sleep};
+use tokio::time::sleep;
 
 /// A PostgreSQL server of its own, which ends with its test.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub struct Postgres {
     port: u16,
 }
 
-/// `nobody`: the server rejects to run as root.
-const UNPRIVILEGED: u32 = 65534;
+/// `nobody`: the server does not run as root.
+pub(crate) const UNPRIVILEGED: u32 = 65534;
 
 impl Postgres {
     /// Starts it on a free port of 127.0.0.1.
@@ -60,21 +60,46 @@ impl Postgres {
             port,
         };
         for _ in 0..200 {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port))
-                .await
-                .is_ok()
-            {
+            let mut ready = Command::new("pg_isready");
+            ready.args(["-h", "127.0.0.1", "-p", &port.to_string(), "--quiet"]);
+            if ready.status().is_ok_and(|status| status.success()) {
                 return postgres;
             }
             sleep(Duration::from_millis(50)).await;
         }
-        panic!("PostgreSQL does not listen");
+        panic!("PostgreSQL is not ready");
     }
 
-    /// The URL of a database in it.
+    /// Returns the URL of a database in it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://test@127.0.0.1:{}/postgres", self.port)
+        self.url_of("test")
+    }
+
+    /// Returns the URL of the database for another role.
+    #[must_use]
+    pub fn url_of(&self, role: &str) -> String {
+        format!("postgres://{role}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Returns the port that the server listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs SQL, and returns what `psql` prints.
+    #[must_use]
+    pub fn sql(&self, sql: &str) -> String {
+        let output = Command::new("psql")
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--set", "ON_ERROR_STOP=1", "--dbname", &self.url()])
+            .args(["--command", sql])
+            .output();
+        let output = output.expect("psql, of Debian's package postgresql");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{sql}: {errors}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 }
 

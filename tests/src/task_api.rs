@@ -1,6 +1,6 @@
 use core::{net::SocketAddr, time::Duration};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -31,6 +31,8 @@ pub struct TaskApi {
 pub enum Trouble {
     /// This status.
     Status(u16),
+    /// 503, and a `Retry-After` of this many seconds.
+    RetryAfter(u64),
     /// The result, after this time.
     Slow(Duration),
     /// A redirect to this URL.
@@ -71,6 +73,7 @@ pub enum KeyIn {
 #[derive(Debug, Default)]
 struct Tasks {
     of_id: HashMap<u64, Task>,
+    user_agents: BTreeSet<String>,
     responded: u64,
     is_shaky: bool,
 }
@@ -130,6 +133,12 @@ impl TaskApi {
         self.lock().task(process_id).fetches.clone()
     }
 
+    /// Returns the user agents of all requests. A request without one counts as an empty text.
+    #[must_use]
+    pub fn user_agents(&self) -> BTreeSet<String> {
+        self.lock().user_agents.clone()
+    }
+
     /// The result that the fetch with this number, counted from 1, was answered with.
     #[must_use]
     pub fn result(process_id: u64, fetch: usize) -> String {
@@ -138,6 +147,14 @@ impl TaskApi {
 
     fn lock(&self) -> MutexGuard<'_, Tasks> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down who asks, and returns where the right key is.
+    fn key_of(&self, uri: &Uri, headers: &HeaderMap) -> Option<KeyIn> {
+        let agent = headers.get(header::USER_AGENT);
+        let agent = agent.map_or("", |agent| agent.to_str().expect("text"));
+        self.lock().user_agents.insert(agent.to_owned());
+        key_in(uri, headers)
     }
 
     /// Writes down a fetch, and tells its number and what is to go wrong with it.
@@ -172,7 +189,7 @@ async fn status(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    if key_in(&uri, &headers).is_none() {
+    if api.key_of(&uri, &headers).is_none() {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let status = {
@@ -200,7 +217,7 @@ async fn data(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let key = key_in(&uri, &headers);
+    let key = api.key_of(&uri, &headers);
     let (number, trouble) = api.fetch(id, Fetch::new(uri.path(), key));
     if key.is_none() {
         return StatusCode::UNAUTHORIZED.into_response();
@@ -209,6 +226,10 @@ async fn data(
         Some(Trouble::Status(status)) => StatusCode::from_u16(status)
             .expect("a status")
             .into_response(),
+        Some(Trouble::RetryAfter(secs)) => {
+            let retry_after = [(header::RETRY_AFTER, secs.to_string())];
+            (StatusCode::SERVICE_UNAVAILABLE, retry_after).into_response()
+        }
         Some(Trouble::Redirect(url)) => {
             (StatusCode::FOUND, [(header::LOCATION, url)]).into_response()
         }
@@ -221,7 +242,7 @@ async fn data(
     }
 }
 
-/// Where the right key is, if it is there once.
+/// Returns where the right key is, if the request has it once.
 fn key_in(uri: &Uri, headers: &HeaderMap) -> Option<KeyIn> {
     let bearer = format!("Bearer {SECRET}");
     let in_header = headers
