@@ -6,11 +6,11 @@ use reqwest::{
 };
 use scrupp_verify_tower::events::ApiUrl;
 
-/// What the Task API asks for, and where it is put. Appears in no `Debug`, error or log.
+/// The key of the Task API, and its place in a request. Appears in no `Debug`, error or log.
 #[derive(Clone)]
 pub(crate) enum ApiKey {
     Bearer(HeaderValue),
-    /// The legacy form. Whoever sees the URL sees the key: every proxy and access log on the way.
+    /// The legacy form. Proxies and access logs see the URL, and so the key.
     Query(String),
 }
 
@@ -28,7 +28,7 @@ impl ApiKey {
         Ok(Self::Query(key.to_owned()))
     }
 
-    /// A request that carries the key to a URL which may have it.
+    /// Creates a request with the key.
     pub(crate) fn get(&self, client: &Client, url: &ApiUrl) -> RequestBuilder {
         let request = client.get(url.as_str());
         match self {

@@ -1,25 +1,56 @@
-use core::fmt;
+use core::{error::Error, fmt, time::Duration};
 
-/// Why the Task API gave no answer to work with. Holds nothing of the request, since its URL may
-/// have the key in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::error_chain::error_chain;
+
+/// The reason why a request to the Task API failed. Contains nothing of the request, because its
+/// URL may contain the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FetchError {
-    NoConnection,
+    /// With the cause.
+    NoConnection(String),
     Timeout,
-    Broken,
-    Status(u16),
+    /// With the cause.
+    Broken(String),
+    Status {
+        status: u16,
+        /// The `Retry-After` of the response.
+        retry_after: Option<Duration>,
+    },
     TooLarge,
-    Unreadable,
+    Unexpected,
+}
+
+impl FetchError {
+    /// Returns whether the same request would fail for the same reason: a 4xx status that does not
+    /// ask for patience.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => {
+                (400..500).contains(status) && ![408, 425, 429].contains(status)
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns the time after which the API wants to be asked again.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
 }
 
 impl From<reqwest::Error> for FetchError {
     fn from(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let cause = || error.source().map(error_chain).unwrap_or_default();
         if error.is_timeout() {
             Self::Timeout
         } else if error.is_connect() {
-            Self::NoConnection
+            Self::NoConnection(cause())
         } else {
-            Self::Broken
+            Self::Broken(cause())
         }
     }
 }
@@ -27,12 +58,12 @@ impl From<reqwest::Error> for FetchError {
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoConnection => f.write_str("no connection to the API"),
-            Self::Timeout => f.write_str("no answer of the API in time"),
-            Self::Broken => f.write_str("the answer of the API broke off"),
-            Self::Status(status) => write!(f, "the API answered {status}"),
-            Self::TooLarge => f.write_str("the answer of the API is too large"),
-            Self::Unreadable => f.write_str("the answer of the API is not what is documented"),
+            Self::NoConnection(cause) => write!(f, "no connection to the API: {cause}"),
+            Self::Timeout => f.write_str("the API did not respond in time"),
+            Self::Broken(cause) => write!(f, "the response of the API is incomplete: {cause}"),
+            Self::Status { status, .. } => write!(f, "the API responded with status {status}"),
+            Self::TooLarge => f.write_str("the response of the API is too large"),
+            Self::Unexpected => f.write_str("the response of the API is not as documented"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A service that keeps Scrupp's deliveries, answers at once, and fetches the results in the
+//! A service that stores Scrupp's deliveries, responds at once, and fetches the results in the
 //! background.
 //!
 //! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-inbox`, and send a delivery:
@@ -14,6 +14,7 @@
 //! ```
 
 mod api_key;
+mod error_chain;
 mod fetch_error;
 mod inbox;
 mod poll;
@@ -29,7 +30,7 @@ use example_support::{server, settings::bind, settings::keyring};
 use hyper_util::service::TowerToHyperService;
 use scrupp_verify_tower::ScruppVerify;
 
-use crate::{inbox::Inbox, poll::poll, workers::Workers};
+use crate::{error_chain::error_chain, inbox::Inbox, poll::poll, workers::Workers};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -38,42 +39,54 @@ async fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = match arguments.as_slice() {
         [] => serve().await,
-        ["poll", process_id] => result_of(process_id).await,
+        ["poll", process_id] => poll_task(process_id).await,
         _ => Err("usage: example-inbox [poll PROCESS_ID]".into()),
     };
     ended.unwrap_or_else(|error| {
-        eprintln!("{error}");
+        eprintln!("{}", error_chain(&*error));
         ExitCode::from(2)
     })
 }
 
+/// Serves until a signal. Ends early, with exit code 1, if a worker panics.
 async fn serve() -> Result<ExitCode, Box<dyn Error>> {
     let verify = ScruppVerify::new(keyring()?);
     let (api, retries) = (settings::task_api()?, settings::retries()?);
     let inbox = Inbox::open(&settings::database_url()?).await;
-    let inbox = inbox.map_err(|error| format!("DATABASE_URL: {error}"))?;
+    let inbox = inbox.map_err(|error| format!("DATABASE_URL: {}", error_chain(&*error)))?;
 
-    let workers = Workers::start(&inbox, &api, retries);
-    let app = routes::router(inbox, verify);
-    server::until_stopped(&bind(), TowerToHyperService::new(app)).await?;
-    workers.stop().await;
-    Ok(ExitCode::SUCCESS)
+    let mut workers = Workers::start(&inbox, &api, retries);
+    let app = TowerToHyperService::new(routes::router(inbox, verify));
+    let bind = bind();
+    let ended = tokio::select! {
+        served = server::until_stopped(&bind, app) => {
+            served?;
+            workers.stop().await
+        }
+        ended = workers.ended() => ended,
+    };
+    Ok(match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("a worker ended: {error}");
+            ExitCode::FAILURE
+        }
+    })
 }
 
-/// For those who take no webhooks: asks until the task has ended, and prints its result.
-async fn result_of(process_id: &str) -> Result<ExitCode, Box<dyn Error>> {
+/// Waits until a task has ended, and prints its result. Needs no webhooks.
+async fn poll_task(process_id: &str) -> Result<ExitCode, Box<dyn Error>> {
     let id = process_id.parse();
     let id = id.map_err(|_| format!("{process_id}: not the number of a task"))?;
-    Ok(
-        match poll(&settings::task_api()?, settings::retries()?, id).await {
-            Ok(result) => {
-                println!("{result}");
-                ExitCode::SUCCESS
-            }
-            Err(why) => {
-                eprintln!("task {id}: {why}");
-                ExitCode::FAILURE
-            }
-        },
-    )
+    let polled = poll(&settings::task_api()?, settings::retries()?, id).await;
+    Ok(match polled {
+        Ok(result) => {
+            println!("{result}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("task {id}: {error}");
+            ExitCode::FAILURE
+        }
+    })
 }

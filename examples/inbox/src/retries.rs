@@ -1,11 +1,9 @@
 use core::time::Duration;
 
-use tokio::time::sleep;
-
 use crate::fetch_error::FetchError;
 
-/// How often something is attempted, and how long the pauses in between are: each twice as long
-/// as the one before.
+/// The number of attempts at one thing, and the pauses between them: each twice as long as the one
+/// before, or as long as the API asks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retries {
     pub(crate) max_attempts: u32,
@@ -15,26 +13,16 @@ pub(crate) struct Retries {
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 impl Retries {
-    /// How long to wait after a failed attempt, counted from 1; `None` after the last one.
-    pub(crate) fn pause_after(&self, attempt: u32) -> Option<Duration> {
-        let doubled = 2u32.saturating_pow(attempt.saturating_sub(1));
-        let pause = self.first_pause.saturating_mul(doubled).min(LONGEST_PAUSE);
-        (attempt < self.max_attempts).then_some(pause)
-    }
-
-    /// Attempts something until it succeeds, or for the last time.
-    pub(crate) async fn run<T>(
-        &self,
-        step: impl AsyncFn() -> Result<T, FetchError>,
-    ) -> Result<T, FetchError> {
-        let mut attempt = 1;
-        loop {
-            match (step().await, self.pause_after(attempt)) {
-                (Err(_), Some(pause)) => sleep(pause).await,
-                (ended, _) => return ended,
-            }
-            attempt += 1;
+    /// Returns the pause after a failed attempt, counted from 1, and `None` if there must be no
+    /// further attempt.
+    pub(crate) fn pause_after(&self, attempt: u32, error: &FetchError) -> Option<Duration> {
+        if attempt >= self.max_attempts || error.is_final() {
+            return None;
         }
+        let doubled = 2u32.saturating_pow(attempt.saturating_sub(1));
+        let pause = self.first_pause.saturating_mul(doubled);
+        let asked = error.retry_after().unwrap_or_default();
+        Some(pause.max(asked).min(LONGEST_PAUSE))
     }
 }
 
@@ -42,15 +30,49 @@ impl Retries {
 mod tests {
     use super::*;
 
+    const RETRIES: Retries = Retries {
+        max_attempts: 40,
+        first_pause: Duration::from_secs(2),
+    };
+
+    fn status(status: u16, retry_after: Option<u64>) -> FetchError {
+        FetchError::Status {
+            status,
+            retry_after: retry_after.map(Duration::from_secs),
+        }
+    }
+
     #[test]
-    fn each_pause_is_twice_as_long_and_none_is_over_an_hour() {
-        let retries = Retries {
-            max_attempts: 40,
-            first_pause: Duration::from_secs(2),
-        };
-        let pauses = [1, 2, 3, 11, 12, 39].map(|attempt| retries.pause_after(attempt));
+    fn each_pause_is_twice_as_long_up_to_an_hour() {
+        let pauses =
+            [1, 2, 3, 11, 12, 39].map(|attempt| RETRIES.pause_after(attempt, &FetchError::Timeout));
         let expected = [2, 4, 8, 2048, 3600, 3600].map(|secs| Some(Duration::from_secs(secs)));
         assert_eq!(pauses, expected);
-        assert_eq!(retries.pause_after(40), None);
+        assert_eq!(RETRIES.pause_after(40, &FetchError::Timeout), None);
+    }
+
+    #[test]
+    fn waits_as_long_as_the_api_asks_up_to_an_hour() {
+        let pause = |secs| RETRIES.pause_after(2, &status(429, Some(secs)));
+        assert_eq!(pause(1), Some(Duration::from_secs(4)));
+        assert_eq!(pause(60), Some(Duration::from_secs(60)));
+        assert_eq!(pause(u64::MAX), Some(Duration::from_secs(3600)));
+    }
+
+    #[test]
+    fn a_final_status_ends_the_attempts() {
+        for code in [400, 401, 403, 404, 410, 422, 499] {
+            assert_eq!(
+                RETRIES.pause_after(1, &status(code, Some(1))),
+                None,
+                "{code}"
+            );
+        }
+        for code in [302, 408, 425, 429, 500, 503] {
+            assert!(
+                RETRIES.pause_after(1, &status(code, None)).is_some(),
+                "{code}"
+            );
+        }
     }
 }

@@ -8,66 +8,75 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use scrupp_verify_tower::{ScruppEvent, ScruppVerify, VerifiedDelivery};
+use scrupp_verify_tower::{ScruppVerify, VerifiedDelivery};
+use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::inbox::Inbox;
+use crate::{
+    error_chain::error_chain,
+    inbox::{Error, Inbox},
+};
 
-/// Scrupp waits for a few seconds only.
+/// Shorter than the few seconds that Scrupp waits for a response.
 const RESPOND_WITHIN: Duration = Duration::from_secs(4);
+
+const HEALTHY_WITHIN: Duration = Duration::from_secs(2);
 
 pub(crate) fn router(inbox: Inbox, verify: ScruppVerify) -> Router {
     Router::new()
         .route("/webhooks/scrupp", post(delivered).layer(verify))
-        .route("/healthz", get(|| async {}))
+        .route("/healthz", get(healthy))
         .route("/deliveries", get(deliveries))
         .route("/results/{process_id}", get(result))
         .with_state(inbox)
 }
 
-/// 200 once the delivery is in the database, also if it has been there before; 503 otherwise, so
-/// that Scrupp tries again.
+/// Responds with 200 if the delivery is committed, now or before. Otherwise, responds with 503, and
+/// Scrupp tries again.
 async fn delivered(
     State(inbox): State<Inbox>,
     Extension(delivery): Extension<VerifiedDelivery<Bytes>>,
-    ScruppEvent(event): ScruppEvent,
-) -> StatusCode {
-    match timeout(RESPOND_WITHIN, inbox.add(&delivery, &event)).await {
-        Ok(Ok(())) => StatusCode::OK,
-        Ok(Err(error)) => unavailable(&error),
-        Err(late) => unavailable(&late),
-    }
+) -> Result<(), StatusCode> {
+    within(RESPOND_WITHIN, inbox.add(&delivery)).await
 }
 
-async fn deliveries(State(inbox): State<Inbox>) -> Response {
-    match inbox.latest().await {
-        Ok(entries) => {
-            let entries = entries.iter().map(|entry| entry.to_json());
-            Json(entries.collect::<Vec<_>>()).into_response()
-        }
-        Err(error) => unavailable(&error).into_response(),
-    }
+/// Responds with 200 if the database can be written to.
+async fn healthy(State(inbox): State<Inbox>) -> Result<(), StatusCode> {
+    within(HEALTHY_WITHIN, inbox.check()).await
 }
 
-/// 200 with the result as Scrupp gave it, 202 while it is to be fetched, 404 where there is none.
-async fn result(State(inbox): State<Inbox>, Path(process_id): Path<u64>) -> Response {
-    match inbox.of_task(process_id).await {
-        Ok(Some((_, Some(result)))) => {
-            ([(CONTENT_TYPE, "application/json")], result).into_response()
-        }
-        Ok(Some((entry, None))) => {
-            let status = match entry.is_waiting() {
-                true => StatusCode::ACCEPTED,
-                false => StatusCode::NOT_FOUND,
-            };
-            (status, Json(entry.to_json())).into_response()
-        }
-        Ok(None) => StatusCode::NOT_FOUND.into_response(),
-        Err(error) => unavailable(&error).into_response(),
-    }
+async fn deliveries(State(inbox): State<Inbox>) -> Result<Json<Vec<Value>>, StatusCode> {
+    let entries = within(RESPOND_WITHIN, inbox.latest()).await?;
+    Ok(Json(entries.iter().map(|entry| entry.to_json()).collect()))
 }
 
-fn unavailable(error: &(dyn core::error::Error + 'static)) -> StatusCode {
-    tracing::error!(error, "the database");
-    StatusCode::SERVICE_UNAVAILABLE
+/// Responds with 200 and the result as Scrupp sent it, with 202 if the result is still to be
+/// fetched, and with 404 if there is none.
+async fn result(
+    State(inbox): State<Inbox>,
+    Path(process_id): Path<u64>,
+) -> Result<Response, StatusCode> {
+    let found = within(RESPOND_WITHIN, inbox.of_task(process_id)).await?;
+    let (entry, result) = found.ok_or(StatusCode::NOT_FOUND)?;
+    if let Some(result) = result {
+        return Ok(([(CONTENT_TYPE, "application/json")], result).into_response());
+    }
+    let status = match entry.is_waiting() {
+        true => StatusCode::ACCEPTED,
+        false => StatusCode::NOT_FOUND,
+    };
+    Ok((status, Json(entry.to_json())).into_response())
+}
+
+/// Waits for the database. Returns 503 if the operation fails, or takes longer than the limit.
+async fn within<T>(
+    limit: Duration,
+    operation: impl Future<Output = Result<T, Error>>,
+) -> Result<T, StatusCode> {
+    let ended = timeout(limit, operation).await;
+    let ended = ended.unwrap_or_else(|late| Err(late.into()));
+    ended.map_err(|error| {
+        tracing::error!(error = error_chain(&*error), "database");
+        StatusCode::SERVICE_UNAVAILABLE
+    })
 }

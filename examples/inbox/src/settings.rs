@@ -1,33 +1,37 @@
-//! What the environment says to this service alone.
+//! Settings of this service, read from the environment. An empty variable counts as unset.
 
-use core::{str::FromStr, time::Duration};
-use std::{env, error::Error};
+use core::{fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::env;
 
 use scrupp_verify_tower::events::ApiOrigin;
 
-use crate::{api_key::ApiKey, retries::Retries, task_api::TaskApi};
+use crate::{api_key::ApiKey, error_chain::error_chain, retries::Retries, task_api::TaskApi};
 
-/// `DATABASE_URL`: a file of SQLite, or a PostgreSQL database.
+/// Reads `DATABASE_URL`: a SQLite file or a PostgreSQL database.
 pub(crate) fn database_url() -> Result<String, String> {
     Ok(text("DATABASE_URL")?.unwrap_or_else(|| "sqlite:inbox.db".to_owned()))
 }
 
-/// `FETCH_ATTEMPTS` and `FETCH_PAUSE_SECONDS`: by default 20 attempts over about nine hours.
+/// Reads `FETCH_ATTEMPTS` and `FETCH_PAUSE_SECONDS`: by default, 20 attempts over about nine hours.
 pub(crate) fn retries() -> Result<Retries, String> {
     Ok(Retries {
-        max_attempts: number("FETCH_ATTEMPTS", 20)?,
-        first_pause: seconds("FETCH_PAUSE_SECONDS", 2.0)?,
+        max_attempts: number("FETCH_ATTEMPTS", 20, 1..=1000)?,
+        first_pause: seconds("FETCH_PAUSE_SECONDS", 2.0, 0.01..=3600.0)?,
     })
 }
 
-/// `SCRUPP_API_ORIGIN`, `SCRUPP_API_KEY` and `FETCH_TIMEOUT_SECONDS`.
-pub(crate) fn task_api() -> Result<TaskApi, Box<dyn Error>> {
+/// Reads `SCRUPP_API_ORIGIN`, `SCRUPP_API_KEY` and `FETCH_TIMEOUT_SECONDS`.
+pub(crate) fn task_api() -> Result<TaskApi, String> {
     let origin = match text("SCRUPP_API_ORIGIN")? {
         Some(origin) => ApiOrigin::new(&origin).map_err(named("SCRUPP_API_ORIGIN"))?,
         None => ApiOrigin::default(),
     };
-    let timeout = seconds("FETCH_TIMEOUT_SECONDS", 30.0)?;
-    Ok(TaskApi::new(origin, api_key()?, timeout)?)
+    let timeout = seconds("FETCH_TIMEOUT_SECONDS", 30.0, 0.1..=3600.0)?;
+    let api = TaskApi::new(origin, api_key()?, timeout);
+    api.map_err(|error| {
+        let error = error_chain(&error);
+        format!("the HTTP client, with the certificates of SSL_CERT_FILE or the system: {error}")
+    })
 }
 
 fn api_key() -> Result<ApiKey, String> {
@@ -36,7 +40,7 @@ fn api_key() -> Result<ApiKey, String> {
         Some("query") => ApiKey::query,
         Some(_) => return Err("SCRUPP_API_KEY_IN: neither header nor query".to_owned()),
     };
-    // What Scrupp signs with is the first API key of the account.
+    // Scrupp signs with the first API key of the account.
     for name in ["SCRUPP_API_KEY", "SCRUPP_WEBHOOK_SECRET"] {
         if let Some(key) = text(name)? {
             return make(&key).map_err(named(name));
@@ -45,23 +49,29 @@ fn api_key() -> Result<ApiKey, String> {
     Err("SCRUPP_API_KEY is not set".to_owned())
 }
 
-fn seconds(name: &str, default: f64) -> Result<Duration, String> {
-    let seconds = Duration::try_from_secs_f64(number(name, default)?);
-    seconds.map_err(named(name))
+fn seconds(name: &str, default: f64, bounds: RangeInclusive<f64>) -> Result<Duration, String> {
+    let seconds = number(name, default, bounds)?;
+    Duration::try_from_secs_f64(seconds).map_err(named(name))
 }
 
-fn number<T: FromStr>(name: &str, default: T) -> Result<T, String> {
-    match text(name)? {
-        Some(text) => text.parse().map_err(|_| format!("{name}: not a number")),
-        None => Ok(default),
-    }
+fn number<T>(name: &str, default: T, bounds: RangeInclusive<T>) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + Display,
+{
+    let Some(text) = text(name)? else {
+        return Ok(default);
+    };
+    let number = text.parse().ok().filter(|number| bounds.contains(number));
+    let (least, most) = bounds.into_inner();
+    number.ok_or_else(|| format!("{name}: expected a number from {least} to {most}"))
 }
 
 fn text(name: &str) -> Result<Option<String>, String> {
-    let value = env::var_os(name).map(|value| value.into_string());
+    let value = env::var_os(name).filter(|value| !value.is_empty());
+    let value = value.map(|value| value.into_string());
     value.transpose().map_err(|_| format!("{name}: not UTF-8"))
 }
 
-fn named<E: core::fmt::Display>(name: &str) -> impl Fn(E) -> String {
+fn named<E: Display>(name: &str) -> impl Fn(E) -> String {
     move |error| format!("{name}: {error}")
 }

@@ -1,8 +1,8 @@
-use core::time::Duration;
+use core::{net::IpAddr, time::Duration};
 
 use reqwest::{
-    Client,
-    header::{ACCEPT, HeaderValue},
+    Client, Response, StatusCode, Url,
+    header::{ACCEPT, HeaderValue, RETRY_AFTER},
     redirect,
 };
 use scrupp_verify_tower::events::{ApiOrigin, ApiUrl, Status};
@@ -19,56 +19,67 @@ pub(crate) struct TaskApi {
     timeout: Duration,
 }
 
-/// So much of an answer is kept in memory at most, by each worker.
+/// The most that each worker keeps of a response in memory.
 const RESPONSE_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+
 impl TaskApi {
+    /// Creates a client. Requests to this machine use no proxy, which would see the key.
     pub(crate) fn new(
         origin: ApiOrigin,
         key: ApiKey,
         timeout: Duration,
     ) -> Result<Self, reqwest::Error> {
-        // Fails where there is one already, which is as well.
+        // Fails if the process already has a provider, which is fine too.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
+        let mut client = Client::builder()
+            .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
-            .timeout(timeout)
-            .build()?;
+            .timeout(timeout);
+        let is_plain = origin.as_str().starts_with("http://");
+        if is_plain {
+            // Without TLS, the system needs no certificates.
+            client = client.tls_certs_only([]);
+        }
+        if is_plain || is_loopback(&origin) {
+            client = client.no_proxy();
+        }
         Ok(Self {
-            client,
+            client: client.build()?,
             origin,
             key,
             timeout,
         })
     }
 
-    /// The only place that the key is sent to.
+    /// Returns the only origin that the key is sent to.
     pub(crate) fn origin(&self) -> &ApiOrigin {
         &self.origin
     }
 
-    /// How long a request may take, with all of its answer.
+    /// Returns the time limit of a request and its whole response.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// The result of a task, as JSON.
+    /// Fetches the result of a task, as JSON.
     pub(crate) async fn result(&self, url: &ApiUrl) -> Result<String, FetchError> {
         let response = self.get(url).await?;
         let json: Box<RawValue> =
-            serde_json::from_slice(&response).map_err(|_| FetchError::Unreadable)?;
+            serde_json::from_slice(&response).map_err(|_| FetchError::Unexpected)?;
         Ok(json.get().to_owned())
     }
 
-    /// How a task stands, and what went wrong if it failed.
+    /// Fetches the status of a task, and the reason if the task failed.
     pub(crate) async fn status(
         &self,
         process_id: u64,
     ) -> Result<(Status, Option<String>), FetchError> {
         let response = self.get(&self.origin.status_url(process_id)).await?;
-        let json: Value = serde_json::from_slice(&response).map_err(|_| FetchError::Unreadable)?;
+        let json: Value = serde_json::from_slice(&response).map_err(|_| FetchError::Unexpected)?;
         let text = |name| json.get(name).and_then(Value::as_str);
-        let status = text("status").ok_or(FetchError::Unreadable)?;
+        let status = text("status").ok_or(FetchError::Unexpected)?;
         Ok((status.into(), text("error").map(str::to_owned)))
     }
 
@@ -77,7 +88,10 @@ impl TaskApi {
         let json = HeaderValue::from_static("application/json");
         let mut response = request.header(ACCEPT, json).send().await?;
         if !response.status().is_success() {
-            return Err(FetchError::Status(response.status().as_u16()));
+            return Err(FetchError::Status {
+                status: response.status().as_u16(),
+                retry_after: retry_after(&response),
+            });
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
@@ -87,5 +101,47 @@ impl TaskApi {
             body.extend_from_slice(&chunk);
         }
         Ok(body)
+    }
+}
+
+/// Reads a `Retry-After` in seconds (RFC 9110, section 10.2.3). A date is ignored.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let asks = [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ];
+    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    let secs = value.parse().ok().map(Duration::from_secs);
+    secs.filter(|_| asks.contains(&response.status()))
+}
+
+fn is_loopback(origin: &ApiOrigin) -> bool {
+    let url = Url::parse(origin.as_str()).ok();
+    let Some(host) = url.as_ref().and_then(Url::host_str) else {
+        return false;
+    };
+    let address: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
+    address.map_or(host == "localhost", |address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recognizes_loopback_origins() {
+        for (origin, expected) in [
+            ("https://api.scrupp.com", false),
+            ("https://localhost.example.com", false),
+            ("https://192.0.2.1", false),
+            ("https://[2001:db8::1]", false),
+            ("http://localhost", true),
+            ("https://localhost:8443", true),
+            ("https://127.0.0.2", true),
+            ("http://[::1]:8080", true),
+        ] {
+            let origin = ApiOrigin::new(origin).unwrap();
+            assert_eq!(is_loopback(&origin), expected, "{origin}");
+        }
     }
 }

@@ -1,16 +1,21 @@
 use core::time::Duration;
 
-use sqlx::Error;
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use scrupp_verify_tower::events::TaskCompleted;
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinSet},
+    time::timeout,
+};
 use tracing::{error, info, warn};
 
 use crate::{
-    inbox::{Inbox, Job},
+    error_chain::error_chain,
+    inbox::{Error, Inbox, Job},
     retries::Retries,
     task_api::TaskApi,
 };
 
-/// Fetch results in the background, one job at a time each, until they are stopped.
+/// Workers that fetch results in the background, each one job at a time, until they are stopped.
 #[derive(Debug)]
 pub(crate) struct Workers {
     tasks: JoinSet<()>,
@@ -19,11 +24,12 @@ pub(crate) struct Workers {
 
 const WORKERS: usize = 4;
 
-/// How long a worker that has nothing to do waits before it looks again: for jobs that become due,
-/// and for those of other processes.
+/// The time after which an idle worker looks for jobs again: jobs that became due, and jobs of
+/// other processes.
 const IDLE: Duration = Duration::from_secs(1);
 
 impl Workers {
+    /// Starts the workers on the current Tokio runtime.
     pub(crate) fn start(inbox: &Inbox, api: &TaskApi, retries: Retries) -> Self {
         let (stop, stopping) = watch::channel(false);
         let worker = Worker {
@@ -36,10 +42,18 @@ impl Workers {
         Self { tasks, stop }
     }
 
-    /// Lets each of them end the job that it has.
-    pub(crate) async fn stop(self) {
+    /// Waits until all workers have ended, or one of them has panicked.
+    pub(crate) async fn ended(&mut self) -> Result<(), JoinError> {
+        while let Some(ended) = self.tasks.join_next().await {
+            ended?;
+        }
+        Ok(())
+    }
+
+    /// Lets each worker end its current job.
+    pub(crate) async fn stop(mut self) -> Result<(), JoinError> {
         self.stop.send_replace(true);
-        self.tasks.join_all().await;
+        self.ended().await
     }
 }
 
@@ -53,20 +67,20 @@ struct Worker {
 
 impl Worker {
     async fn work(mut self) {
-        // Ends after the fetch of a worker that is alive, and time enough to store the result.
-        let lease = self.api.timeout() * 2;
+        // Longer than a fetch, so that a live worker has time to store the result.
+        let lease = self.api.timeout().saturating_mul(2);
         while !*self.stopping.borrow() {
-            let kept = match self.inbox.take(lease).await {
-                Ok(Some(job)) => self.fetch(job).await,
+            let done = match self.inbox.take(lease, self.retries.max_attempts).await {
+                Ok(Some(job)) => self.process(job).await,
                 Ok(None) => {
                     self.idle().await;
                     Ok(())
                 }
                 Err(error) => Err(error),
             };
-            if let Err(error) = kept {
-                // A job that was taken is due again when its lease has ended.
-                error!(%error, "the database");
+            if let Err(error) = done {
+                // A job that was taken is due again after its lease.
+                error!(error = error_chain(&*error), "database");
                 self.idle().await;
             }
         }
@@ -79,28 +93,68 @@ impl Worker {
         }
     }
 
-    async fn fetch(&self, job: Job) -> Result<(), Error> {
-        let process_id = job.task.process_id;
+    async fn process(&self, job: Job) -> Result<(), Error> {
+        let delivery_id = &job.delivery_id;
+        if job.is_given_up {
+            error!(
+                delivery_id,
+                attempts = job.attempt(),
+                "given up: taken too often"
+            );
+            return Ok(());
+        }
+        match &job.task {
+            Ok(task) => self.fetch(&job, task).await,
+            Err(error) => {
+                error!(delivery_id, error, "given up: the row is unreadable");
+                self.inbox.give_up(&job, error.clone()).await
+            }
+        }
+    }
+
+    async fn fetch(&self, job: &Job, task: &TaskCompleted) -> Result<(), Error> {
+        let process_id = task.process_id;
         let origin = self.api.origin();
-        let url = job.task.result_url(origin).unwrap_or_else(|error| {
-            warn!(process_id, "{error}: it is built from the process id");
+        let url = task.result_url(origin).unwrap_or_else(|error| {
+            warn!(process_id, "{error}: the URL is built from the process id");
             origin.result_url(process_id)
         });
-        match self.api.result(&url).await {
+        let error = match self.api.result(&url).await {
             Ok(result) => {
-                info!(process_id, "the result is there");
-                self.inbox.store(&job, result).await
+                info!(process_id, "result fetched");
+                return self.inbox.store(job, result).await;
             }
-            Err(error) => match self.retries.pause_after(job.attempt()) {
-                Some(pause) => {
-                    warn!(process_id, attempt = job.attempt(), %error);
-                    self.inbox.postpone(&job, error.to_string(), pause).await
-                }
-                None => {
-                    error!(process_id, attempt = job.attempt(), %error, "given up");
-                    self.inbox.give_up(&job, error.to_string()).await
-                }
-            },
+            Err(error) => error,
+        };
+        match self.retries.pause_after(job.attempt(), &error) {
+            Some(pause) => {
+                warn!(process_id, attempt = job.attempt(), %error, ?pause, "postponed");
+                self.inbox.postpone(job, error.to_string(), pause).await
+            }
+            None => {
+                error!(process_id, attempt = job.attempt(), %error, "given up");
+                self.inbox.give_up(job, error.to_string()).await
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_one_worker_is_noticed() {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(pending());
+        tasks.spawn(async { panic!("out of order") });
+        let mut workers = Workers {
+            tasks,
+            stop: watch::channel(false).0,
+        };
+        let error = workers.ended().await.unwrap_err();
+        assert!(error.to_string().contains("out of order"), "{error}");
     }
 }

@@ -103,7 +103,7 @@ async fn the_key_goes_into_the_query_only_on_request_and_is_never_logged() {
     let deliveries = inbox.get("/deliveries").await.body;
     let deliveries = String::from_utf8(deliveries).unwrap();
     for text in [inbox.said(), deliveries] {
-        assert!(text.contains("the API answered 500"), "{text}");
+        assert!(text.contains("the API responded with status 500"), "{text}");
         assert!(!text.contains(SECRET), "{text}");
         assert!(!text.contains("api_key"), "{text}");
     }
@@ -123,8 +123,7 @@ async fn a_failed_task_is_recorded_and_nothing_is_fetched() {
     }
     assert_eq!(row(&inbox, 1, "failed").await["error"], "No  credits");
     assert_eq!(row(&inbox, 2, "failed").await["error"], "the task failed");
-    assert_eq!(row(&inbox, 3, "no result").await["status"], "paused");
-    deliver(inbox.address(), r#"{"event":"credits.low","left":17}"#).await;
+    assert_eq!(row(&inbox, 3, "unknown status").await["status"], "paused");
     deliver(inbox.address(), &completed(4)).await;
     row(&inbox, 4, "stored").await;
     assert!((1..=3).all(|process_id| api.fetches(process_id).is_empty()));
@@ -145,7 +144,7 @@ async fn tries_again_with_growing_pauses_and_gives_up_at_last() {
     api.trouble(2, repeat_n(Trouble::Status(503), 4));
     deliver(inbox.address(), &completed(2)).await;
     let given_up = row(&inbox, 2, "failed").await;
-    assert_eq!(given_up["error"], "the API answered 503");
+    assert_eq!(given_up["error"], "the API responded with status 503");
     sleep(Duration::from_millis(1500)).await;
     assert_eq!(api.fetches(2).len(), 4);
 }
@@ -159,12 +158,12 @@ async fn takes_no_redirect_no_flood_and_no_other_format_for_a_result() {
     let rejected = [
         (
             Trouble::Redirect(format!("{}/task/1/data", elsewhere.origin())),
-            "the API answered 302",
+            "the API responded with status 302",
         ),
-        (Trouble::Body(flood), "the answer of the API is too large"),
+        (Trouble::Body(flood), "the response of the API is too large"),
         (
             Trouble::Body(b"<html>".to_vec()),
-            "the answer of the API is not what is documented",
+            "the response of the API is not as documented",
         ),
     ];
     for (process_id, (trouble, error)) in (1..).zip(rejected) {

@@ -6,15 +6,25 @@
     reason = "a test may panic"
 )]
 
+mod bodies;
 mod crash;
 mod deliveries;
+mod files;
+mod network;
+mod postgres;
+mod rows;
 mod side_by_side;
 mod subcommand;
 
 use core::{net::SocketAddr, time::Duration};
-use std::{env, fs, path::PathBuf, process, time::Instant};
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::{self, Command},
+    time::Instant,
+};
 
-use scrupp_verify_tests::{Program, Retries, Scrupp, TaskApi};
+use scrupp_verify_tests::{Connection, Delivery, Program, Retries, Scrupp, Step, TaskApi};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -28,8 +38,22 @@ impl Directory {
         Self(directory)
     }
 
+    /// Returns the path of the database with this suffix.
+    fn path(&self, suffix: &str) -> PathBuf {
+        self.0.join(format!("inbox.db{suffix}"))
+    }
+
     fn database_url(&self) -> String {
-        format!("sqlite:{}", self.0.join("inbox.db").display())
+        format!("sqlite:{}", self.path("").display())
+    }
+
+    /// Runs SQL in the database, and returns what `sqlite3` prints.
+    fn sql(&self, sql: &str) -> String {
+        let mut command = Command::new("sqlite3");
+        let output = command.arg(self.path("")).arg(".timeout 5000").arg(sql);
+        let output = output.output().expect("sqlite3, of Debian's package");
+        assert!(output.status.success(), "{sql}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 }
 
@@ -69,6 +93,17 @@ async fn deliver(address: SocketAddr, event: &str) {
         .deliver(&[address], event)
         .await;
     assert_eq!(attempts, [Some(200)], "{event}");
+}
+
+/// Sends a signed delivery with any body, and returns the status.
+async fn send(address: SocketAddr, body: &[u8]) -> u16 {
+    let mut delivery = Delivery::new(0);
+    delivery.body = body.to_vec();
+    delivery.sign();
+    let mut connection = Connection::open(address).await.unwrap();
+    let request = Step::Send(delivery.request());
+    connection.send(&[request]).await.unwrap();
+    connection.response().await.unwrap().status
 }
 
 /// The rows of `GET /deliveries`.

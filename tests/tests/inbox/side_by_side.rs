@@ -40,7 +40,7 @@ async fn two_processes_on_one_postgresql_take_no_job_twice() {
     let said = [one.said(), other.said()];
     let worked = said
         .each_ref()
-        .map(|said| said.matches("the result is there").count());
+        .map(|said| said.matches("result fetched").count());
     assert!(
         worked.iter().all(|jobs| *jobs > 0),
         "both worked: {worked:?}"

@@ -1,4 +1,5 @@
 use core::iter::repeat_n;
+use std::fs;
 
 use scrupp_verify_tests::{Program, TaskApi, Trouble};
 
@@ -11,38 +12,86 @@ async fn polls_until_a_task_has_ended() {
     api.trouble(1, [Trouble::Status(500)]);
     api.statuses(2, ["running", "failed"]);
     api.trouble(3, repeat_n(Trouble::Status(500), 2));
+    api.statuses(4, ["partially_completed"]);
+    for (process_id, status) in (5..).zip([401, 403, 404, 410]) {
+        api.trouble(process_id, [Trouble::Status(status)]);
+    }
     let origin = api.origin();
     let environment = [
         ("SCRUPP_API_ORIGIN", origin.as_str()),
         ("FETCH_PAUSE_SECONDS", "0.05"),
         ("FETCH_ATTEMPTS", "2"),
     ];
-    let result = TaskApi::result(1, 2);
+    let result = format!("{}\n", TaskApi::result(1, 2));
+    let next = ", next request in 0.05 s\n";
+    let error = "the API responded with status";
     let ends = [
-        ("1", Some(0), format!("{result}\n"), ""),
-        ("2", Some(1), String::new(), "task 2: no such company\n"),
+        (
+            "1",
+            0,
+            &*result,
+            format!("task 1: queued{next}task 1: running{next}task 1: {error} 500{next}"),
+        ),
+        (
+            "2",
+            1,
+            "",
+            format!("task 2: running{next}task 2: no such company\n"),
+        ),
         (
             "3",
-            Some(1),
-            String::new(),
-            "task 3: the API answered 500\n",
+            1,
+            "",
+            format!("task 3: {error} 500{next}task 3: {error} 500\n"),
         ),
+        (
+            "4",
+            1,
+            "",
+            "task 4: unknown status \"partially_completed\"\n".to_owned(),
+        ),
+        ("5", 1, "", format!("task 5: {error} 401\n")),
+        ("6", 1, "", format!("task 6: {error} 403\n")),
+        ("7", 1, "", format!("task 7: {error} 404\n")),
+        ("8", 1, "", format!("task 8: {error} 410\n")),
     ];
     for (process_id, code, output, errors) in ends {
         let ended = Program::run("example-inbox", &["poll", process_id], &environment).await;
-        assert_eq!(ended.status.code(), code);
-        assert_eq!(String::from_utf8(ended.stdout).unwrap(), output);
         assert_eq!(String::from_utf8(ended.stderr).unwrap(), errors);
+        assert_eq!(String::from_utf8(ended.stdout).unwrap(), output);
+        assert_eq!(ended.status.code(), Some(code));
     }
 }
 
 #[tokio::test]
+async fn a_wrong_key_ends_a_poll_at_once() {
+    let api = TaskApi::start().await;
+    let origin = api.origin();
+    let environment = [
+        ("SCRUPP_API_ORIGIN", origin.as_str()),
+        ("SCRUPP_API_KEY", "another"),
+    ];
+    let ended = Program::run("example-inbox", &["poll", "1"], &environment).await;
+    let errors = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(errors, "task 1: the API responded with status 401\n");
+    assert_eq!(ended.status.code(), Some(1));
+}
+
+#[tokio::test]
 async fn says_which_setting_is_wrong() {
+    let attempts = "FETCH_ATTEMPTS: expected a number from 1 to 1000\n";
+    let pause = "FETCH_PAUSE_SECONDS: expected a number from 0.01 to 3600\n";
+    let timeout = "FETCH_TIMEOUT_SECONDS: expected a number from 0.1 to 3600\n";
     let settings = [
         (
             "SCRUPP_WEBHOOK_SECRET",
             "",
             "SCRUPP_WEBHOOK_SECRET is not set",
+        ),
+        (
+            "SCRUPP_WEBHOOK_SECRET",
+            " secret",
+            "SCRUPP_WEBHOOK_SECRET: ",
         ),
         ("SCRUPP_API_KEY", "not a key", "SCRUPP_API_KEY: "),
         ("SCRUPP_API_KEY_IN", "cookie", "SCRUPP_API_KEY_IN: "),
@@ -51,11 +100,37 @@ async fn says_which_setting_is_wrong() {
             "http://api.scrupp.com",
             "SCRUPP_API_ORIGIN: ",
         ),
-        ("DATABASE_URL", "oracle:inbox", "DATABASE_URL: "),
+        (
+            "DATABASE_URL",
+            "oracle:inbox",
+            "DATABASE_URL: expected a URL that begins with sqlite: or postgres:\n",
+        ),
+        (
+            "DATABASE_URL",
+            "inbox.db",
+            "DATABASE_URL: expected a URL that begins with sqlite: or postgres:\n",
+        ),
         ("DATABASE_URL", "sqlite:/nowhere/inbox.db", "DATABASE_URL: "),
-        ("FETCH_ATTEMPTS", "many", "FETCH_ATTEMPTS: "),
-        ("FETCH_PAUSE_SECONDS", "-1", "FETCH_PAUSE_SECONDS: "),
-        ("FETCH_TIMEOUT_SECONDS", "1e99", "FETCH_TIMEOUT_SECONDS: "),
+        (
+            "DATABASE_URL",
+            "postgres://test@127.0.0.1:1/postgres",
+            "DATABASE_URL: error communicating with database: ",
+        ),
+        ("FETCH_ATTEMPTS", "many", attempts),
+        ("FETCH_ATTEMPTS", "0", attempts),
+        ("FETCH_ATTEMPTS", "-1", attempts),
+        ("FETCH_ATTEMPTS", "1001", attempts),
+        ("FETCH_ATTEMPTS", "99999999999999999999", attempts),
+        ("FETCH_PAUSE_SECONDS", "0", pause),
+        ("FETCH_PAUSE_SECONDS", "-1", pause),
+        ("FETCH_PAUSE_SECONDS", "NaN", pause),
+        ("FETCH_PAUSE_SECONDS", "inf", pause),
+        ("FETCH_PAUSE_SECONDS", "1e19", pause),
+        ("FETCH_TIMEOUT_SECONDS", "0", timeout),
+        ("FETCH_TIMEOUT_SECONDS", "-inf", timeout),
+        ("FETCH_TIMEOUT_SECONDS", "1e19", timeout),
+        ("FETCH_TIMEOUT_SECONDS", "1e99", timeout),
+        ("FETCH_TIMEOUT_SECONDS", "NaN", timeout),
     ];
     for (name, value, said) in settings {
         let directory = Directory::new("settings");
@@ -69,9 +144,35 @@ async fn says_which_setting_is_wrong() {
         let ended = Program::run("example-inbox", &[], &environment).await;
         let errors = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(ended.status.code(), Some(2), "{name}={value}: {errors}");
-        assert!(errors.starts_with(said), "{errors}");
+        assert!(errors.starts_with(said), "{name}={value}: {errors}");
         assert!(!errors.contains("not a key"), "{errors}");
     }
     let ended = Program::run("example-inbox", &["poll"], &[("BIND", "127.0.0.1:0")]).await;
     assert_eq!(ended.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn an_empty_setting_is_unset() {
+    let api = TaskApi::start().await;
+    let origin = api.origin();
+    let empty = [
+        "SCRUPP_API_KEY",
+        "SCRUPP_API_KEY_IN",
+        "FETCH_TIMEOUT_SECONDS",
+        "FETCH_ATTEMPTS",
+        "FETCH_PAUSE_SECONDS",
+    ];
+    let mut environment = empty.map(|name| (name, "")).to_vec();
+    environment.push(("SCRUPP_API_ORIGIN", &origin));
+    let ended = Program::run("example-inbox", &["poll", "1"], &environment).await;
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+
+    // The default is a file in the current directory.
+    let environment = [("DATABASE_URL", ""), ("BIND", "nonsense")];
+    let ended = Program::run("example-inbox", &[], &environment).await;
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(format!("inbox.db{suffix}"));
+    }
+    let errors = String::from_utf8(ended.stderr).unwrap();
+    assert!(errors.starts_with("BIND=nonsense: "), "{errors}");
 }

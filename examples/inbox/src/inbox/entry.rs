@@ -1,48 +1,60 @@
-use scrupp_verify_tower::events::{Event, Status};
+use scrupp_verify_tower::events::{Event, EventError, Status};
 use serde_json::{Value, json};
 use sqlx::{Error, Row, any::AnyRow};
 
-/// How a delivery stands.
+use super::text;
+
+/// A delivery and the state of its job.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    event: Event,
+    delivery_id: Option<String>,
+    process_id: Option<String>,
+    event: Result<Event, EventError>,
     attempts: i64,
     error: Option<String>,
     due_at: Option<i64>,
-    stored: i64,
+    is_stored: bool,
 }
 
 impl Entry {
     pub(super) fn from_row(row: &AnyRow) -> Result<Self, Error> {
-        let event = Event::from_json(row.try_get::<String, _>("body")?.as_bytes());
         Ok(Self {
-            event: event.map_err(|error| Error::Decode(error.into()))?,
+            delivery_id: text(row, "delivery_id")?,
+            process_id: text(row, "process_id")?,
+            event: Event::from_json(row.try_get("body")?),
             attempts: row.try_get("attempts")?,
-            error: row.try_get("error")?,
+            error: text(row, "error")?,
             due_at: row.try_get("due_at")?,
-            stored: row.try_get("stored")?,
+            is_stored: row.try_get::<i64, _>("is_stored")? == 1,
         })
     }
 
-    /// Whether the result is still to be fetched.
+    /// Returns whether the result is still to be fetched.
     pub(crate) fn is_waiting(&self) -> bool {
         self.due_at.is_some()
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let state = match (self.stored, self.due_at, &self.error) {
-            (1, ..) => "stored",
-            (_, Some(_), _) => "waiting",
-            (_, None, Some(_)) => "failed",
-            (_, None, None) => "no result",
+        let event = self.event.as_ref();
+        let unreadable = event.err().map(ToString::to_string);
+        let state = match event {
+            Err(_) => "unreadable",
+            Ok(_) if self.is_stored => "stored",
+            Ok(_) if self.is_waiting() => "waiting",
+            Ok(_) if self.error.is_some() => "failed",
+            Ok(Event::TaskCompleted(_)) => "unknown status",
+            Ok(_) => "unknown event",
         };
+        let event = event.ok();
+        let stored_id = self.process_id.as_ref().and_then(|id| id.parse().ok());
         json!({
-            "event": self.event.name(),
-            "process_id": self.event.process_id(),
-            "status": self.event.status().map(Status::as_str),
+            "delivery_id": self.delivery_id,
+            "event": event.map(Event::name),
+            "process_id": event.and_then(Event::process_id).or(stored_id),
+            "status": event.and_then(Event::status).map(Status::as_str),
             "state": state,
             "attempts": self.attempts,
-            "error": self.error,
+            "error": self.error.clone().or(unreadable),
         })
     }
 }

@@ -1,29 +1,35 @@
-use scrupp_verify_tower::events::{Event, TaskCompleted};
+use scrupp_verify_tower::events::{Event, Status, TaskCompleted};
 use sqlx::{Error, Row, any::AnyRow};
+
+use super::text;
 
 /// The job of fetching a result, taken for the time of a lease.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(super) delivery_id: String,
+    pub(crate) delivery_id: String,
     pub(super) token: i64,
-    /// The task that has ended.
-    pub(crate) task: TaskCompleted,
+    /// True if the job was taken too often, and has ended.
+    pub(crate) is_given_up: bool,
+    /// The completed task, or the reason why the stored body is not one.
+    pub(crate) task: Result<TaskCompleted, String>,
 }
 
 impl Job {
     pub(super) fn from_row(row: &AnyRow) -> Result<Self, Error> {
-        match Event::from_json(row.try_get::<String, _>("body")?.as_bytes()) {
-            Ok(Event::TaskCompleted(task)) => Ok(Self {
-                delivery_id: row.try_get("delivery_id")?,
-                token: row.try_get("attempts")?,
-                task,
-            }),
-            Ok(_) => Err(Error::Decode("not the event of a task".into())),
-            Err(error) => Err(Error::Decode(error.into())),
-        }
+        let task = match Event::from_json(row.try_get("body")?) {
+            Ok(Event::TaskCompleted(task)) if task.status == Status::Completed => Ok(task),
+            Ok(_) => Err("the stored event is not a completed task".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        Ok(Self {
+            delivery_id: text(row, "delivery_id")?.unwrap_or_default(),
+            token: row.try_get("attempts")?,
+            is_given_up: row.try_get::<Option<i64>, _>("due_at")?.is_none(),
+            task,
+        })
     }
 
-    /// Which attempt this is, counted from 1.
+    /// Returns the number of this attempt, counted from 1.
     pub(crate) fn attempt(&self) -> u32 {
         u32::try_from(self.token).unwrap_or(u32::MAX)
     }

@@ -1,0 +1,104 @@
+use scrupp_verify_tests::{PgBouncer, Postgres, Program, TaskApi, is_acknowledged};
+use scrupp_verify_tests::{Retries, Scrupp};
+use tokio::task::JoinSet;
+
+use crate::{completed, deliver, row, send, start};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn works_behind_pgbouncer_in_transaction_mode() {
+    let postgres = Postgres::start().await;
+    let ignored = "ignore_startup_parameters = extra_float_digits";
+    let bouncer = PgBouncer::start(&postgres, ignored).await;
+    let api = TaskApi::start().await;
+    let inbox = start(&bouncer.url(), &api, &[]).await;
+    const DELIVERIES: u64 = 120;
+    let address = inbox.address();
+    let mut senders = JoinSet::new();
+    for sender in 0..8 {
+        senders.spawn(async move {
+            let scrupp = Scrupp::new(Retries::SignedAnew);
+            for process_id in (1..=DELIVERIES).filter(|id| id % 8 == sender) {
+                let attempts = scrupp.deliver(&[address], &completed(process_id)).await;
+                assert!(is_acknowledged(&attempts));
+                assert_eq!(attempts.len(), 1, "task {process_id}: {attempts:?}");
+            }
+        });
+    }
+    senders.join_all().await;
+    for process_id in 1..=DELIVERIES {
+        assert_eq!(row(&inbox, process_id, "stored").await["attempts"], 1);
+        assert_eq!(api.fetches(process_id).len(), 1);
+    }
+    let said = inbox.said();
+    assert!(!said.contains("ERROR"), "{said}");
+    assert_eq!(inbox.get("/healthz").await.status, 200);
+    assert_eq!(postgres.sql("SELECT count(*) FROM deliveries"), "120");
+}
+
+#[tokio::test]
+async fn says_what_to_set_in_pgbouncer() {
+    let postgres = Postgres::start().await;
+    let bouncer = PgBouncer::start(&postgres, "").await;
+    let url = bouncer.url();
+    let ended = Program::run("example-inbox", &[], &[("DATABASE_URL", &url)]).await;
+    let errors = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{errors}");
+    let setting = "set ignore_startup_parameters = extra_float_digits";
+    assert!(
+        errors.starts_with("DATABASE_URL: ") && errors.contains(setting),
+        "{errors}"
+    );
+}
+
+#[tokio::test]
+async fn needs_no_right_to_create_a_table_that_exists() {
+    let postgres = Postgres::start().await;
+    let api = TaskApi::start().await;
+    start(&postgres.url(), &api, &[]).await.kill().await;
+    let _ = postgres.sql(
+        "CREATE ROLE limited LOGIN;
+        GRANT SELECT, INSERT, UPDATE ON deliveries TO limited;
+        REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+    );
+    let inbox = start(&postgres.url_of("limited"), &api, &[]).await;
+    deliver(inbox.address(), &completed(1)).await;
+    row(&inbox, 1, "stored").await;
+}
+
+#[tokio::test]
+async fn acknowledges_nothing_while_the_database_is_read_only() {
+    let postgres = Postgres::start().await;
+    let api = TaskApi::start().await;
+    let inbox = start(&postgres.url(), &api, &[]).await;
+    assert_eq!(inbox.get("/healthz").await.status, 200);
+    let set_read_only = |is| {
+        let _ = postgres.sql(&format!(
+            "BEGIN READ WRITE; ALTER ROLE test SET default_transaction_read_only = {is}; COMMIT"
+        ));
+        // The setting applies to new connections.
+        let _ = postgres.sql(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+        );
+    };
+    set_read_only("on");
+    assert_eq!(send(inbox.address(), completed(1).as_bytes()).await, 503);
+    assert_eq!(inbox.get("/healthz").await.status, 503);
+    set_read_only("off");
+    deliver(inbox.address(), &completed(1)).await;
+}
+
+#[tokio::test]
+async fn rejects_a_table_whose_body_is_text() {
+    let postgres = Postgres::start().await;
+    let _ = postgres.sql(
+        "CREATE TABLE deliveries (delivery_id TEXT PRIMARY KEY, process_id TEXT, body TEXT,
+        received_at BIGINT, due_at BIGINT, attempts BIGINT, error TEXT, result TEXT)",
+    );
+    let ended = Program::run("example-inbox", &[], &[("DATABASE_URL", postgres.url())]).await;
+    let errors = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{errors}");
+    let message = "DATABASE_URL: the table \"deliveries\" is unusable: ";
+    let is_said = |line: &str| line.starts_with(message) && line.contains("text = bytea");
+    assert!(errors.lines().any(is_said), "{errors}");
+}
