@@ -13,8 +13,8 @@
 //!
 //! # When Redis fails
 //!
-//! While the store has no Redis to write to, every delivery is rejected with 503 and no handler runs.
-//! The store recovers without a restart. The times are measured on one machine:
+//! While the store has no Redis to write to, the adapter rejects every delivery with 503 and no handler
+//! runs. The store recovers without a restart of the process. The times are measured on one machine:
 //!
 //! | failure | what the store does | first success |
 //! |---|---|---|
@@ -22,7 +22,7 @@
 //! | the primary becomes a replica (`READONLY`) | replaces the connection at once and repeats the operation | 3 ms after the address points to the new primary |
 //! | a replica has lost its primary (`MASTERDOWN`) | the same | the same |
 //! | an open connection goes silent | replaces the connection if a request has had no reply for 2.5 s | 3.1 s, after three operations that timed out |
-//! | Redis loads its data (`LOADING`) | repeats the operation within its second and keeps the connection | 0.1 s after Redis has loaded |
+//! | Redis loads its data (`LOADING`) | repeats the operation within its second and keeps the connection | at most 0.1 s after Redis has loaded |
 //! | Redis stalls for seconds | keeps releases on the connection of their claim | no claim is left after a stall of 1, 2, 3 or 5 s |
 //!
 //! The kernel closes a connection whose other end is gone: keep-alive probes start after 10 s. On
