@@ -377,13 +377,30 @@ async fn assert_next_attempt_runs(slow: &Slow, delivery: &Delivery) {
     assert_eq!(slow.handler.counts(), (2, 1), "{}", slow.name);
 }
 
+/// What a client does to an HTTP/2 request while the handler runs.
+#[derive(Clone, Copy, Debug)]
+enum Ended {
+    Stream,
+    Connection,
+}
+
 #[tokio::test]
 async fn handler_is_dropped_after_rst_stream() {
+    handler_is_dropped_over_http2(Ended::Stream).await;
+}
+
+#[tokio::test]
+async fn handler_is_dropped_after_its_http2_connection_is_reset() {
+    handler_is_dropped_over_http2(Ended::Connection).await;
+}
+
+async fn handler_is_dropped_over_http2(ended: Ended) {
     for slow in Slow::all().await {
         let delivery = Delivery::new(1);
         let stream = TcpStream::connect(slow.address).await.unwrap();
+        stream.set_zero_linger().unwrap();
         let (requests, connection) = h2::client::handshake(stream).await.unwrap();
-        tokio::spawn(connection);
+        let connection = tokio::spawn(connection);
         let mut request = Request::post("http://localhost/webhooks/scrupp");
         for (name, value) in &delivery.headers {
             request = request.header(*name, value);
@@ -392,16 +409,18 @@ async fn handler_is_dropped_after_rst_stream() {
         let (_response, mut stream) = requests
             .send_request(request.body(()).unwrap(), false)
             .unwrap();
-        stream
-            .send_data(delivery.body.clone().into(), true)
-            .unwrap();
+        let body = delivery.body.clone().into();
+        stream.send_data(body, true).unwrap();
         slow.begun().await;
-        stream.send_reset(h2::Reason::CANCEL);
+        match ended {
+            Ended::Stream => stream.send_reset(h2::Reason::CANCEL),
+            Ended::Connection => connection.abort(),
+        }
         if slow.name == "actix" {
             // actix-web looks at the stream when it sends the response: the handler completes.
             sleep(HANDLING + HANDLING / 2).await;
-            assert_eq!(slow.deliver(&delivery).await, Some(200));
-            assert_eq!(slow.handler.counts(), (1, 1));
+            assert_eq!(slow.deliver(&delivery).await, Some(200), "{ended:?}");
+            assert_eq!(slow.handler.counts(), (1, 1), "{ended:?}");
             continue;
         }
         assert_next_attempt_runs(&slow, &delivery).await;
