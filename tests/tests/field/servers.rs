@@ -377,7 +377,7 @@ async fn assert_next_attempt_runs(slow: &Slow, delivery: &Delivery) {
     assert_eq!(slow.handler.counts(), (2, 1), "{}", slow.name);
 }
 
-/// What a client does to an HTTP/2 request while the handler runs.
+/// Part that a client resets over HTTP/2 while the handler runs.
 #[derive(Clone, Copy, Debug)]
 enum Ended {
     Stream,
