@@ -183,7 +183,9 @@ fn optional_fields_that_are_null_read_as_absent_and_are_kept() {
 
 /// JSON values that fit no informational field, with those that are hard to keep.
 fn values_of_other_types() -> Vec<String> {
-    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    // Miri would take hours for a depth at which a recursive parser ends.
+    let depth = if cfg!(miri) { 200 } else { 200_000 };
+    let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let plain = [
         "null",
         "true",
@@ -603,7 +605,9 @@ fn another_format_is_rejected_and_not_misread() {
 
 #[test]
 fn nesting_is_not_limited_by_the_stack() {
-    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    // Miri would take hours for a depth at which a recursive parser ends.
+    let depth = if cfg!(miri) { 200 } else { 200_000 };
+    let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     for body in [
         format!(r#"{{"event":"x","y":{deep}}}"#),
         with(&format!(r#""y":{deep}"#)),
