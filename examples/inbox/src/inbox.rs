@@ -42,6 +42,9 @@ pub(crate) type Error = Box<dyn core::error::Error + Send + Sync>;
 
 const IN_MEMORY: &str = "a database in memory forgets every delivery: expected a file";
 
+/// The time limit of a statement, shorter than that of a response.
+const STATEMENT_TIMEOUT: Duration = Duration::from_millis(3500);
+
 /// The time limit of a connection that is opened to learn the reason of a failure.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -51,9 +54,10 @@ impl Inbox {
         install_default_drivers();
         // A longer wait would exceed the time that Scrupp waits for a response.
         let pool = AnyPoolOptions::new().acquire_timeout(Duration::from_secs(3));
-        let inbox = if url.contains(":memory:") {
-            return Err(IN_MEMORY.into());
-        } else if url.starts_with("sqlite:") {
+        let inbox = if url.starts_with("sqlite:") {
+            if url.contains(":memory:") {
+                return Err(IN_MEMORY.into());
+            }
             let parameters = if url.contains('?') { "" } else { "?mode=rwc" };
             let url = format!("{url}{parameters}");
             // The pool would hide the reason of a failure behind a time-out.
@@ -237,20 +241,39 @@ impl Inbox {
         Ok(Some((Entry::from_row(row)?, text(row, "result")?)))
     }
 
-    /// Runs a statement in a transaction of its own, and checks that the database is the one that
-    /// was opened.
+    /// Runs a statement, and checks that the database is the one that was opened.
     async fn run(&self, statement: Query<'_, Any, AnyArguments>) -> Result<Vec<AnyRow>, Error> {
-        // Behind PgBouncer, only the steps of a transaction reach the same server.
-        let mut transaction = self.pool.begin().await?;
-        let statement = statement.persistent(false);
-        let rows = statement.fetch_all(&mut *transaction).await;
-        // A row that was taken counts as taken, even if it cannot be decoded.
-        transaction.commit().await?;
-        if let Some(files) = &self.files {
-            files.check()?;
-        }
-        Ok(rows?)
+        let mut connection = self.pool.acquire().await?;
+        let rows = timeout(
+            STATEMENT_TIMEOUT,
+            in_transaction(&mut connection, statement),
+        );
+        let rows = rows.await;
+        let Some(files) = &self.files else {
+            return rows.unwrap_or_else(|silence| {
+                // The pool would wait for a server that may never respond.
+                drop(connection.detach());
+                Err(silence.into())
+            });
+        };
+        let rows = rows??;
+        files.check()?;
+        Ok(rows)
     }
+}
+
+/// Runs a statement in a transaction of its own.
+async fn in_transaction(
+    connection: &mut AnyConnection,
+    statement: Query<'_, Any, AnyArguments>,
+) -> Result<Vec<AnyRow>, Error> {
+    // Behind PgBouncer, only the steps of a transaction reach the same server.
+    let mut transaction = connection.begin().await?;
+    let statement = statement.persistent(false);
+    let rows = statement.fetch_all(&mut *transaction).await;
+    // A row that was taken counts as taken, even if it cannot be decoded.
+    transaction.commit().await?;
+    Ok(rows?)
 }
 
 /// Makes a commit durable: with a write-ahead log, so that readers do not wait, and with

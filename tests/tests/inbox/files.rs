@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use scrupp_verify_tests::{Connection, Program, Step, TaskApi};
+use scrupp_verify_tests::{Connection, Step, TaskApi};
 use tokio::time::sleep;
 
-use crate::{Directory, completed, deliver, row, send, start};
+use crate::{Directory, completed, deliver, row, run, send, start};
 
 #[tokio::test]
 async fn acknowledges_nothing_after_its_files_were_removed_or_replaced() {
@@ -147,7 +147,7 @@ async fn rejects_a_database_that_keeps_nothing() {
         (&format!("{file}?mode=rwc&immutable=1"), not_durable),
     ] {
         let environment = [("DATABASE_URL", url)];
-        let ended = Program::run("example-inbox", &[], &environment).await;
+        let ended = run(&[], &environment).await;
         let errors = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(ended.status.code(), Some(2), "{url}: {errors}");
         assert!(errors.starts_with(message), "{url}: {errors}");
@@ -160,7 +160,7 @@ async fn rejects_a_table_with_other_columns_and_a_read_only_database() {
     let _ = directory.sql("CREATE TABLE deliveries (delivery_id TEXT PRIMARY KEY, payload TEXT)");
     let url = directory.database_url();
     let error = async |url: &str| {
-        let ended = Program::run("example-inbox", &[], &[("DATABASE_URL", url)]).await;
+        let ended = run(&[], &[("DATABASE_URL", url)]).await;
         assert_eq!(ended.status.code(), Some(2));
         String::from_utf8(ended.stderr).unwrap()
     };
@@ -174,4 +174,25 @@ async fn rejects_a_table_with_other_columns_and_a_read_only_database() {
     let read_only = error(&format!("{url}?mode=ro")).await;
     assert!(read_only.starts_with(message), "{read_only}");
     assert!(read_only.contains("readonly database"), "{read_only}");
+}
+
+#[tokio::test]
+async fn takes_over_a_table_whose_body_is_text() {
+    let (directory, api) = (Directory::new("text"), TaskApi::start().await);
+    let _ = directory.sql(&format!(
+        "CREATE TABLE deliveries (delivery_id TEXT PRIMARY KEY, process_id TEXT,
+            body TEXT NOT NULL, received_at BIGINT NOT NULL, due_at BIGINT,
+            attempts BIGINT NOT NULL, error TEXT, result TEXT);
+        INSERT INTO deliveries VALUES ('first', '1', '{}', 1, 1, 0, NULL, NULL)",
+        completed(1)
+    ));
+    let inbox = start(&directory.database_url(), &api, &[]).await;
+    deliver(inbox.address(), &completed(2)).await;
+    row(&inbox, 1, "stored").await;
+    row(&inbox, 2, "stored").await;
+    assert_eq!(send(inbox.address(), b"\xff").await, 200);
+    assert_eq!(
+        directory.sql("SELECT count(*) FROM deliveries WHERE body = x'ff'"),
+        "1"
+    );
 }

@@ -18,15 +18,17 @@ mod subcommand;
 
 use core::{net::SocketAddr, time::Duration};
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::PathBuf,
-    process::{self, Command},
+    process::{self, Command, Output},
     time::Instant,
 };
 
 use scrupp_verify_tests::{Connection, Delivery, Program, Retries, Scrupp, Step, TaskApi};
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// A directory of its own for the database of a test.
 struct Directory(PathBuf);
@@ -77,6 +79,13 @@ async fn start(database_url: &str, api: &TaskApi, more: &[(&str, &str)]) -> Prog
         ("FETCH_PAUSE_SECONDS", "0.05"),
     ];
     Program::start("example-inbox", &[&environment, more].concat()).await
+}
+
+/// Runs the inbox until it ends, for 30 seconds at most.
+async fn run(arguments: &[&str], environment: &[(&str, impl AsRef<OsStr>)]) -> Output {
+    let ended = Program::run("example-inbox", arguments, environment);
+    let ended = timeout(Duration::from_secs(30), ended).await;
+    ended.expect("the inbox ends")
 }
 
 fn completed(process_id: u64) -> String {

@@ -4,10 +4,10 @@ use std::{
     net::TcpListener,
 };
 
-use scrupp_verify_tests::{Program, SECRET, TaskApi};
+use scrupp_verify_tests::{SECRET, TaskApi};
 use tokio::task::spawn_blocking;
 
-use crate::{Directory, completed, deliver, row, start};
+use crate::{Directory, completed, deliver, row, run, start};
 
 const PROXY_VARIABLES: [&str; 6] = [
     "http_proxy",
@@ -36,7 +36,7 @@ async fn sends_the_key_for_this_machine_through_no_proxy() {
     ] {
         let more = [("SCRUPP_API_ORIGIN", origin), ("FETCH_ATTEMPTS", "1")];
         let settings = [&settings[..], &more].concat();
-        let ended = Program::run("example-inbox", &["poll", "1"], &settings).await;
+        let ended = run(&["poll", "1"], &settings).await;
         assert_eq!(ended.status.code(), Some(1), "{origin}");
     }
     let connected = proxy.accept();
@@ -68,7 +68,7 @@ async fn a_tunnel_of_a_proxy_does_not_see_the_key() {
         ("SCRUPP_API_ORIGIN", "https://api.scrupp.example"),
         ("FETCH_ATTEMPTS", "1"),
     ];
-    let ended = Program::run("example-inbox", &["poll", "1"], &settings).await;
+    let ended = run(&["poll", "1"], &settings).await;
     assert_eq!(ended.status.code(), Some(1));
     let seen = seen.await.unwrap();
     assert!(
@@ -85,7 +85,7 @@ async fn names_itself_in_every_request() {
     deliver(inbox.address(), &completed(1)).await;
     row(&inbox, 1, "stored").await;
     let settings = [("SCRUPP_API_ORIGIN", api.origin())];
-    let ended = Program::run("example-inbox", &["poll", "1"], &settings).await;
+    let ended = run(&["poll", "1"], &settings).await;
     assert_eq!(ended.status.code(), Some(0));
     let agent = concat!("example-inbox/", env!("CARGO_PKG_VERSION"));
     assert!(
@@ -101,11 +101,11 @@ async fn needs_certificates_for_https_only() {
     let none = [("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")];
     let origin = api.origin();
     let settings = [&none[..], &[("SCRUPP_API_ORIGIN", origin.as_str())]].concat();
-    let ended = Program::run("example-inbox", &["poll", "1"], &settings).await;
+    let ended = run(&["poll", "1"], &settings).await;
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
 
     for arguments in [&["poll", "1"][..], &[]] {
-        let ended = Program::run("example-inbox", arguments, &none).await;
+        let ended = run(arguments, &none).await;
         assert_eq!(ended.status.code(), Some(2));
         let errors = String::from_utf8(ended.stderr).unwrap();
         assert!(errors.contains("SSL_CERT_FILE"), "{errors}");
@@ -123,7 +123,7 @@ async fn a_failed_connection_has_its_cause_and_not_the_key() {
         ("SCRUPP_API_KEY_IN", "query"),
         ("FETCH_ATTEMPTS", "1"),
     ];
-    let ended = Program::run("example-inbox", &["poll", "1"], &settings).await;
+    let ended = run(&["poll", "1"], &settings).await;
     let errors = String::from_utf8(ended.stderr).unwrap();
     assert!(errors.contains("no connection to the API: "), "{errors}");
     assert!(errors.contains("os error 111"), "{errors}");

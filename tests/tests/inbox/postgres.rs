@@ -1,8 +1,20 @@
-use scrupp_verify_tests::{PgBouncer, Postgres, Program, TaskApi, is_acknowledged};
-use scrupp_verify_tests::{Retries, Scrupp};
-use tokio::task::JoinSet;
+use core::time::Duration;
+use std::{
+    process::{Command, Stdio},
+    time::Instant,
+};
 
-use crate::{completed, deliver, row, send, start};
+use scrupp_verify_tests::{PgBouncer, Postgres, TaskApi, is_acknowledged};
+use scrupp_verify_tests::{Retries, Scrupp};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::sleep,
+};
+
+use crate::{completed, deliver, row, run, send, start};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn works_behind_pgbouncer_in_transaction_mode() {
@@ -40,7 +52,7 @@ async fn says_what_to_set_in_pgbouncer() {
     let postgres = Postgres::start().await;
     let bouncer = PgBouncer::start(&postgres, "").await;
     let url = bouncer.url();
-    let ended = Program::run("example-inbox", &[], &[("DATABASE_URL", &url)]).await;
+    let ended = run(&[], &[("DATABASE_URL", &url)]).await;
     let errors = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(2), "{errors}");
     let setting = "set ignore_startup_parameters = extra_float_digits";
@@ -95,10 +107,66 @@ async fn rejects_a_table_whose_body_is_text() {
         "CREATE TABLE deliveries (delivery_id TEXT PRIMARY KEY, process_id TEXT, body TEXT,
         received_at BIGINT, due_at BIGINT, attempts BIGINT, error TEXT, result TEXT)",
     );
-    let ended = Program::run("example-inbox", &[], &[("DATABASE_URL", postgres.url())]).await;
+    let ended = run(&[], &[("DATABASE_URL", postgres.url())]).await;
     let errors = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(2), "{errors}");
     let message = "DATABASE_URL: the table \"deliveries\" is unusable: ";
     let is_said = |line: &str| line.starts_with(message) && line.contains("text = bytea");
     assert!(errors.lines().any(is_said), "{errors}");
+}
+
+#[tokio::test]
+async fn recovers_from_connections_that_fall_silent() {
+    let postgres = Postgres::start().await;
+    let (port, silence) = silent_proxy(postgres.port()).await;
+    let api = TaskApi::start().await;
+    let url = format!("postgres://test@127.0.0.1:{port}/postgres");
+    let inbox = start(&url, &api, &[]).await;
+    deliver(inbox.address(), &completed(1)).await;
+    row(&inbox, 1, "stored").await;
+
+    // All workers wait for this lock, and their connections fall silent meanwhile.
+    let lock = "BEGIN; LOCK TABLE deliveries; SELECT pg_sleep(4); COMMIT";
+    let mut locked = Command::new("psql")
+        .args([&postgres.url(), "--quiet", "--command", lock])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    sleep(Duration::from_millis(2500)).await;
+    silence.send_replace(());
+    assert!(locked.wait().unwrap().success());
+
+    // New connections work.
+    let patient = Scrupp::new(Retries::SignedAnew).timeout(Duration::from_secs(8));
+    let event = completed(2);
+    let attempts = patient.deliver(&[inbox.address()], &event).await;
+    assert!(is_acknowledged(&attempts), "{attempts:?}");
+    let begin = Instant::now();
+    while postgres.sql("SELECT count(result) FROM deliveries") != "2" {
+        let elapsed = begin.elapsed();
+        assert!(elapsed < Duration::from_secs(30), "{}", inbox.said());
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Starts a proxy to a port of this machine, and returns its port. Each message silences all
+/// connections that are open then.
+async fn silent_proxy(server: u16) -> (u16, watch::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let silence = watch::Sender::new(());
+    let silenced = silence.clone();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut silenced = silenced.subscribe();
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+                tokio::select! {
+                    _ = copy_bidirectional(&mut client, &mut server) => {}
+                    _ = silenced.changed() => sleep(Duration::from_secs(600)).await,
+                }
+            });
+        }
+    });
+    (port, silence)
 }

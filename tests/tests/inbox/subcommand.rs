@@ -1,9 +1,9 @@
 use core::iter::repeat_n;
 use std::fs;
 
-use scrupp_verify_tests::{Program, TaskApi, Trouble};
+use scrupp_verify_tests::{TaskApi, Trouble};
 
-use crate::Directory;
+use crate::{Directory, run};
 
 #[tokio::test]
 async fn polls_until_a_task_has_ended() {
@@ -56,7 +56,7 @@ async fn polls_until_a_task_has_ended() {
         ("8", 1, "", format!("task 8: {error} 410\n")),
     ];
     for (process_id, code, output, errors) in ends {
-        let ended = Program::run("example-inbox", &["poll", process_id], &environment).await;
+        let ended = run(&["poll", process_id], &environment).await;
         assert_eq!(String::from_utf8(ended.stderr).unwrap(), errors);
         assert_eq!(String::from_utf8(ended.stdout).unwrap(), output);
         assert_eq!(ended.status.code(), Some(code));
@@ -71,7 +71,7 @@ async fn a_wrong_key_ends_a_poll_at_once() {
         ("SCRUPP_API_ORIGIN", origin.as_str()),
         ("SCRUPP_API_KEY", "another"),
     ];
-    let ended = Program::run("example-inbox", &["poll", "1"], &environment).await;
+    let ended = run(&["poll", "1"], &environment).await;
     let errors = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(errors, "task 1: the API responded with status 401\n");
     assert_eq!(ended.status.code(), Some(1));
@@ -141,13 +141,13 @@ async fn says_which_setting_is_wrong() {
         let environment = environment
             .each_ref()
             .map(|(name, value)| (*name, value.as_str()));
-        let ended = Program::run("example-inbox", &[], &environment).await;
+        let ended = run(&[], &environment).await;
         let errors = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(ended.status.code(), Some(2), "{name}={value}: {errors}");
         assert!(errors.starts_with(said), "{name}={value}: {errors}");
         assert!(!errors.contains("not a key"), "{errors}");
     }
-    let ended = Program::run("example-inbox", &["poll"], &[("BIND", "127.0.0.1:0")]).await;
+    let ended = run(&["poll"], &[("BIND", "127.0.0.1:0")]).await;
     assert_eq!(ended.status.code(), Some(2));
 }
 
@@ -164,12 +164,12 @@ async fn an_empty_setting_is_unset() {
     ];
     let mut environment = empty.map(|name| (name, "")).to_vec();
     environment.push(("SCRUPP_API_ORIGIN", &origin));
-    let ended = Program::run("example-inbox", &["poll", "1"], &environment).await;
+    let ended = run(&["poll", "1"], &environment).await;
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
 
     // The default is a file in the current directory.
     let environment = [("DATABASE_URL", ""), ("BIND", "nonsense")];
-    let ended = Program::run("example-inbox", &[], &environment).await;
+    let ended = run(&[], &environment).await;
     for suffix in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(format!("inbox.db{suffix}"));
     }
