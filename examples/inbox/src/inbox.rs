@@ -241,24 +241,26 @@ impl Inbox {
         Ok(Some((Entry::from_row(row)?, text(row, "result")?)))
     }
 
-    /// Runs a statement, and checks that the database is the one that was opened.
+    /// Runs a statement, and commits it.
     async fn run(&self, statement: Query<'_, Any, AnyArguments>) -> Result<Vec<AnyRow>, Error> {
         let mut connection = self.pool.acquire().await?;
+        if let Some(files) = &self.files {
+            // Without an explicit transaction, SQLite commits as the statement ends.
+            let rows = timeout(STATEMENT_TIMEOUT, statement.fetch_all(&mut *connection));
+            let rows = rows.await??;
+            files.check()?;
+            return Ok(rows);
+        }
         let rows = timeout(
             STATEMENT_TIMEOUT,
             in_transaction(&mut connection, statement),
         );
-        let rows = rows.await;
-        let Some(files) = &self.files else {
-            return rows.unwrap_or_else(|silence| {
-                // The pool would wait for a server that may never respond.
-                drop(connection.detach());
-                Err(silence.into())
-            });
-        };
-        let rows = rows??;
-        files.check()?;
-        Ok(rows)
+        let rows = rows.await.unwrap_or_else(|silence| Err(silence.into()));
+        if rows.is_err() {
+            // The server may never respond, or the transaction may still be open.
+            drop(connection.detach());
+        }
+        rows
     }
 }
 

@@ -196,3 +196,31 @@ async fn takes_over_a_table_whose_body_is_text() {
         "1"
     );
 }
+
+/// As on a full disk, SQLite rolls back the transaction of tasks up to 50, and the commit of tasks
+/// up to 100 fails.
+#[tokio::test]
+async fn keeps_what_it_acknowledges_after_commits_failed() {
+    let (directory, api) = (Directory::new("full"), TaskApi::start().await);
+    let inbox = start(&directory.database_url(), &api, &[]).await;
+    let _ = directory.sql(
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY);
+        CREATE TABLE child (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+        CREATE TRIGGER rolled_back AFTER INSERT ON deliveries
+        WHEN CAST(NEW.process_id AS INTEGER) <= 50
+        BEGIN SELECT RAISE(ROLLBACK, 'disk is full'); END;
+        CREATE TRIGGER not_committed AFTER INSERT ON deliveries
+        WHEN CAST(NEW.process_id AS INTEGER) BETWEEN 51 AND 100
+        BEGIN INSERT INTO child VALUES (1); END",
+    );
+    for process_id in (1..=20).chain(51..=70) {
+        let status = send(inbox.address(), completed(process_id).as_bytes()).await;
+        assert_eq!(status, 503);
+    }
+    for process_id in 101..=120 {
+        deliver(inbox.address(), &completed(process_id)).await;
+        let kept = directory.sql("SELECT count(*) FROM deliveries");
+        assert_eq!(kept, (process_id - 100).to_string());
+    }
+    row(&inbox, 120, "stored").await;
+}
