@@ -6,7 +6,6 @@
     reason = "a test may panic"
 )]
 
-mod inbox;
 mod readme;
 mod redis;
 mod servers;
