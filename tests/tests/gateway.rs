@@ -465,7 +465,7 @@ async fn says_which_setting_is_wrong() {
         ("FORWARD_TO", "https://", "FORWARD_TO: empty host\n"),
         ("BIND", "nowhere", "BIND=nowhere: "),
     ];
-    let bounds = "FORWARD_TIMEOUT_SECONDS: not a number from 0.1 to 20\n";
+    let bounds = "FORWARD_TIMEOUT_SECONDS: expected a number from 0.1 to 20\n";
     let wrong = [
         "-1", "0", "-0", "0.09", "20.1", "1e19", "1e999", "inf", "nan", "soon", " 1", "1s",
     ];

@@ -1,4 +1,4 @@
-use core::{fmt, net::IpAddr, time::Duration};
+use core::{fmt, net::IpAddr};
 
 use axum::{
     body::Bytes,
@@ -33,17 +33,14 @@ impl Target {
     pub(crate) fn from_environment() -> Result<Self, String> {
         let url = settings::required("FORWARD_TO")?;
         let url: Url = url.parse().map_err(|why| format!("FORWARD_TO: {why}"))?;
-        let timeout = settings::number(
-            "FORWARD_TIMEOUT_SECONDS",
-            DEFAULT_TIMEOUT,
-            0.1..=MAX_TIMEOUT,
-        )?;
+        let bounds = 0.1..=MAX_TIMEOUT;
+        let timeout = settings::seconds("FORWARD_TIMEOUT_SECONDS", DEFAULT_TIMEOUT, bounds)?;
         // Fails if there is a provider already, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
-            .timeout(Duration::from_secs_f64(timeout));
+            .timeout(timeout);
         let client = match url.scheme() {
             "https" if is_loopback(&url) => client.no_proxy(),
             "https" => client,

@@ -1,6 +1,6 @@
 use core::{error::Error, fmt, time::Duration};
 
-use crate::error_chain::error_chain;
+use example_support::errors::with_causes;
 
 /// The reason why a request to the Task API failed. Contains nothing of the request, because its
 /// URL may contain the key.
@@ -44,7 +44,7 @@ impl FetchError {
 impl From<reqwest::Error> for FetchError {
     fn from(error: reqwest::Error) -> Self {
         let error = error.without_url();
-        let cause = || error.source().map(error_chain).unwrap_or_default();
+        let cause = || error.source().map(with_causes).unwrap_or_default();
         if error.is_timeout() {
             Self::Timeout
         } else if error.is_connect() {

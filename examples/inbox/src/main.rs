@@ -14,7 +14,6 @@
 //! ```
 
 mod api_key;
-mod error_chain;
 mod fetch_error;
 mod inbox;
 mod poll;
@@ -26,11 +25,15 @@ mod workers;
 
 use std::{env, error::Error, io, process::ExitCode};
 
-use example_support::{server, settings::bind, settings::keyring};
+use example_support::{
+    errors::with_causes,
+    server,
+    settings::{bind, keyring},
+};
 use hyper_util::service::TowerToHyperService;
 use scrupp_verify_tower::ScruppVerify;
 
-use crate::{error_chain::error_chain, inbox::Inbox, poll::poll, workers::Workers};
+use crate::{inbox::Inbox, poll::poll, workers::Workers};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -43,7 +46,7 @@ async fn main() -> ExitCode {
         _ => Err("usage: example-inbox [poll PROCESS_ID]".into()),
     };
     ended.unwrap_or_else(|error| {
-        eprintln!("{}", error_chain(&*error));
+        eprintln!("{}", with_causes(&*error));
         ExitCode::from(2)
     })
 }
@@ -53,7 +56,7 @@ async fn serve() -> Result<ExitCode, Box<dyn Error>> {
     let verify = ScruppVerify::new(keyring()?);
     let (api, retries) = (settings::task_api()?, settings::retries()?);
     let inbox = Inbox::open(&settings::database_url()?).await;
-    let inbox = inbox.map_err(|error| format!("DATABASE_URL: {}", error_chain(&*error)))?;
+    let inbox = inbox.map_err(|error| format!("DATABASE_URL: {}", with_causes(&*error)))?;
 
     let mut workers = Workers::start(&inbox, &api, retries);
     let app = TowerToHyperService::new(routes::router(inbox, verify));

@@ -8,14 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use example_support::errors::with_causes;
 use scrupp_verify_tower::{ScruppVerify, VerifiedDelivery};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::{
-    error_chain::error_chain,
-    inbox::{Error, Inbox},
-};
+use crate::inbox::{Error, Inbox};
 
 /// Shorter than the few seconds that Scrupp waits for a response.
 const RESPOND_WITHIN: Duration = Duration::from_secs(4);
@@ -76,7 +74,7 @@ async fn within<T>(
     let ended = timeout(limit, operation).await;
     let ended = ended.unwrap_or_else(|late| Err(late.into()));
     ended.map_err(|error| {
-        tracing::error!(error = error_chain(&*error), "database");
+        tracing::error!(error = with_causes(&*error), "database");
         StatusCode::SERVICE_UNAVAILABLE
     })
 }

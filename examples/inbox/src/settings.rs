@@ -1,11 +1,14 @@
 //! Settings of this service, read from the environment. An empty variable counts as unset.
 
-use core::{fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
-use std::env;
+use core::fmt::Display;
 
+use example_support::{
+    errors::with_causes,
+    settings::{number, seconds, text},
+};
 use scrupp_verify_tower::events::ApiOrigin;
 
-use crate::{api_key::ApiKey, error_chain::error_chain, retries::Retries, task_api::TaskApi};
+use crate::{api_key::ApiKey, retries::Retries, task_api::TaskApi};
 
 /// Reads `DATABASE_URL`: a SQLite file or a PostgreSQL database.
 pub(crate) fn database_url() -> Result<String, String> {
@@ -29,7 +32,7 @@ pub(crate) fn task_api() -> Result<TaskApi, String> {
     let timeout = seconds("FETCH_TIMEOUT_SECONDS", 30.0, 0.1..=3600.0)?;
     let api = TaskApi::new(origin, api_key()?, timeout);
     api.map_err(|error| {
-        let error = error_chain(&error);
+        let error = with_causes(&error);
         format!("the HTTP client, with the certificates of SSL_CERT_FILE or the system: {error}")
     })
 }
@@ -47,29 +50,6 @@ fn api_key() -> Result<ApiKey, String> {
         }
     }
     Err("SCRUPP_API_KEY is not set".to_owned())
-}
-
-fn seconds(name: &str, default: f64, bounds: RangeInclusive<f64>) -> Result<Duration, String> {
-    let seconds = number(name, default, bounds)?;
-    Duration::try_from_secs_f64(seconds).map_err(named(name))
-}
-
-fn number<T>(name: &str, default: T, bounds: RangeInclusive<T>) -> Result<T, String>
-where
-    T: FromStr + PartialOrd + Display,
-{
-    let Some(text) = text(name)? else {
-        return Ok(default);
-    };
-    let number = text.parse().ok().filter(|number| bounds.contains(number));
-    let (least, most) = bounds.into_inner();
-    number.ok_or_else(|| format!("{name}: expected a number from {least} to {most}"))
-}
-
-fn text(name: &str) -> Result<Option<String>, String> {
-    let value = env::var_os(name).filter(|value| !value.is_empty());
-    let value = value.map(|value| value.into_string());
-    value.transpose().map_err(|_| format!("{name}: not UTF-8"))
 }
 
 fn named<E: Display>(name: &str) -> impl Fn(E) -> String {

@@ -1,5 +1,6 @@
 use core::time::Duration;
 
+use example_support::errors::with_causes;
 use scrupp_verify_tower::events::TaskCompleted;
 use tokio::{
     sync::watch,
@@ -9,7 +10,6 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
-    error_chain::error_chain,
     inbox::{Error, Inbox, Job},
     retries::Retries,
     task_api::TaskApi,
@@ -80,7 +80,7 @@ impl Worker {
             };
             if let Err(error) = done {
                 // A job that was taken is due again after its lease.
-                error!(error = error_chain(&*error), "database");
+                error!(error = with_causes(&*error), "database");
                 self.idle().await;
             }
         }

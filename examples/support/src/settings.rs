@@ -1,6 +1,6 @@
 //! Settings from environment variables. An empty variable counts as not set.
 
-use core::{fmt, ops::RangeInclusive};
+use core::{fmt, ops::RangeInclusive, str::FromStr, time::Duration};
 use std::{env, ffi::OsString};
 
 use scrupp_verify_core::{Keyring, Secret};
@@ -49,13 +49,26 @@ pub fn required(name: &str) -> Result<String, String> {
 /// # Errors
 ///
 /// If the value is not a number, or outside the bounds.
-pub fn number(name: &str, default: f64, bounds: RangeInclusive<f64>) -> Result<f64, String> {
+pub fn number<T>(name: &str, default: T, bounds: RangeInclusive<T>) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + fmt::Display,
+{
     let Some(text) = text(name)? else {
         return Ok(default);
     };
     let number = text.parse().ok().filter(|number| bounds.contains(number));
     let (least, most) = bounds.into_inner();
-    number.ok_or_else(|| format!("{name}: not a number from {least} to {most}"))
+    number.ok_or_else(|| format!("{name}: expected a number from {least} to {most}"))
+}
+
+/// Reads a time in seconds, which may have a fraction.
+///
+/// # Errors
+///
+/// If the value is not a number, or outside the bounds.
+pub fn seconds(name: &str, default: f64, bounds: RangeInclusive<f64>) -> Result<Duration, String> {
+    let seconds = Duration::try_from_secs_f64(number(name, default, bounds)?);
+    seconds.map_err(|error| format!("{name}: {error}"))
 }
 
 /// Address to listen on. Displays the variable that it comes from.
