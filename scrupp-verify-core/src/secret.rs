@@ -100,32 +100,32 @@ fn only_char<'t>(mut candidates: impl Iterator<Item = &'t [u8]>) -> Option<char>
     candidates.find_map(|bytes| str::from_utf8(bytes).ok()?.chars().next())
 }
 
-/// Returns whether a character is displayed as nothing: a control character, or one that Unicode
-/// calls ignorable by default (`Default_Ignorable_Code_Point` in `DerivedCoreProperties.txt`).
+/// Returns whether a character is displayed as nothing: a control character from U+007F on, or one that
+/// Unicode calls ignorable by default (`Default_Ignorable_Code_Point` in `DerivedCoreProperties.txt`).
 ///
-/// Excludes NUL: HMAC pads a key with NUL bytes, so a secret that ends with one matches.
+/// The control characters below are excluded, because a secret that has them is binary, not text.
 fn is_invisible(character: char) -> bool {
-    character.is_control() && character != '\0'
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{61c}'
-                | '\u{115f}'..='\u{1160}'
-                | '\u{17b4}'..='\u{17b5}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{202a}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{3164}'
-                | '\u{fe00}'..='\u{fe0f}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fff8}'
-                | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
+    matches!(
+        character,
+        '\u{7f}'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 fn is_pair_of_quotes(open: char, close: char) -> bool {

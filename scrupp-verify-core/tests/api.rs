@@ -245,7 +245,7 @@ fn rejects_secrets_with_whitespace_invisible_characters_or_quotes_around_them() 
         ("\u{ad}", Some(invisible('\u{ad}'))),
         ("\u{202a}key\u{202c}", Some(invisible('\u{202a}'))),
         ("key\u{e0001}", Some(invisible('\u{e0001}'))),
-        ("key\u{1b}", Some(invisible('\u{1b}'))),
+        ("key\u{9d}", Some(invisible('\u{9d}'))),
         ("\u{7f}key", Some(invisible('\u{7f}'))),
         ("key\u{85}", Some(space)),
         ("\"key\"", Some(quoted('"'))),
@@ -256,7 +256,10 @@ fn rejects_secrets_with_whitespace_invisible_characters_or_quotes_around_them() 
         ("\u{2018}key\u{2019}", Some(quoted('\u{2018}'))),
         ("\u{201e}key\u{201c}", Some(quoted('\u{201e}'))),
         ("\u{ab}key\u{bb}", Some(quoted('\u{ab}'))),
-        // Inside a secret, and alone, they are a part of it.
+        // A secret with the control characters below space is binary.
+        ("k\u{1}", None),
+        ("\u{1b}key\u{8}", None),
+        // Inside a secret, and alone, the others are a part of it.
         ("k\u{200b}ey", None),
         ("k\"e\"y", None),
         ("\"", None),
