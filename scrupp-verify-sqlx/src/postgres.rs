@@ -1,0 +1,192 @@
+use core::{fmt::Write, time::Duration};
+
+use scrupp_verify_core::dedup::{Claim, ClaimToken, Claimed, DeliveryId, DeliveryStore};
+use sqlx::{AssertSqlSafe, Executor, PgConnection, Postgres, Row, postgres::PgRow, raw_sql};
+
+use crate::{
+    SqlxStore, SqlxStoreError, SqlxStoreErrorKind,
+    store::{claimed, millis},
+    table::FORMAT,
+};
+
+const SCHEMA: &str = include_str!("../schema/postgres.sql");
+
+/// Claims, and then removes a few deliveries that have expired. Both are one message. The claim comes
+/// first: a statement that holds other rows never waits for one.
+const CLAIM: &str = "
+    INSERT INTO scrupp_deliveries AS d (id, token, expires_at)
+    VALUES ({id}, {token}, statement_timestamp() + {millis})
+    ON CONFLICT (id) DO UPDATE SET
+      token = CASE WHEN d.expires_at <= statement_timestamp() OR d.token = excluded.token
+        THEN excluded.token ELSE d.token END,
+      expires_at = CASE WHEN d.expires_at <= statement_timestamp() OR d.token = excluded.token
+        THEN excluded.expires_at ELSE d.expires_at END
+    RETURNING encode(token, 'hex');
+    DELETE FROM scrupp_deliveries WHERE id IN (
+      SELECT id FROM scrupp_deliveries WHERE expires_at <= statement_timestamp()
+      ORDER BY expires_at LIMIT 4 FOR UPDATE SKIP LOCKED)";
+
+const COMMIT: &str = "
+    INSERT INTO scrupp_deliveries AS d (id, token, expires_at)
+    VALUES ({id}, NULL, statement_timestamp() + {millis})
+    ON CONFLICT (id) DO UPDATE SET token = NULL, expires_at = excluded.expires_at
+      WHERE d.token IS NULL OR d.token = {token} OR d.expires_at <= statement_timestamp()
+    RETURNING 1";
+
+const COMMIT_IN: &str = "
+    UPDATE scrupp_deliveries SET token = NULL, expires_at = statement_timestamp() + {millis}
+    WHERE id = {id} AND token = {token} RETURNING 1";
+
+const RELEASE: &str = "DELETE FROM scrupp_deliveries WHERE id = {id} AND token = {token}";
+
+const PURGE: &str = "DELETE FROM scrupp_deliveries WHERE expires_at <= statement_timestamp()";
+
+impl SqlxStore<Postgres> {
+    /// Creates the table if it is missing, and checks that this release can use it.
+    ///
+    /// The statements are those of `schema/postgres.sql`. If the table exists, no right to create it is
+    /// needed, and of several processes that start at once one creates it.
+    ///
+    /// # Errors
+    ///
+    /// [`FormatTooNew`](SqlxStoreErrorKind::FormatTooNew) if a newer release has changed the table, and
+    /// any failure of the database.
+    pub async fn migrate(&self) -> Result<(), SqlxStoreError> {
+        let exists = format!(
+            "SELECT to_regclass('{}_format') IS NOT NULL",
+            self.table.name()
+        );
+        let exists: bool = self.one(exists).await?.try_get(0)?;
+        if !exists {
+            // One message is one transaction. The number is that of this lock alone.
+            let alone = "SELECT pg_advisory_xact_lock(5283016437719216842);";
+            let schema = self.table.statement(SCHEMA);
+            self.pool
+                .execute(raw_sql(AssertSqlSafe(format!("{alone}{schema}"))))
+                .await?;
+        }
+        let oldest = self
+            .table
+            .statement("SELECT oldest FROM scrupp_deliveries_format");
+        let oldest: i32 = self.one(oldest).await?.try_get(0)?;
+        match i64::from(oldest) > FORMAT {
+            true => Err(SqlxStoreError::new(SqlxStoreErrorKind::FormatTooNew)),
+            false => Ok(()),
+        }
+    }
+
+    /// Acknowledges a delivery in the handler's own transaction: the handler's effects and the
+    /// acknowledgement are committed together, or neither is.
+    ///
+    /// Returns false if the lease was lost, to another attempt or to a purge. Roll back then, and
+    /// respond with 503.
+    ///
+    /// # Errors
+    ///
+    /// Any failure of the database but a serialization failure, which means a lost lease too.
+    pub async fn commit_in(
+        &self,
+        claimed: &Claimed,
+        connection: &mut PgConnection,
+    ) -> Result<bool, SqlxStoreError> {
+        let (id, token) = (claimed.id(), claimed.token());
+        let commit = self.statement(COMMIT_IN, id, token, claimed.retention());
+        match connection.fetch_optional(raw_sql(commit)).await {
+            Ok(row) => Ok(row.is_some()),
+            Err(error) => match SqlxStoreError::from(error) {
+                error if error.kind() == SqlxStoreErrorKind::Busy => Ok(false),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Removes all deliveries that have expired, and returns how many. Not needed in normal use, because
+    /// each claim removes up to four.
+    ///
+    /// # Errors
+    ///
+    /// Any failure of the database.
+    pub async fn purge(&self) -> Result<u64, SqlxStoreError> {
+        let purge = AssertSqlSafe(self.table.statement(PURGE));
+        Ok(self.pool.execute(raw_sql(purge)).await?.rows_affected())
+    }
+
+    async fn one(&self, statement: String) -> Result<PgRow, SqlxStoreError> {
+        Ok(self
+            .pool
+            .fetch_one(raw_sql(AssertSqlSafe(statement)))
+            .await?)
+    }
+
+    /// Writes the values into a statement, which the simple protocol needs: hex digits and a number. An
+    /// extended statement spans two transactions, which PgBouncer may give to two servers.
+    fn statement(
+        &self,
+        statement: &str,
+        id: DeliveryId,
+        token: ClaimToken,
+        duration: Duration,
+    ) -> AssertSqlSafe<String> {
+        let statement = self
+            .table
+            .statement(statement)
+            .replace("{id}", &bytea(id.as_bytes()))
+            .replace("{token}", &bytea(token.as_bytes()))
+            .replace(
+                "{millis}",
+                &format!("{} * interval '1 millisecond'", millis(duration)),
+            );
+        AssertSqlSafe(statement)
+    }
+}
+
+/// Writes a literal of type `bytea`.
+fn bytea(bytes: &[u8; 16]) -> String {
+    let mut literal = String::from("'\\x");
+    for byte in bytes {
+        let _ = write!(literal, "{byte:02x}");
+    }
+    literal.push_str("'::bytea");
+    literal
+}
+
+/// Reads the hex digits of a token.
+fn token_of(digits: &str) -> Option<[u8; 16]> {
+    let number = u128::from_str_radix(digits, 16).ok()?;
+    Some(number.to_be_bytes())
+}
+
+impl DeliveryStore for SqlxStore<Postgres> {
+    type Error = SqlxStoreError;
+
+    async fn claim(
+        &self,
+        id: DeliveryId,
+        token: ClaimToken,
+        lease: Duration,
+    ) -> Result<Claim, SqlxStoreError> {
+        let claim = self.statement(CLAIM, id, token, lease);
+        let rows = self.pool.fetch_all(raw_sql(claim)).await?;
+        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        let digits: Option<&str> = row.try_get(0)?;
+        // A token of another length is none of this release.
+        let holder = digits.map(|digits| token_of(digits).unwrap_or_default());
+        Ok(claimed(holder.as_ref().map(|token| &token[..]), token))
+    }
+
+    async fn commit(
+        &self,
+        id: DeliveryId,
+        token: ClaimToken,
+        retention: Duration,
+    ) -> Result<bool, SqlxStoreError> {
+        let commit = self.statement(COMMIT, id, token, retention);
+        Ok(self.pool.fetch_optional(raw_sql(commit)).await?.is_some())
+    }
+
+    async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), SqlxStoreError> {
+        let release = self.statement(RELEASE, id, token, Duration::ZERO);
+        self.pool.execute(raw_sql(release)).await?;
+        Ok(())
+    }
+}

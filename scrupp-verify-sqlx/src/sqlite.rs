@@ -1,0 +1,227 @@
+use core::time::Duration;
+use std::path::Path;
+
+use scrupp_verify_core::dedup::{Claim, ClaimToken, Claimed, DeliveryId, DeliveryStore};
+use sqlx::{
+    AssertSqlSafe, Row, Sqlite, SqliteConnection, query, query_scalar, raw_sql,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{
+    SqlxStore, SqlxStoreError, SqlxStoreErrorKind,
+    store::{claimed, millis},
+    table::FORMAT,
+};
+
+const SCHEMA: &str = include_str!("../schema/sqlite.sql");
+
+/// The time that SQLite reads once for each statement, in milliseconds since 1970.
+macro_rules! now {
+    () => {
+        "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+    };
+}
+
+const CLAIM: &str = concat!(
+    "INSERT INTO scrupp_deliveries AS d (id, token, expires_at)
+     VALUES ($1, $2, ",
+    now!(),
+    " + $3)
+     ON CONFLICT (id) DO UPDATE SET
+       token = CASE WHEN d.expires_at <= ",
+    now!(),
+    " OR d.token = excluded.token THEN excluded.token ELSE d.token END,
+       expires_at = CASE WHEN d.expires_at <= ",
+    now!(),
+    " OR d.token = excluded.token THEN excluded.expires_at ELSE d.expires_at END
+     RETURNING token"
+);
+
+const COMMIT: &str = concat!(
+    "INSERT INTO scrupp_deliveries AS d (id, token, expires_at)
+     VALUES ($1, NULL, ",
+    now!(),
+    " + $3)
+     ON CONFLICT (id) DO UPDATE SET token = NULL, expires_at = excluded.expires_at
+       WHERE d.token IS NULL OR d.token = $2 OR d.expires_at <= ",
+    now!(),
+    "
+     RETURNING 1"
+);
+
+const COMMIT_IN: &str = concat!(
+    "UPDATE scrupp_deliveries SET token = NULL, expires_at = ",
+    now!(),
+    " + $3 WHERE id = $1 AND token = $2 RETURNING 1"
+);
+
+const RELEASE: &str = "DELETE FROM scrupp_deliveries WHERE id = $1 AND token = $2";
+
+const PURGE: &str = concat!("DELETE FROM scrupp_deliveries WHERE expires_at <= ", now!());
+
+impl SqlxStore<Sqlite> {
+    /// Creates a store in a file, which is created if it is missing. Does no I/O: the first operation
+    /// opens the file.
+    ///
+    /// The journal is a WAL, and every commit is on the disk before it is acknowledged
+    /// (`synchronous = FULL`). An operation waits at most one second for other writers.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), scrupp_verify_sqlx::SqlxStoreError> {
+    /// let store = scrupp_verify_sqlx::SqlxStore::sqlite_file("deliveries.db");
+    /// store.migrate().await
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn sqlite_file(path: impl AsRef<Path>) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(1));
+        let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(1));
+        Self::new(pool.connect_lazy_with(options))
+    }
+
+    /// Creates the table if it is missing, and checks that this release can use it, and that SQLite
+    /// keeps what it acknowledges.
+    ///
+    /// The statements are those of `schema/sqlite.sql`. If the table exists, no right to create it is
+    /// needed.
+    ///
+    /// # Errors
+    ///
+    /// [`UnsafeSettings`](SqlxStoreErrorKind::UnsafeSettings) if a connection of the pool has no WAL or
+    /// not `synchronous = FULL`, [`FormatTooNew`](SqlxStoreErrorKind::FormatTooNew) if a newer release
+    /// has changed the table, and any failure of the database.
+    pub async fn migrate(&self) -> Result<(), SqlxStoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let journal: String = query_scalar("PRAGMA journal_mode")
+            .fetch_one(&mut *connection)
+            .await?;
+        let synchronous: i64 = query_scalar("PRAGMA synchronous")
+            .fetch_one(&mut *connection)
+            .await?;
+        if journal != "wal" || synchronous < 2 {
+            return Err(SqlxStoreError::new(SqlxStoreErrorKind::UnsafeSettings));
+        }
+        let exists = "SELECT count(*) FROM sqlite_master WHERE name = $1";
+        let exists: i64 = query_scalar(exists)
+            .bind(format!("{}_format", self.table.name()))
+            .fetch_one(&mut *connection)
+            .await?;
+        if exists == 0 {
+            let schema = format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;");
+            let schema = AssertSqlSafe(self.table.statement(&schema));
+            if let Err(error) = raw_sql(schema).execute(&mut *connection).await {
+                let _ = raw_sql("ROLLBACK").execute(&mut *connection).await;
+                return Err(error.into());
+            }
+        }
+        let oldest = self.statement("SELECT oldest FROM scrupp_deliveries_format");
+        let oldest: i64 = query_scalar(oldest).fetch_one(&mut *connection).await?;
+        match oldest > FORMAT {
+            true => Err(SqlxStoreError::new(SqlxStoreErrorKind::FormatTooNew)),
+            false => Ok(()),
+        }
+    }
+
+    /// Acknowledges a delivery in the handler's own transaction: the handler's effects and the
+    /// acknowledgement are committed together, or neither is.
+    ///
+    /// Returns false if the lease was lost, to another attempt or to a purge. Roll back then, and
+    /// respond with 503.
+    ///
+    /// Begin the transaction with `BEGIN IMMEDIATE`. SQLite has one writer at a time, so claims of other
+    /// deliveries wait until the transaction ends. Keep it short.
+    ///
+    /// # Errors
+    ///
+    /// Any failure of the database.
+    pub async fn commit_in(
+        &self,
+        claimed: &Claimed,
+        connection: &mut SqliteConnection,
+    ) -> Result<bool, SqlxStoreError> {
+        let commit = query(self.statement(COMMIT_IN))
+            .bind(&claimed.id().as_bytes()[..])
+            .bind(&claimed.token().as_bytes()[..])
+            .bind(millis(claimed.retention()));
+        match commit.fetch_all(connection).await {
+            Ok(rows) => Ok(!rows.is_empty()),
+            Err(error) => is_lost(error.into()),
+        }
+    }
+
+    /// Removes all deliveries that have expired, and returns how many. Not needed in normal use, because
+    /// each new delivery removes up to four.
+    ///
+    /// # Errors
+    ///
+    /// Any failure of the database.
+    pub async fn purge(&self) -> Result<u64, SqlxStoreError> {
+        let purged = query(self.statement(PURGE)).execute(&self.pool).await?;
+        Ok(purged.rows_affected())
+    }
+
+    fn statement(&self, statement: &str) -> AssertSqlSafe<String> {
+        AssertSqlSafe(self.table.statement(statement))
+    }
+}
+
+/// A transaction that began before another one's commit reads an old state: the lease was lost.
+fn is_lost(error: SqlxStoreError) -> Result<bool, SqlxStoreError> {
+    match error.kind() {
+        SqlxStoreErrorKind::Busy => Ok(false),
+        _ => Err(error),
+    }
+}
+
+impl DeliveryStore for SqlxStore<Sqlite> {
+    type Error = SqlxStoreError;
+
+    async fn claim(
+        &self,
+        id: DeliveryId,
+        token: ClaimToken,
+        lease: Duration,
+    ) -> Result<Claim, SqlxStoreError> {
+        let claim = query(self.statement(CLAIM))
+            .bind(&id.as_bytes()[..])
+            .bind(&token.as_bytes()[..])
+            .bind(millis(lease));
+        // To the end, and not to the first row: SQLite commits when the statement has ended.
+        let rows = claim.fetch_all(&self.pool).await?;
+        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        Ok(claimed(row.try_get(0)?, token))
+    }
+
+    async fn commit(
+        &self,
+        id: DeliveryId,
+        token: ClaimToken,
+        retention: Duration,
+    ) -> Result<bool, SqlxStoreError> {
+        let commit = query(self.statement(COMMIT))
+            .bind(&id.as_bytes()[..])
+            .bind(&token.as_bytes()[..])
+            .bind(millis(retention));
+        Ok(!commit.fetch_all(&self.pool).await?.is_empty())
+    }
+
+    async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), SqlxStoreError> {
+        let release = query(self.statement(RELEASE))
+            .bind(&id.as_bytes()[..])
+            .bind(&token.as_bytes()[..]);
+        release.execute(&self.pool).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+use core::{fmt, time::Duration};
+use std::sync::Arc;
+
+use scrupp_verify_core::dedup::{Claim, ClaimToken};
+use sqlx::{Database, Pool};
+
+use crate::{SqlxStoreError, table::Table};
+
+/// A store of claims in a table of SQLite or PostgreSQL.
+///
+/// Each operation is one statement or one round trip, by the clock of the database, so the clocks of
+/// the processes that share the table do not matter. `migrate` creates the table.
+///
+/// # Which database
+///
+/// SQLite is for the processes of one machine, and PostgreSQL for any number. Both survive a restart.
+///
+/// # Security
+///
+/// Write access to the table allows an attacker to replay or suppress genuine deliveries, but not to
+/// forge one.
+pub struct SqlxStore<DB: Database> {
+    pub(crate) pool: Pool<DB>,
+    pub(crate) table: Arc<Table>,
+}
+
+impl<DB: Database> SqlxStore<DB> {
+    /// Creates a store in the table `scrupp_deliveries`. Does no I/O.
+    #[must_use]
+    pub fn new(pool: Pool<DB>) -> Self {
+        let table = Arc::default();
+        Self { pool, table }
+    }
+
+    /// Sets the name of the table: `table`, or `schema.table` with PostgreSQL.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTable`](crate::SqlxStoreErrorKind::InvalidTable), unless each part has 1 to 50 lower-case
+    /// letters, digits and underscores, and does not start with a digit.
+    pub fn table(mut self, name: &str) -> Result<Self, SqlxStoreError> {
+        self.table = Arc::new(Table::new(name)?);
+        Ok(self)
+    }
+}
+
+impl<DB: Database> Clone for SqlxStore<DB> {
+    fn clone(&self) -> Self {
+        Self {
+            pool: self.pool.clone(),
+            table: Arc::clone(&self.table),
+        }
+    }
+}
+
+impl<DB: Database> fmt::Debug for SqlxStore<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlxStore")
+            .field("table", &self.table.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the result of a claim from the token that the row has afterwards.
+pub(crate) fn claimed(token: Option<&[u8]>, mine: ClaimToken) -> Claim {
+    match token {
+        None => Claim::Acknowledged,
+        Some(token) if token == mine.as_bytes() => Claim::Granted,
+        Some(_) => Claim::InFlight,
+    }
+}
+
+/// Converts to whole milliseconds, rounded up so that a claim lasts at least as long as asked, and at
+/// most a thousand years.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    const MAX: i64 = 1000 * 366 * 86_400 * 1000;
+    let millis = duration.as_nanos().div_ceil(1_000_000);
+    i64::try_from(millis).unwrap_or(MAX).min(MAX)
+}

@@ -1,0 +1,80 @@
+use crate::{SqlxStoreError, SqlxStoreErrorKind};
+
+/// The name of the table in the schema files.
+const DEFAULT: &str = "scrupp_deliveries";
+
+/// The format of the table that this release creates, and the one that it needs at least.
+pub(crate) const FORMAT: i64 = 1;
+
+/// The name of the table, checked so that it can be a part of a statement.
+#[derive(Clone, Debug)]
+pub(crate) struct Table(String);
+
+impl Table {
+    /// Checks a name: `table` or `schema.table`, of lower-case letters, digits and underscores.
+    pub(crate) fn new(name: &str) -> Result<Self, SqlxStoreError> {
+        // Names of 63 bytes, of which an index takes 11 more.
+        let is_name = |part: &str| {
+            (1..=50).contains(&part.len())
+                && !part.starts_with(|first: char| first.is_ascii_digit())
+                && part
+                    .bytes()
+                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        };
+        let mut parts = name.split('.');
+        let is_valid = parts.clone().count() <= 2 && parts.all(is_name);
+        let error = SqlxStoreError::new(SqlxStoreErrorKind::InvalidTable);
+        is_valid.then(|| Self(name.to_owned())).ok_or(error)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Puts the name into a statement that is written for the default one.
+    pub(crate) fn statement(&self, statement: &str) -> String {
+        let (_, table) = self.0.rsplit_once('.').unwrap_or(("", &self.0));
+        // An index is in the schema of its table, and takes no schema of its own.
+        statement
+            .replace(
+                "INDEX IF NOT EXISTS scrupp_deliveries",
+                &format!("INDEX IF NOT EXISTS {table}"),
+            )
+            .replace(DEFAULT, &self.0)
+    }
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self(DEFAULT.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_plain_names_only() {
+        for name in ["a", "_a1", "scrupp.deliveries", &"a".repeat(50)] {
+            assert_eq!(Table::new(name).unwrap().name(), name);
+        }
+        for name in [
+            "",
+            ".",
+            "a.",
+            "a.b.c",
+            "1a",
+            "A",
+            "a-b",
+            "a b",
+            "a;drop table b",
+            "\"a\"",
+            "ä",
+            &"a".repeat(51),
+        ] {
+            let error = Table::new(name).unwrap_err();
+            assert_eq!(error.kind(), SqlxStoreErrorKind::InvalidTable, "{name}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The stores of claims, against one model and against real databases.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod model;
+mod postgres;
+mod sqlite;
+
+use core::time::Duration;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
+use tokio::task::JoinSet;
+
+const LEASE: Duration = Duration::from_secs(60);
+const RETENTION: Duration = Duration::from_secs(86_400);
+
+fn id(number: u64) -> DeliveryId {
+    DeliveryId::of(&[&number.to_be_bytes()])
+}
+
+fn token(number: u8) -> ClaimToken {
+    ClaimToken::from_bytes([number; 16])
+}
+
+/// A directory of a test's own, which is removed with the value.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("scrupp-stores-{}-{number}", process::id());
+        let directory = env::temp_dir().join(name);
+        fs::create_dir(&directory).unwrap();
+        Self(directory)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.path().join("deliveries.db")
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Of many claims of one delivery at once, one is granted.
+async fn grants_each_delivery_once<S>(stores: impl Fn() -> S)
+where
+    S: DeliveryStore + Send + Sync + 'static,
+    S::Error: core::fmt::Debug + Send,
+{
+    for number in 100..120 {
+        let mut claims = JoinSet::new();
+        for by in 0..10 {
+            let store = stores();
+            claims.spawn(async move { store.claim(id(number), token(by), LEASE).await.unwrap() });
+        }
+        let granted = claims.join_all().await.into_iter();
+        assert_eq!(granted.filter(|claim| *claim == Claim::Granted).count(), 1);
+    }
+}
+
+/// An acknowledgement is remembered, and a released claim is free again.
+async fn remembers<S>(store: &S)
+where
+    S: DeliveryStore,
+    S::Error: core::fmt::Debug,
+{
+    assert_eq!(
+        store.claim(id(1), token(1), LEASE).await.unwrap(),
+        Claim::Granted
+    );
+    assert_eq!(
+        store.claim(id(1), token(2), LEASE).await.unwrap(),
+        Claim::InFlight
+    );
+    assert!(!store.commit(id(1), token(2), RETENTION).await.unwrap());
+    store.release(id(1), token(2)).await.unwrap();
+    assert_eq!(
+        store.claim(id(1), token(2), LEASE).await.unwrap(),
+        Claim::InFlight
+    );
+    store.release(id(1), token(1)).await.unwrap();
+    assert_eq!(
+        store.claim(id(1), token(2), LEASE).await.unwrap(),
+        Claim::Granted
+    );
+    assert!(store.commit(id(1), token(2), RETENTION).await.unwrap());
+    assert_eq!(
+        store.claim(id(1), token(1), LEASE).await.unwrap(),
+        Claim::Acknowledged
+    );
+    store.release(id(1), token(2)).await.unwrap();
+    assert_eq!(
+        store.claim(id(1), token(3), LEASE).await.unwrap(),
+        Claim::Acknowledged
+    );
+}
