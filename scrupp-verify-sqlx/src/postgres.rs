@@ -1,12 +1,12 @@
-use core::{fmt::Write, time::Duration};
+use core::time::Duration;
 
 use scrupp_verify_core::dedup::{Claim, ClaimToken, Claimed, DeliveryId, DeliveryStore};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Postgres, Row, postgres::PgRow, raw_sql};
 
 use crate::{
-    SqlxStore, SqlxStoreError, SqlxStoreErrorKind,
-    store::{claimed, millis},
-    table::FORMAT,
+    SqlxStore, SqlxStoreError,
+    store::{claimed, lost_if_busy, millis},
+    table::check_format,
 };
 
 const SCHEMA: &str = include_str!("../schema/postgres.sql");
@@ -49,7 +49,7 @@ impl SqlxStore<Postgres> {
     ///
     /// # Errors
     ///
-    /// [`FormatTooNew`](SqlxStoreErrorKind::FormatTooNew) if a newer release has changed the table, and
+    /// [`FormatTooNew`](crate::SqlxStoreErrorKind::FormatTooNew) if a newer release has changed the table, and
     /// any failure of the database.
     pub async fn migrate(&self) -> Result<(), SqlxStoreError> {
         let exists = format!(
@@ -69,21 +69,18 @@ impl SqlxStore<Postgres> {
             .table
             .statement("SELECT oldest FROM scrupp_deliveries_format");
         let oldest: i32 = self.one(oldest).await?.try_get(0)?;
-        match i64::from(oldest) > FORMAT {
-            true => Err(SqlxStoreError::new(SqlxStoreErrorKind::FormatTooNew)),
-            false => Ok(()),
-        }
+        check_format(oldest.into())
     }
 
     /// Acknowledges a delivery in the handler's own transaction: the handler's effects and the
     /// acknowledgement are committed together, or neither is.
     ///
-    /// Returns false if the lease was lost, to another attempt or to a purge. Roll back then, and
-    /// respond with 503.
+    /// Returns false if the lease was lost to another attempt or a purge, and after a serialization
+    /// failure, a deadlock or a lock time-out. Roll back then, and respond with 503.
     ///
     /// # Errors
     ///
-    /// Any failure of the database but a serialization failure, which means a lost lease too.
+    /// Any other failure of the database.
     pub async fn commit_in(
         &self,
         claimed: &Claimed,
@@ -93,10 +90,7 @@ impl SqlxStore<Postgres> {
         let commit = self.statement(COMMIT_IN, id, token, claimed.retention());
         match connection.fetch_optional(raw_sql(commit)).await {
             Ok(row) => Ok(row.is_some()),
-            Err(error) => match SqlxStoreError::from(error) {
-                error if error.kind() == SqlxStoreErrorKind::Busy => Ok(false),
-                error => Err(error),
-            },
+            Err(error) => lost_if_busy(error.into()),
         }
     }
 
@@ -142,18 +136,12 @@ impl SqlxStore<Postgres> {
 
 /// Writes a literal of type `bytea`.
 fn bytea(bytes: &[u8; 16]) -> String {
-    let mut literal = String::from("'\\x");
-    for byte in bytes {
-        let _ = write!(literal, "{byte:02x}");
-    }
-    literal.push_str("'::bytea");
-    literal
+    format!("'\\x{}'::bytea", hex(bytes))
 }
 
-/// Reads the hex digits of a token.
-fn token_of(digits: &str) -> Option<[u8; 16]> {
-    let number = u128::from_str_radix(digits, 16).ok()?;
-    Some(number.to_be_bytes())
+/// Writes 32 hex digits, as `encode` does.
+fn hex(bytes: &[u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(*bytes))
 }
 
 impl DeliveryStore for SqlxStore<Postgres> {
@@ -168,10 +156,8 @@ impl DeliveryStore for SqlxStore<Postgres> {
         let claim = self.statement(CLAIM, id, token, lease);
         let rows = self.pool.fetch_all(raw_sql(claim)).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        let digits: Option<&str> = row.try_get(0)?;
-        // A token of another length is none of this release.
-        let holder = digits.map(|digits| token_of(digits).unwrap_or_default());
-        Ok(claimed(holder.as_ref().map(|token| &token[..]), token))
+        let holder: Option<&str> = row.try_get(0)?;
+        Ok(claimed(holder, &*hex(token.as_bytes())))
     }
 
     async fn commit(

@@ -9,8 +9,8 @@ use sqlx::{
 
 use crate::{
     SqlxStore, SqlxStoreError, SqlxStoreErrorKind,
-    store::{claimed, millis},
-    table::FORMAT,
+    store::{claimed, lost_if_busy, millis},
+    table::check_format,
 };
 
 const SCHEMA: &str = include_str!("../schema/sqlite.sql");
@@ -128,17 +128,14 @@ impl SqlxStore<Sqlite> {
         }
         let oldest = self.statement("SELECT oldest FROM scrupp_deliveries_format");
         let oldest: i64 = query_scalar(oldest).fetch_one(&mut *connection).await?;
-        match oldest > FORMAT {
-            true => Err(SqlxStoreError::new(SqlxStoreErrorKind::FormatTooNew)),
-            false => Ok(()),
-        }
+        check_format(oldest)
     }
 
     /// Acknowledges a delivery in the handler's own transaction: the handler's effects and the
     /// acknowledgement are committed together, or neither is.
     ///
-    /// Returns false if the lease was lost, to another attempt or to a purge. Roll back then, and
-    /// respond with 503.
+    /// Returns false if the lease was lost to another attempt or a purge, and if another transaction
+    /// holds the database. Roll back then, and respond with 503.
     ///
     /// Begin the transaction with `BEGIN IMMEDIATE`. SQLite has one writer at a time, so claims of other
     /// deliveries wait until the transaction ends. Keep it short.
@@ -157,7 +154,7 @@ impl SqlxStore<Sqlite> {
             .bind(millis(claimed.retention()));
         match commit.fetch_all(connection).await {
             Ok(rows) => Ok(!rows.is_empty()),
-            Err(error) => is_lost(error.into()),
+            Err(error) => lost_if_busy(error.into()),
         }
     }
 
@@ -177,14 +174,6 @@ impl SqlxStore<Sqlite> {
     }
 }
 
-/// A transaction that began before another one's commit reads an old state: the lease was lost.
-fn is_lost(error: SqlxStoreError) -> Result<bool, SqlxStoreError> {
-    match error.kind() {
-        SqlxStoreErrorKind::Busy => Ok(false),
-        _ => Err(error),
-    }
-}
-
 impl DeliveryStore for SqlxStore<Sqlite> {
     type Error = SqlxStoreError;
 
@@ -201,7 +190,7 @@ impl DeliveryStore for SqlxStore<Sqlite> {
         // To the end, and not to the first row: SQLite commits when the statement has ended.
         let rows = claim.fetch_all(&self.pool).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        Ok(claimed(row.try_get(0)?, token))
+        Ok(claimed(row.try_get(0)?, &token.as_bytes()[..]))
     }
 
     async fn commit(

@@ -1,10 +1,10 @@
 use core::{fmt, time::Duration};
 use std::sync::Arc;
 
-use scrupp_verify_core::dedup::{Claim, ClaimToken};
+use scrupp_verify_core::dedup::Claim;
 use sqlx::{Database, Pool};
 
-use crate::{SqlxStoreError, table::Table};
+use crate::{SqlxStoreError, SqlxStoreErrorKind, table::Table};
 
 /// A store of claims in a table of SQLite or PostgreSQL.
 ///
@@ -36,7 +36,7 @@ impl<DB: Database> SqlxStore<DB> {
     ///
     /// # Errors
     ///
-    /// [`InvalidTable`](crate::SqlxStoreErrorKind::InvalidTable), unless each part has 1 to 50 lower-case
+    /// [`InvalidTable`](SqlxStoreErrorKind::InvalidTable), unless each part has 1 to 50 lower-case
     /// letters, digits and underscores, and does not start with a digit.
     pub fn table(mut self, name: &str) -> Result<Self, SqlxStoreError> {
         self.table = Arc::new(Table::new(name)?);
@@ -62,11 +62,20 @@ impl<DB: Database> fmt::Debug for SqlxStore<DB> {
 }
 
 /// Reads the result of a claim from the token that the row has afterwards.
-pub(crate) fn claimed(token: Option<&[u8]>, mine: ClaimToken) -> Claim {
+pub(crate) fn claimed<T: PartialEq + ?Sized>(token: Option<&T>, mine: &T) -> Claim {
     match token {
         None => Claim::Acknowledged,
-        Some(token) if token == mine.as_bytes() => Claim::Granted,
+        Some(token) if token == mine => Claim::Granted,
         Some(_) => Claim::InFlight,
+    }
+}
+
+/// Reads a failure to acknowledge in a transaction. One that another transaction causes means that the
+/// effects must be rolled back, as after a lost lease.
+pub(crate) fn lost_if_busy(error: SqlxStoreError) -> Result<bool, SqlxStoreError> {
+    match error.kind() {
+        SqlxStoreErrorKind::Busy => Ok(false),
+        _ => Err(error),
     }
 }
 

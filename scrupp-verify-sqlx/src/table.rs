@@ -3,8 +3,16 @@ use crate::{SqlxStoreError, SqlxStoreErrorKind};
 /// The name of the table in the schema files.
 const DEFAULT: &str = "scrupp_deliveries";
 
-/// The format of the table that this release creates, and the one that it needs at least.
-pub(crate) const FORMAT: i64 = 1;
+/// The format of the table that this release creates.
+const FORMAT: i64 = 1;
+
+/// Checks that this release can use a table, by the number of the oldest format that still can.
+pub(crate) fn check_format(oldest: i64) -> Result<(), SqlxStoreError> {
+    match oldest > FORMAT {
+        true => Err(SqlxStoreError::new(SqlxStoreErrorKind::FormatTooNew)),
+        false => Ok(()),
+    }
+}
 
 /// The name of the table, checked so that it can be a part of a statement.
 #[derive(Clone, Debug)]
@@ -57,7 +65,7 @@ mod tests {
     #[test]
     fn takes_plain_names_only() {
         for name in ["a", "_a1", "scrupp.deliveries", &"a".repeat(50)] {
-            assert_eq!(Table::new(name).unwrap().name(), name);
+            assert!(Table::new(name).is_ok_and(|table| table.name() == name));
         }
         for name in [
             "",
@@ -73,8 +81,8 @@ mod tests {
             "ä",
             &"a".repeat(51),
         ] {
-            let error = Table::new(name).unwrap_err();
-            assert_eq!(error.kind(), SqlxStoreErrorKind::InvalidTable, "{name}");
+            let kind = Table::new(name).err().map(|error| error.kind());
+            assert_eq!(kind, Some(SqlxStoreErrorKind::InvalidTable), "{name}");
         }
     }
 }

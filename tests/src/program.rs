@@ -12,7 +12,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::{Connection, PREVIOUS_SECRET, Response, SECRET, Step};
+use crate::{Connection, Delivery, PREVIOUS_SECRET, Response, SECRET, Step};
 
 /// A program of this workspace, as a process that ends with its test.
 #[derive(Debug)]
@@ -84,6 +84,14 @@ impl Program {
         let sent = connection.send(&[Step::Send(request.into())]).await;
         sent.expect("sent");
         connection.response().await.expect("a response")
+    }
+
+    /// Sends a delivery, and returns the status of the response.
+    pub async fn deliver(&self, delivery: &Delivery) -> u16 {
+        let mut connection = Connection::open(self.address).await.expect("a connection");
+        let request = Step::Send(delivery.request());
+        connection.send(&[request]).await.expect("sent");
+        connection.response().await.expect("a response").status
     }
 
     /// Kills it, as nothing can prevent, and tells its process id.

@@ -160,10 +160,7 @@ async fn default_address_is_port_3000_of_127_0_0_1() {
 async fn send(program: &Program, secret: &str, process_id: u64) -> u16 {
     let mut delivery = Delivery::new(process_id);
     delivery.sign_with(secret, delivery.now);
-    let mut connection = Connection::open(program.address()).await.unwrap();
-    let request = Step::Send(delivery.request());
-    connection.send(&[request]).await.unwrap();
-    connection.response().await.unwrap().status
+    program.deliver(&delivery).await
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use core::time::Duration;
 use std::{env, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::PathBuf, process};
 
-use scrupp_verify_tests::{Connection, Delivery, Program, Step};
+use scrupp_verify_tests::{Delivery, Program};
 use tokio::time::sleep;
 
 /// A file that is replaced by renaming, and removed with the test.
@@ -36,10 +36,7 @@ impl Drop for SecretsFile {
 async fn send(program: &Program, secret: &str, process_id: u64) -> u16 {
     let mut delivery = Delivery::new(process_id);
     delivery.sign_with(secret, delivery.now);
-    let mut connection = Connection::open(program.address()).await.unwrap();
-    let request = Step::Send(delivery.request());
-    connection.send(&[request]).await.unwrap();
-    connection.response().await.unwrap().status
+    program.deliver(&delivery).await
 }
 
 async fn wait_for_line(program: &Program, text: &str) {

@@ -1,6 +1,6 @@
-//! What receivers of webhooks report from the field, over sockets and against real servers: nothing
-//! acknowledged is lost, and nothing genuine is rejected for long.
-#![allow(
+//! Failures that receivers of webhooks report from the field, over sockets and against real servers.
+//! Nothing acknowledged is lost, and nothing genuine is rejected for long.
+#![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test may panic"

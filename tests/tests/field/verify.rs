@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use scrupp_verify_core::dedup::DeliveryId;
-use scrupp_verify_tests::{Connection, Delivery, Program, Step};
+use scrupp_verify_tests::{Delivery, Program};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
@@ -21,10 +21,7 @@ async fn deliver(program: &Program, body: impl Into<Vec<u8>>) -> u16 {
     let mut delivery = Delivery::new(0);
     delivery.body = body.into();
     delivery.sign();
-    let mut connection = Connection::open(program.address()).await.unwrap();
-    let sent = connection.send(&[Step::Send(delivery.request())]).await;
-    sent.unwrap();
-    connection.response().await.unwrap().status
+    program.deliver(&delivery).await
 }
 
 /// Waits until the program has written a line with these words.

@@ -5,7 +5,7 @@ use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
 
 use crate::{RETENTION, id, token};
 
-/// One operation by one of three tokens. A duration of zero is over at once.
+/// One operation by one of three tokens. A duration of zero expires at once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
     Claim(u8, Duration),
