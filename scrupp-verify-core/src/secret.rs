@@ -133,8 +133,7 @@ fn is_pair_of_quotes(open: char, close: char) -> bool {
         '"' | '\'' | '`' => close == open,
         '\u{201c}' | '\u{201d}' | '\u{201e}' => matches!(close, '\u{201c}' | '\u{201d}'),
         '\u{2018}' | '\u{2019}' | '\u{201a}' => matches!(close, '\u{2018}' | '\u{2019}'),
-        '\u{ab}' => close == '\u{bb}',
-        '\u{bb}' => close == '\u{ab}',
+        '\u{ab}' | '\u{bb}' => matches!(close, '\u{ab}' | '\u{bb}'),
         _ => false,
     }
 }

@@ -256,6 +256,7 @@ fn rejects_secrets_with_whitespace_invisible_characters_or_quotes_around_them() 
         ("\u{2018}key\u{2019}", Some(quoted('\u{2018}'))),
         ("\u{201e}key\u{201c}", Some(quoted('\u{201e}'))),
         ("\u{ab}key\u{bb}", Some(quoted('\u{ab}'))),
+        ("\u{bb}key\u{ab}", Some(quoted('\u{bb}'))),
         // A secret with the control characters below space is binary.
         ("k\u{1}", None),
         ("\u{1b}key\u{8}", None),
