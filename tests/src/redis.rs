@@ -127,6 +127,12 @@ impl Redis {
             .count()
     }
 
+    /// Whether it was started and not killed since.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.server.is_some()
+    }
+
     /// Kills it.
     pub fn kill(&mut self) {
         if let Some(mut server) = self.server.take() {
@@ -174,7 +180,8 @@ impl Redis {
     }
 }
 
-fn wait_until(what: &str, is_true: impl Fn() -> bool) {
+/// Waits until a condition holds, and panics if that takes too long.
+pub(crate) fn wait_until(what: &str, is_true: impl Fn() -> bool) {
     let started = Instant::now();
     while !is_true() {
         assert!(started.elapsed() < TIMEOUT, "still not true: {what}");

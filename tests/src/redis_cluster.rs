@@ -1,0 +1,126 @@
+use std::net::TcpListener;
+
+use crate::{Redis, redis::wait_until};
+
+/// A Redis Cluster of a test's own: three primaries, and replicas if some are added. Each keeps on
+/// disk what it acknowledges. They end with the value.
+#[derive(Debug)]
+pub struct RedisCluster {
+    nodes: Vec<Redis>,
+}
+
+const PRIMARIES: usize = 3;
+
+impl RedisCluster {
+    /// Starts the primaries, and waits until they serve all slots.
+    #[must_use]
+    pub fn start() -> Self {
+        let mut cluster = Self { nodes: Vec::new() };
+        for index in 0..PRIMARIES {
+            cluster.add_node();
+            let slot = |index: usize| index * 16384 / PRIMARIES;
+            let (first, last) = (slot(index), slot(index + 1) - 1);
+            let range = [first.to_string(), last.to_string()];
+            let () = cluster.nodes[index].run(&["CLUSTER", "ADDSLOTSRANGE", &range[0], &range[1]]);
+        }
+        cluster.wait_until_ok();
+        cluster
+    }
+
+    /// Adds a replica of a primary, and waits until they are in sync. Returns its index.
+    pub fn add_replica(&mut self, of: usize) -> usize {
+        let primary: String = self.nodes[of].run(&["CLUSTER", "MYID"]);
+        let index = self.add_node();
+        let replica = &self.nodes[index];
+        wait_until("the replica knows its primary", || {
+            let nodes: String = replica.run(&["CLUSTER", "NODES"]);
+            nodes.contains(&primary)
+        });
+        let () = replica.run(&["CLUSTER", "REPLICATE", &primary]);
+        wait_until("the replica is in sync", || {
+            let info: String = replica.run(&["INFO", "replication"]);
+            info.contains("master_link_status:up")
+        });
+        // Until the primary's gossip names the replica, no failover is possible.
+        wait_until("all nodes know the replica", || {
+            let id: String = replica.run(&["CLUSTER", "MYID"]);
+            self.nodes.iter().all(|node| {
+                let nodes: String = node.run(&["CLUSTER", "NODES"]);
+                let mut lines = nodes.lines();
+                lines.any(|line| line.starts_with(&id) && line.contains("slave"))
+            })
+        });
+        self.wait_until_ok();
+        index
+    }
+
+    /// The nodes' URLs, in the order in which they were added.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(Redis::url).collect()
+    }
+
+    /// A node.
+    #[must_use]
+    pub fn node(&self, index: usize) -> &Redis {
+        &self.nodes[index]
+    }
+
+    /// Kills a node.
+    pub fn kill(&mut self, index: usize) {
+        self.nodes[index].kill();
+    }
+
+    /// Stops a node from answering, without closing a connection, and lets it go on.
+    pub fn pause(&self, index: usize, paused: bool) {
+        self.nodes[index].pause(paused);
+    }
+
+    /// Starts a node after it was killed, with what it had. It may still be without its slots.
+    pub fn restart(&mut self, index: usize) {
+        self.nodes[index].restart();
+    }
+
+    /// Whether a node is a primary.
+    #[must_use]
+    pub fn is_primary(&self, index: usize) -> bool {
+        let info: String = self.nodes[index].run(&["INFO", "replication"]);
+        info.contains("role:master")
+    }
+
+    /// Returns how many deliveries are claimed and not acknowledged, on the primaries that run.
+    #[must_use]
+    pub fn claims(&self) -> usize {
+        let running = (0..self.nodes.len()).filter(|index| self.nodes[*index].is_running());
+        let primaries = running.filter(|index| self.is_primary(*index));
+        primaries.map(|index| self.nodes[index].claims()).sum()
+    }
+
+    /// Waits until all slots are served, as each running node sees it.
+    pub fn wait_until_ok(&self) {
+        wait_until("the cluster is complete", || {
+            let mut running = self.nodes.iter().filter(|node| node.is_running());
+            running.all(|node| {
+                let info: String = node.run(&["CLUSTER", "INFO"]);
+                let size = format!("cluster_size:{PRIMARIES}");
+                info.contains("cluster_state:ok") && info.contains(&size)
+            })
+        });
+    }
+
+    fn add_node(&mut self) -> usize {
+        // The default is the port and 10,000, which may be taken or too large.
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let bus = free.expect("a free port").port().to_string();
+        let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+        // A replica takes over soon after its primary is gone.
+        let options = [&cluster[..], &["--cluster-node-timeout", "1000"]].concat();
+        let node = Redis::start(&options);
+        if let Some(first) = self.nodes.first() {
+            let port = node.address().port().to_string();
+            let () = first.run(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
+        }
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+}
