@@ -30,6 +30,8 @@ pub enum SqlxStoreErrorKind {
     ReadOnly,
     /// No space is left.
     Full,
+    /// The database cannot read or write its files. A full disk can be the reason.
+    Io,
     /// Every connection of the pool is in use, or the pool is closed.
     PoolExhausted,
     /// Another transaction holds the database, or changed the same row.
@@ -73,8 +75,9 @@ impl From<SqlxError> for SqlxStoreError {
 /// codes, which are numbers.
 fn of_code(code: &str, message: &str) -> SqlxStoreErrorKind {
     use SqlxStoreErrorKind as Kind;
-    if let Ok(code) = code.parse::<u32>()
-        && code < 10_000
+    // A SQLSTATE has five characters, and a result code fewer digits.
+    if code.len() < 5
+        && let Ok(code) = code.parse::<u32>()
     {
         // The lowest byte is the primary code.
         return match code & 0xff {
@@ -82,8 +85,9 @@ fn of_code(code: &str, message: &str) -> SqlxStoreErrorKind {
             3 => Kind::PermissionDenied,
             5 | 6 => Kind::Busy,
             8 => Kind::ReadOnly,
-            10 | 14 => Kind::Unreachable,
+            10 => Kind::Io,
             13 => Kind::Full,
+            14 => Kind::Unreachable,
             _ => Kind::Other,
         };
     }
@@ -92,6 +96,7 @@ fn of_code(code: &str, message: &str) -> SqlxStoreErrorKind {
         "42501" => Kind::PermissionDenied,
         "25006" => Kind::ReadOnly,
         "53100" | "53200" => Kind::Full,
+        "58030" => Kind::Io,
         "53300" => Kind::PoolExhausted,
         "40001" | "40P01" | "55P03" => Kind::Busy,
         "57P01" | "57P02" | "57P03" => Kind::Unreachable,
@@ -115,6 +120,7 @@ impl fmt::Display for SqlxStoreError {
             Kind::PermissionDenied => "the role has no right to the table of deliveries",
             Kind::ReadOnly => "the database is read-only",
             Kind::Full => "the database has no space left",
+            Kind::Io => "the database cannot read or write its files",
             Kind::PoolExhausted => "no connection to the database is free",
             Kind::Busy => "another transaction holds the database",
             Kind::Unreachable => "the database cannot be reached",
@@ -132,5 +138,33 @@ impl fmt::Display for SqlxStoreError {
 impl Error for SqlxStoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_ref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_result_codes_from_sqlstates() {
+        use SqlxStoreErrorKind as Kind;
+        for (code, kind) in [
+            ("5", Kind::Busy),
+            ("517", Kind::Busy),
+            ("8", Kind::ReadOnly),
+            ("778", Kind::Io),
+            ("13", Kind::Full),
+            ("14", Kind::Unreachable),
+            ("08006", Kind::Unreachable),
+            ("08P01", Kind::Unreachable),
+            ("25006", Kind::ReadOnly),
+            ("40001", Kind::Busy),
+            ("55P03", Kind::Busy),
+            ("53100", Kind::Full),
+            ("58030", Kind::Io),
+            ("42601", Kind::Other),
+        ] {
+            assert_eq!(of_code(code, ""), kind, "{code}");
+        }
     }
 }

@@ -1,7 +1,10 @@
 use core::time::Duration;
 
 use scrupp_verify_core::dedup::{Claim, ClaimToken, Claimed, DeliveryId, DeliveryStore};
-use sqlx::{AssertSqlSafe, Executor, PgConnection, Postgres, Row, postgres::PgRow, raw_sql};
+use sqlx::{
+    AssertSqlSafe, Executor, PgConnection, Postgres, Row, pool::PoolConnection, postgres::PgRow,
+    raw_sql,
+};
 
 use crate::{
     SqlxStore, SqlxStoreError,
@@ -10,6 +13,10 @@ use crate::{
 };
 
 const SCHEMA: &str = include_str!("../schema/postgres.sql");
+
+/// Ends a wait for another transaction, before the caller gives up. Applies to the rest of the message,
+/// which is one transaction.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '1s';";
 
 /// Claims, and then removes a few deliveries that have expired. Both are one message. The claim comes
 /// first: a statement that holds other rows never waits for one.
@@ -105,6 +112,18 @@ impl SqlxStore<Postgres> {
         Ok(self.pool.execute(raw_sql(purge)).await?.rows_affected())
     }
 
+    async fn run(&self, statement: AssertSqlSafe<String>) -> Result<Vec<PgRow>, SqlxStoreError> {
+        let statement = format!("{LOCK_TIMEOUT}{}", statement.0);
+        let mut running = Running {
+            connection: self.pool.acquire().await?,
+            has_succeeded: false,
+        };
+        let rows = raw_sql(AssertSqlSafe(statement)).fetch_all(&mut *running.connection);
+        let rows = rows.await?;
+        running.has_succeeded = true;
+        Ok(rows)
+    }
+
     async fn one(&self, statement: String) -> Result<PgRow, SqlxStoreError> {
         Ok(self
             .pool
@@ -134,6 +153,21 @@ impl SqlxStore<Postgres> {
     }
 }
 
+/// A connection that returns to the pool only after a success. Otherwise it may have fallen silent, or
+/// its server has become a standby, so it is closed.
+struct Running {
+    connection: PoolConnection<Postgres>,
+    has_succeeded: bool,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.has_succeeded {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
 /// Writes a literal of type `bytea`.
 fn bytea(bytes: &[u8; 16]) -> String {
     format!("'\\x{}'::bytea", hex(bytes))
@@ -154,7 +188,7 @@ impl DeliveryStore for SqlxStore<Postgres> {
         lease: Duration,
     ) -> Result<Claim, SqlxStoreError> {
         let claim = self.statement(CLAIM, id, token, lease);
-        let rows = self.pool.fetch_all(raw_sql(claim)).await?;
+        let rows = self.run(claim).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         let holder: Option<&str> = row.try_get(0)?;
         Ok(claimed(holder, &*hex(token.as_bytes())))
@@ -167,12 +201,11 @@ impl DeliveryStore for SqlxStore<Postgres> {
         retention: Duration,
     ) -> Result<bool, SqlxStoreError> {
         let commit = self.statement(COMMIT, id, token, retention);
-        Ok(self.pool.fetch_optional(raw_sql(commit)).await?.is_some())
+        Ok(!self.run(commit).await?.is_empty())
     }
 
     async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), SqlxStoreError> {
         let release = self.statement(RELEASE, id, token, Duration::ZERO);
-        self.pool.execute(raw_sql(release)).await?;
-        Ok(())
+        self.run(release).await.map(drop)
     }
 }

@@ -15,6 +15,15 @@ use crate::{SqlxStoreError, SqlxStoreErrorKind, table::Table};
 ///
 /// SQLite is for the processes of one machine, and PostgreSQL for any number. Both survive a restart.
 ///
+/// On PostgreSQL, an operation waits at most one second for other transactions. An operation has no
+/// other time limit of its own: the adapters set one (`Dedup::store_timeout`).
+///
+/// # Cancel safety
+///
+/// If an operation on PostgreSQL fails, or is dropped before completion, its connection is closed. So
+/// the next operation reaches the server by a new connection if the old one fell silent, or leads to
+/// a standby after a failover.
+///
 /// # Security
 ///
 /// Write access to the table allows an attacker to replay or suppress genuine deliveries, but not to

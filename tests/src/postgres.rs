@@ -15,7 +15,8 @@ use tokio::time::sleep;
 /// A PostgreSQL server of its own, which ends with its test.
 #[derive(Debug)]
 pub struct Postgres {
-    server: Child,
+    server: Option<Child>,
+    programs: PathBuf,
     directory: PathBuf,
     port: u16,
 }
@@ -33,41 +34,79 @@ impl Postgres {
         let directory = env::temp_dir().join(format!("scrupp-postgres-{port}"));
         fs::create_dir(&directory).expect("a directory");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("private");
-        let is_root = fs::metadata(&directory).expect("a directory").uid() == 0;
-        if is_root {
+        if fs::metadata(&directory).expect("a directory").uid() == 0 {
             chown(&directory, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).expect("its owner");
         }
-        let program = |name| {
-            let mut command = Command::new(programs.join(name));
-            command.arg("-D").arg(&directory).current_dir(&directory);
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-            if is_root {
-                command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
-            }
-            command
-        };
-        let mut initdb = program("initdb");
-        initdb.args(["--username=test", "--auth=trust", "--no-sync"]);
-        assert!(initdb.status().is_ok_and(|status| status.success()));
-
-        let mut server = program("postgres");
-        server.args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
-        server.args(["-c", "unix_socket_directories="]);
-        let server = server.spawn().expect("a server");
-        let postgres = Self {
-            server,
+        let mut postgres = Self {
+            server: None,
+            programs,
             directory,
             port,
         };
-        for _ in 0..200 {
+        let mut initdb = postgres.program("initdb");
+        initdb.args(["--username=test", "--auth=trust", "--no-sync"]);
+        assert!(initdb.status().is_ok_and(|status| status.success()));
+        postgres.restart().await;
+        postgres
+    }
+
+    /// Starts it after it was killed, with what it had.
+    pub async fn restart(&mut self) {
+        let port = self.port.to_string();
+        let mut server = self.program("postgres");
+        server.args(["-p", &port, "-h", "127.0.0.1"]);
+        server.args(["-c", "unix_socket_directories="]);
+        self.server = Some(server.spawn().expect("a server"));
+        for _ in 0..400 {
             let mut ready = Command::new("pg_isready");
-            ready.args(["-h", "127.0.0.1", "-p", &port.to_string(), "--quiet"]);
+            ready.args(["-h", "127.0.0.1", "-p", &port, "--quiet"]);
             if ready.status().is_ok_and(|status| status.success()) {
-                return postgres;
+                return;
             }
             sleep(Duration::from_millis(50)).await;
         }
         panic!("PostgreSQL is not ready");
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        command.arg("-D").arg(&self.directory);
+        command.current_dir(&self.directory);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let owner = fs::metadata(&self.directory).expect("a directory").uid();
+        if owner == UNPRIVILEGED {
+            command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
+        }
+        command
+    }
+
+    /// Kills the server and the processes of its connections.
+    pub fn kill(&mut self) {
+        self.signal("-KILL");
+        if let Some(mut server) = self.server.take() {
+            server.wait().expect("ended");
+        }
+    }
+
+    /// Stops the server from responding, without closing a connection, and lets it go on.
+    pub fn pause(&self, is_paused: bool) {
+        self.signal(if is_paused { "-STOP" } else { "-CONT" });
+    }
+
+    /// Sends a signal to the server and to the processes of its connections.
+    fn signal(&self, signal: &str) {
+        let Some(server) = &self.server else { return };
+        let pid = server.id().to_string();
+        let kill = |signal, pids: &str| {
+            let mut kill = Command::new("kill");
+            kill.arg(signal).args(pids.split_whitespace());
+            let _ = kill.stderr(Stdio::null()).status();
+        };
+        // While it is stopped, it starts none.
+        kill("-STOP", &pid);
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        kill(signal, &children.unwrap_or_default());
+        kill(signal, &pid);
     }
 
     /// Returns the URL of a database in it.
@@ -105,10 +144,13 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Fast shutdown: its own processes end with it.
-        let pid = self.server.id().to_string();
-        let _ = Command::new("kill").args(["-INT", &pid]).status();
-        let _ = self.server.wait();
+        self.pause(false);
+        if let Some(mut server) = self.server.take() {
+            // Fast shutdown: its own processes end with it.
+            let pid = server.id().to_string();
+            let _ = Command::new("kill").args(["-INT", &pid]).status();
+            let _ = server.wait();
+        }
         let _ = fs::remove_dir_all(&self.directory);
     }
 }

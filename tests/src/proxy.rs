@@ -49,6 +49,12 @@ impl Proxy {
         format!("redis://{}", self.address)
     }
 
+    /// Returns the URL of a PostgreSQL behind it.
+    #[must_use]
+    pub fn postgres_url(&self) -> String {
+        format!("postgres://test@{}/postgres", self.address)
+    }
+
     /// Forwards new connections to another server. Open ones stay where they are.
     pub fn set_target(&self, target: SocketAddr) {
         lock(&self.shared).target = target;

@@ -1,9 +1,20 @@
-//! The stores of claims, against one model and against real databases.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+//! One suite for all stores of claims, against one model and on real servers; and what only some
+//! stores have.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
+mod faults;
+mod histories;
+mod memory;
 mod model;
 mod postgres;
+mod processes;
+mod redis_single;
 mod sqlite;
+mod suite;
 
 use core::time::Duration;
 use std::{
@@ -15,6 +26,50 @@ use std::{
 
 use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
 use tokio::task::JoinSet;
+
+/// Instantiates the suite for a kind of store: for all of them, and further parts by name.
+macro_rules! suite {
+    ($name:ident: $shape:ty $(, $part:ident)*) => {
+        mod $name {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn follows_the_model() {
+                crate::suite::follows_the_model::<$shape>().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn keeps_the_rules_among_many_tasks() {
+                crate::suite::keeps_the_rules_among_many_tasks::<$shape>().await;
+            }
+
+            $(suite!(@$part $name: $shape);)*
+        }
+    };
+    (@processes $name:ident: $shape:ty) => {
+        #[tokio::test]
+        async fn processes_grant_each_delivery_once() {
+            let worker = concat!(stringify!($name), "::worker");
+            crate::processes::grant_each_delivery_once::<$shape>(worker).await;
+        }
+
+        #[tokio::test]
+        #[ignore = "a process of the test above"]
+        async fn worker() {
+            crate::processes::work::<$shape>().await;
+        }
+    };
+    (@server $name:ident: $shape:ty) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn survives_a_server_that_is_killed_or_paused() {
+            crate::faults::survives_a_server_that_is_killed_or_paused::<$shape>().await;
+        }
+    };
+}
+
+suite!(in_memory: crate::memory::Memory);
+suite!(in_sqlite: crate::sqlite::File, processes);
+suite!(in_postgres: crate::postgres::Straight, processes, server);
+suite!(behind_pgbouncer: crate::postgres::Pooled, processes, server);
+suite!(in_redis: crate::redis_single::Single, processes, server);
 
 const LEASE: Duration = Duration::from_secs(60);
 const RETENTION: Duration = Duration::from_secs(86_400);

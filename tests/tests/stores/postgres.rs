@@ -1,56 +1,103 @@
 //! PostgreSQL, straight and through PgBouncer.
 
 use core::time::Duration;
+use std::{net::SocketAddr, time::Instant};
 
 use scrupp_verify_core::dedup::{Claim, Claimed, DeliveryStore};
 use scrupp_verify_sqlx::{SqlxStore, SqlxStoreErrorKind};
-use scrupp_verify_tests::{PgBouncer, Postgres};
+use scrupp_verify_tests::{PgBouncer, Postgres, Proxy};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::task::JoinSet;
-
-use crate::{
-    LEASE, RETENTION, grants_each_delivery_once, id,
-    model::{Model, Op, count, id_of, operations, run},
-    remembers, token,
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
 };
 
+use crate::{
+    LEASE, RETENTION, faults::Server, id, processes::Shared, remembers, suite::Shape, token,
+};
+
+pub(crate) type Straight = Database<false>;
+
+/// Through PgBouncer in transaction mode.
+pub(crate) type Pooled = Database<true>;
+
+pub(crate) struct Database<const IS_POOLED: bool> {
+    server: Postgres,
+    pooler: Option<PgBouncer>,
+    handler: PgPool,
+}
+
+impl<const IS_POOLED: bool> Shape for Database<IS_POOLED> {
+    type Store = SqlxStore<sqlx::Postgres>;
+
+    async fn start() -> Self {
+        let server = Postgres::start().await;
+        let pooler = match IS_POOLED {
+            true => Some(PgBouncer::start(&server, "server_login_retry = 1").await),
+            false => None,
+        };
+        let url = pooler.as_ref().map_or(server.url(), PgBouncer::url);
+        let handler = pool(&url).await;
+        store(&handler).await;
+        Self {
+            server,
+            pooler,
+            handler,
+        }
+    }
+
+    async fn store(&self) -> Self::Store {
+        Self::connect(&self.address()).await
+    }
+
+    async fn commit_in(&self, store: &Self::Store, claimed: &Claimed) -> Option<bool> {
+        let mut transaction = self.handler.begin().await.unwrap();
+        let committed = store.commit_in(claimed, &mut transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        Some(committed)
+    }
+}
+
+impl<const IS_POOLED: bool> Shared for Database<IS_POOLED> {
+    fn address(&self) -> String {
+        let pooler = self.pooler.as_ref();
+        pooler.map_or(self.server.url(), PgBouncer::url)
+    }
+
+    async fn connect(address: &str) -> Self::Store {
+        SqlxStore::new(pool(address).await)
+    }
+}
+
+impl<const IS_POOLED: bool> Server for Database<IS_POOLED> {
+    fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    async fn restart(&mut self) {
+        self.server.restart().await;
+    }
+
+    fn pause(&self, is_paused: bool) {
+        self.server.pause(is_paused);
+    }
+}
+
 async fn pool(url: &str) -> PgPool {
+    let options: PgConnectOptions = url.parse().unwrap();
+    // PgBouncer rejects a parameter that it does not know, and sqlx sends this one by default.
+    let options = options.extra_float_digits(None);
     let pool = PgPoolOptions::new().max_connections(10);
-    pool.connect(url).await.unwrap()
+    pool.connect_with(options).await.unwrap()
 }
 
 async fn store(pool: &PgPool) -> SqlxStore<sqlx::Postgres> {
     let store = SqlxStore::new(pool.clone());
     store.migrate().await.unwrap();
     store
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn follows_the_model_and_grants_each_delivery_once() {
-    let postgres = Postgres::start().await;
-    let pool = pool(&postgres.url()).await;
-    let store = store(&pool).await;
-    remembers(&store).await;
-    grants_each_delivery_once(|| store.clone().table("scrupp_deliveries").unwrap()).await;
-
-    let mut models = vec![Model::default(); 200];
-    for (number, op) in operations(count()) {
-        let result = match (run(&store, id_of(number), op).await, op) {
-            (Some(result), _) => result,
-            (None, Op::CommitIn(by, retention)) => {
-                let claimed = Claimed::new(id_of(number), token(by), retention);
-                let mut transaction = pool.begin().await.unwrap();
-                let committed = store.commit_in(&claimed, &mut transaction).await.unwrap();
-                transaction.commit().await.unwrap();
-                committed.to_string()
-            }
-            _ => unreachable!(),
-        };
-        models[number as usize].check(number, op, &result);
-    }
 }
 
 #[tokio::test]
@@ -89,35 +136,6 @@ async fn tables_of_ones_own_and_missing_ones() {
     crm.migrate().await.unwrap();
     remembers(&crm).await;
     assert_eq!(crm.purge().await.unwrap(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn works_behind_pgbouncer_in_transaction_mode() {
-    let postgres = Postgres::start().await;
-    let pooler = PgBouncer::start(&postgres, "").await;
-    // PgBouncer rejects a parameter that it does not know, and sqlx sends this one by default.
-    let options: PgConnectOptions = pooler.url().parse().unwrap();
-    let options = options.extra_float_digits(None);
-    let pool = PgPoolOptions::new()
-        .max_connections(20)
-        .connect_with(options);
-    let store = store(&pool.await.unwrap()).await;
-    remembers(&store).await;
-    grants_each_delivery_once(|| store.clone()).await;
-    let mut claims = JoinSet::new();
-    for task in 0..20 {
-        let store = store.clone();
-        claims.spawn(async move {
-            let mut granted = 0;
-            for number in 200..300 {
-                let claim = store.claim(id(number), token(task), LEASE).await.unwrap();
-                granted += usize::from(claim == Claim::Granted);
-            }
-            granted
-        });
-    }
-    let granted: usize = claims.join_all().await.into_iter().sum();
-    assert_eq!(granted, 100);
 }
 
 #[tokio::test]
@@ -179,4 +197,157 @@ async fn expired_deliveries_are_found_by_the_index() {
     let plan = plan.join("\n");
     assert!(plan.contains("scrupp_deliveries_expires_at"), "{plan}");
     assert!(!plan.contains("Seq Scan"), "{plan}");
+}
+
+#[tokio::test]
+async fn read_only_server_is_an_error_until_it_is_writable_or_replaced() {
+    let (primary, standby) = (Postgres::start().await, Postgres::start().await);
+    let address = |server: &Postgres| SocketAddr::from(([127, 0, 0, 1], server.port()));
+    let proxy = Proxy::start(address(&standby)).await;
+    store(&pool(&primary.url()).await).await;
+    // One connection, because each reads the settings again on its own.
+    let single = PgPoolOptions::new().max_connections(1);
+    let store = store(&single.connect(&proxy.postgres_url()).await.unwrap()).await;
+    let set_read_only = |is| {
+        for sql in [
+            &format!("ALTER SYSTEM SET default_transaction_read_only = {is}"),
+            "SELECT pg_reload_conf()",
+        ] {
+            let _ = standby.sql(sql);
+        }
+    };
+    let read_only = async || {
+        // The server reads its settings again soon.
+        let begin = Instant::now();
+        loop {
+            match store.claim(id(1), token(1), LEASE).await {
+                Ok(_) if begin.elapsed() < Duration::from_secs(20) => {}
+                result => break result.unwrap_err().kind(),
+            }
+        }
+    };
+    set_read_only("on");
+    assert_eq!(read_only().await, SqlxStoreErrorKind::ReadOnly);
+    let error = store.commit(id(1), token(1), RETENTION).await.unwrap_err();
+    assert_eq!(error.kind(), SqlxStoreErrorKind::ReadOnly, "{error}");
+    let error = store.release(id(1), token(1)).await.unwrap_err();
+    assert_eq!(error.kind(), SqlxStoreErrorKind::ReadOnly, "{error}");
+    set_read_only("off");
+    while store.release(id(1), token(1)).await.is_err() {}
+    remembers(&store).await;
+
+    // The address now leads to another server. Connections to the old one are still open.
+    set_read_only("on");
+    assert_eq!(read_only().await, SqlxStoreErrorKind::ReadOnly);
+    proxy.set_target(address(&primary));
+    let claim = store.claim(id(2), token(1), LEASE).await.unwrap();
+    assert_eq!(claim, Claim::Granted);
+}
+
+#[tokio::test]
+async fn connections_that_fall_silent_are_replaced() {
+    let server = Postgres::start().await;
+    let proxy = Proxy::start(([127, 0, 0, 1], server.port()).into()).await;
+    let store = store(&pool(&proxy.postgres_url()).await).await;
+    // All connections of the pool wait for this lock, and fall silent meanwhile.
+    let other = pool(&server.url()).await;
+    let mut lock = other.begin().await.unwrap();
+    sqlx::query("LOCK TABLE scrupp_deliveries")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let mut claims = JoinSet::new();
+    for number in 0..10 {
+        let store = store.clone();
+        claims.spawn(async move {
+            let claim = store.claim(id(number), token(1), LEASE);
+            assert!(timeout(Duration::from_millis(900), claim).await.is_err());
+        });
+    }
+    sleep(Duration::from_millis(600)).await;
+    proxy.hold();
+    claims.join_all().await;
+    lock.rollback().await.unwrap();
+    let claim = store.claim(id(20), token(1), LEASE);
+    let claim = timeout(Duration::from_secs(10), claim).await.unwrap();
+    assert_eq!(claim.unwrap(), Claim::Granted);
+}
+
+#[tokio::test]
+async fn waits_for_another_transaction_a_second_at_most() {
+    let server = Postgres::start().await;
+    let pool = pool(&server.url()).await;
+    let store = store(&pool).await;
+    store.claim(id(1), token(1), LEASE).await.unwrap();
+    let claimed = Claimed::new(id(1), token(1), RETENTION);
+    let mut handler = pool.begin().await.unwrap();
+    assert!(store.commit_in(&claimed, &mut handler).await.unwrap());
+    let blocked = async {
+        [
+            store.claim(id(1), token(2), LEASE).await.unwrap_err(),
+            store.commit(id(1), token(2), LEASE).await.unwrap_err(),
+            store.release(id(1), token(1)).await.unwrap_err(),
+        ]
+    };
+    for error in timeout(Duration::from_secs(10), blocked).await.unwrap() {
+        assert_eq!(error.kind(), SqlxStoreErrorKind::Busy, "{error}");
+    }
+    // The limit ends with the statement.
+    let limit: String = sqlx::query_scalar("SHOW lock_timeout")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(limit, "0");
+    handler.commit().await.unwrap();
+    let claim = store.claim(id(1), token(2), LEASE).await.unwrap();
+    assert_eq!(claim, Claim::Acknowledged);
+}
+
+#[tokio::test]
+async fn commit_that_another_transaction_overtook_is_false() {
+    let server = Postgres::start().await;
+    let pool = pool(&server.url()).await;
+    let store = store(&pool).await;
+    let claimed = Claimed::new(id(1), token(1), RETENTION);
+    store.claim(id(1), token(1), LEASE).await.unwrap();
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ";
+    let mut handler = pool.begin_with(begin).await.unwrap();
+    let read = sqlx::query("SELECT 1").execute(&mut *handler).await;
+    read.unwrap();
+    // A renewed claim.
+    store.claim(id(1), token(1), LEASE).await.unwrap();
+    assert!(!store.commit_in(&claimed, &mut handler).await.unwrap());
+    handler.rollback().await.unwrap();
+    assert!(store.commit(id(1), token(1), RETENTION).await.unwrap());
+}
+
+#[tokio::test]
+async fn sends_no_time_of_the_process() {
+    let server = Postgres::start().await;
+    let store = store(&pool(&server.url()).await).await;
+    let sent = async || {
+        store.claim(id(1), token(1), LEASE).await.unwrap();
+        let claim = "SELECT DISTINCT query FROM pg_stat_activity
+            WHERE query LIKE '%INSERT INTO scrupp%' AND pid <> pg_backend_pid()";
+        server.sql(claim)
+    };
+    let first = sent().await;
+    assert!(first.contains("statement_timestamp() + 60000 "), "{first}");
+    sleep(Duration::from_millis(1100)).await;
+    assert_eq!(sent().await, first);
+}
+
+#[tokio::test]
+async fn pool_without_a_connection_is_an_error() {
+    let server = Postgres::start().await;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_millis(100));
+    let pool = pool.connect(&server.url()).await.unwrap();
+    let taken = pool.acquire().await.unwrap();
+    let store = SqlxStore::new(pool);
+    let error = store.claim(id(1), token(1), LEASE).await.unwrap_err();
+    assert_eq!(error.kind(), SqlxStoreErrorKind::PoolExhausted, "{error}");
+    drop(taken);
+    store.migrate().await.unwrap();
 }

@@ -1,19 +1,62 @@
 //! SQLite.
 
 use core::time::Duration;
+use std::{
+    env,
+    io::{BufRead, BufReader, Write, stdin},
+    process::{Command, Stdio},
+    time::Instant,
+};
 
 use scrupp_verify_core::dedup::{Claim, Claimed, DeliveryStore};
 use scrupp_verify_sqlx::{SqlxStore, SqlxStoreErrorKind};
 use sqlx::{
     Row, Sqlite, query, query_scalar,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    },
 };
 
-use crate::{
-    Directory, LEASE, RETENTION, grants_each_delivery_once, id,
-    model::{Model, Op, count, id_of, operations, run},
-    remembers, token,
-};
+use crate::{Directory, LEASE, RETENTION, id, processes::Shared, remembers, suite::Shape, token};
+
+/// One file.
+pub(crate) struct File {
+    directory: Directory,
+    handler: SqlitePool,
+}
+
+impl Shape for File {
+    type Store = SqlxStore<Sqlite>;
+
+    async fn start() -> Self {
+        let directory = Directory::new();
+        store(&directory).await;
+        let handler = SqlitePoolOptions::new().connect_with(options(&directory));
+        let handler = handler.await.unwrap();
+        Self { directory, handler }
+    }
+
+    async fn store(&self) -> SqlxStore<Sqlite> {
+        Self::connect(&self.address()).await
+    }
+
+    async fn commit_in(&self, store: &SqlxStore<Sqlite>, claimed: &Claimed) -> Option<bool> {
+        let mut transaction = self.handler.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let committed = store.commit_in(claimed, &mut transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        Some(committed)
+    }
+}
+
+impl Shared for File {
+    fn address(&self) -> String {
+        self.directory.file().to_str().unwrap().to_owned()
+    }
+
+    async fn connect(address: &str) -> SqlxStore<Sqlite> {
+        SqlxStore::sqlite_file(address)
+    }
+}
 
 async fn store(directory: &Directory) -> SqlxStore<Sqlite> {
     let store = SqlxStore::sqlite_file(directory.file());
@@ -35,39 +78,6 @@ async fn remembers_across_a_restart() {
     let again = store(&directory).await;
     let claim = again.claim(id(1), token(9), LEASE).await;
     assert_eq!(claim.unwrap(), Claim::Acknowledged);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_many_claims_at_once_one_is_granted() {
-    let directory = Directory::new();
-    store(&directory).await;
-    grants_each_delivery_once(|| SqlxStore::sqlite_file(directory.file())).await;
-}
-
-#[tokio::test]
-async fn follows_the_model_through_random_operations() {
-    let directory = Directory::new();
-    // Durability is not what this is about.
-    let options = options(&directory).synchronous(SqliteSynchronous::Off);
-    let pool = SqlitePoolOptions::new().max_connections(1);
-    let pool = pool.connect_with(options).await.unwrap();
-    store(&directory).await;
-    let store = SqlxStore::new(pool.clone());
-    let mut models = vec![Model::default(); 200];
-    for (number, op) in operations(count()) {
-        let result = match (run(&store, id_of(number), op).await, op) {
-            (Some(result), _) => result,
-            (None, Op::CommitIn(by, retention)) => {
-                let claimed = Claimed::new(id_of(number), token(by), retention);
-                let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
-                let committed = store.commit_in(&claimed, &mut transaction).await.unwrap();
-                transaction.commit().await.unwrap();
-                committed.to_string()
-            }
-            _ => unreachable!(),
-        };
-        models[number as usize].check(number, op, &result);
-    }
 }
 
 #[tokio::test]
@@ -218,4 +228,142 @@ async fn errors_name_the_kind_and_the_cause() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), SqlxStoreErrorKind::PoolExhausted, "{error}");
+
+    let options = self::options(&directory).pragma("max_page_count", "10");
+    let options = options.synchronous(SqliteSynchronous::Off);
+    let full = SqlxStore::new(SqlitePoolOptions::new().connect_lazy_with(options));
+    let mut number = 0;
+    let error = loop {
+        match full.claim(id(number), token(1), LEASE).await {
+            Ok(claim) => assert_eq!((claim, number < 1000), (Claim::Granted, true)),
+            Err(error) => break error,
+        }
+        number += 1;
+    };
+    assert_eq!(error.kind(), SqlxStoreErrorKind::Full, "{error}");
+}
+
+#[tokio::test]
+async fn another_process_that_holds_the_database_is_busy_in_time() {
+    let directory = Directory::new();
+    let store = store(&directory).await;
+    let mut other = Command::new("sqlite3")
+        .arg(directory.file())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = other.stdin.take().unwrap();
+    input
+        .write_all(b"BEGIN IMMEDIATE;\n.print begun\n")
+        .unwrap();
+    let mut output = BufReader::new(other.stdout.take().unwrap());
+    output.read_line(&mut String::new()).unwrap();
+
+    let begin = Instant::now();
+    let error = store.claim(id(1), token(1), LEASE).await.unwrap_err();
+    assert_eq!(error.kind(), SqlxStoreErrorKind::Busy, "{error}");
+    let lasted = begin.elapsed();
+    assert!(lasted < Duration::from_secs(3), "{lasted:?}");
+    drop(input);
+    other.wait().unwrap();
+    remembers(&store).await;
+}
+
+#[tokio::test]
+async fn commit_that_another_transaction_overtook_is_false() {
+    let directory = Directory::new();
+    let store = store(&directory).await;
+    let pool = SqlitePoolOptions::new().connect_with(options(&directory));
+    let pool = pool.await.unwrap();
+    let claimed = Claimed::new(id(1), token(1), RETENTION);
+    let claim = async |number| store.claim(id(number), token(1), LEASE).await.unwrap();
+    assert_eq!(claim(1).await, Claim::Granted);
+    // Without IMMEDIATE, the transaction has read before another one writes.
+    let mut transaction = pool.begin().await.unwrap();
+    let read = "SELECT count(*) FROM scrupp_deliveries";
+    let read = query_scalar::<_, i64>(read).fetch_one(&mut *transaction);
+    assert_eq!(read.await.unwrap(), 1);
+    assert_eq!(claim(2).await, Claim::Granted);
+    let committed = store.commit_in(&claimed, &mut transaction).await;
+    assert!(!committed.unwrap());
+    transaction.rollback().await.unwrap();
+    assert!(store.commit(id(1), token(1), RETENTION).await.unwrap());
+}
+
+/// The disk is full at 400 KiB, and then it is not. The process is the test `fills_the_disk`.
+#[tokio::test]
+async fn full_disk_rejects_claims_and_loses_no_acknowledgement() {
+    let directory = Directory::new();
+    store(&directory).await;
+    let mut worker = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+        .arg(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "sqlite::fills_the_disk",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env(FILE, directory.file())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = worker.stdin.take().unwrap();
+    let mut said = BufReader::new(worker.stdout.take().unwrap()).lines();
+    for (fsize, step) in [("409600", "full"), ("unlimited", "works")] {
+        let limit = Command::new("prlimit")
+            .args(["--pid", &worker.id().to_string()])
+            .arg(format!("--fsize={fsize}:unlimited"))
+            .status();
+        assert!(limit.unwrap().success());
+        input.write_all(b"\n").unwrap();
+        assert!(said.any(|line| line.unwrap() == step), "{step}");
+    }
+    let acknowledged: u64 = said
+        .find_map(|line| line.unwrap().strip_prefix("acknowledged ")?.parse().ok())
+        .unwrap();
+    assert!(worker.wait().unwrap().success());
+    let store = SqlxStore::sqlite_file(directory.file());
+    for number in 0..acknowledged {
+        let claim = store.claim(id(number), token(2), LEASE).await.unwrap();
+        assert_eq!(claim, Claim::Acknowledged, "{number}");
+    }
+}
+
+const FILE: &str = "SCRUPP_STORE_FILE";
+
+#[tokio::test]
+#[ignore = "the process of the test above"]
+async fn fills_the_disk() {
+    let Ok(file) = env::var(FILE) else { return };
+    let store = SqlxStore::sqlite_file(file);
+    let wait = || stdin().read_line(&mut String::new()).unwrap();
+    wait();
+    let mut number = 0;
+    let deliver = async |number| {
+        let claim = store.claim(id(number), token(1), LEASE).await?;
+        assert_eq!(claim, Claim::Granted);
+        store.commit(id(number), token(1), RETENTION).await
+    };
+    let error = loop {
+        match deliver(number).await {
+            Ok(is_committed) => assert!(is_committed),
+            Err(error) => break error,
+        }
+        number += 1;
+    };
+    assert_eq!(error.kind(), SqlxStoreErrorKind::Io, "{error}");
+    for later in 1..20 {
+        let claim = store.claim(id(number + later), token(1), LEASE).await;
+        assert_eq!(claim.unwrap_err().kind(), SqlxStoreErrorKind::Io);
+    }
+    println!("\nfull");
+    wait();
+    for _ in 0..20 {
+        assert!(deliver(number).await.unwrap());
+        number += 1;
+    }
+    println!("\nworks\nacknowledged {number}");
 }

@@ -1,0 +1,254 @@
+//! Operations that overlap, and whether the rules can explain their results.
+
+use core::time::Duration;
+use std::{collections::HashSet, time::Instant};
+
+use scrupp_verify_core::dedup::DeliveryStore;
+use tokio::time::timeout;
+
+use crate::model::{Model, Op, attempt, id_of};
+
+/// The time limit of an operation. An adapter has one too.
+pub(crate) const LIMIT: Duration = Duration::from_millis(1200);
+
+/// How far a store's clock may be from this one.
+const TOLERANCE: Duration = Duration::from_millis(20);
+
+/// An operation on one delivery.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) op: Op,
+    pub(crate) begin: Instant,
+    pub(crate) end: Instant,
+    /// `None` for a failure. The operation may still have its effect once, until `end`.
+    pub(crate) result: Option<String>,
+}
+
+impl Event {
+    /// Returns the token that holds the claim after this event.
+    fn holder(&self) -> Option<u8> {
+        match self.op {
+            Op::Claim(by, _) => Some(by),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the row that this event wrote can be live, or expired, for another event.
+    fn can_be(&self, is_expired: bool, other: &Self) -> bool {
+        let (Op::Claim(_, duration) | Op::Commit(_, duration)) = self.op else {
+            return false;
+        };
+        match is_expired {
+            true => other.end + TOLERANCE >= self.begin + duration,
+            false => other.begin <= self.end + duration + TOLERANCE,
+        }
+    }
+}
+
+/// Runs an operation without a transaction, as an adapter does.
+pub(crate) async fn observe<S: DeliveryStore>(store: &S, number: u64, op: Op) -> Event {
+    let op = match op {
+        // Claims are what is most often in each other's way.
+        Op::CommitIn(by, lease) => Op::Claim(by, lease),
+        op => op,
+    };
+    let begin = Instant::now();
+    let result = timeout(LIMIT, attempt(store, id_of(number), op)).await;
+    Event {
+        op,
+        begin,
+        end: Instant::now(),
+        result: result.ok().flatten().and_then(Result::ok),
+    }
+}
+
+/// Panics unless the operations on a delivery could have come one after the other, each at a time
+/// between its begin and its end.
+pub(crate) fn check(mut events: Vec<Event>) {
+    assert!(events.len() <= 128, "{} events", events.len());
+    events.sort_by_key(|event| event.begin);
+    if !is_explained(&events, 0, None, &mut HashSet::new()) {
+        let start = events[0].begin;
+        for event in events {
+            let [begin, end] = [event.begin, event.end].map(|at| at - start);
+            println!("{begin:?} to {end:?}: {:?} {:?}", event.op, event.result);
+        }
+        panic!("the rules do not explain these results");
+    }
+}
+
+/// Looks for an order of the events that are not in `done`, after which `writer` wrote the row.
+fn is_explained(
+    events: &[Event],
+    done: u128,
+    writer: Option<usize>,
+    seen: &mut HashSet<(u128, Option<usize>)>,
+) -> bool {
+    let is_done = |number: usize| done & (1 << number) != 0;
+    let open = (0..events.len()).filter(|number| !is_done(*number));
+    let required = open
+        .clone()
+        .filter(|number| events[*number].result.is_some());
+    // The next event begins before each of those that have a result ends.
+    let Some(due) = required.map(|number| events[number].end).min() else {
+        return true;
+    };
+    if !seen.insert((done, writer)) {
+        return false;
+    }
+    let done_events = (0..events.len()).filter(|number| is_done(*number));
+    let latest = done_events.map(|number| events[number].begin).max();
+    for number in open {
+        let event = &events[number];
+        if event.begin > due || latest.is_some_and(|latest| latest > event.end) {
+            continue;
+        }
+        for is_expired in [false, true] {
+            let row = writer.map(|writer| &events[writer]);
+            if !row.map_or(!is_expired, |row| row.can_be(is_expired, event)) {
+                continue;
+            }
+            let row = row.map(|row| (row.holder(), is_expired));
+            let mut model = Model { row };
+            let result = model.run(event.op);
+            if event.result.as_ref().is_some_and(|actual| actual != result) {
+                continue;
+            }
+            let writer = match result {
+                "Granted" | "true" => Some(number),
+                _ => writer.filter(|_| model.row.is_some()),
+            };
+            if is_explained(events, done | 1 << number, writer, seen) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+#[test]
+fn rejects_histories_that_break_a_rule() {
+    let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+    let start = Instant::now();
+    let event = |begin: u64, end: u64, op, result: &str| Event {
+        op,
+        begin: start + Duration::from_millis(begin),
+        end: start + Duration::from_millis(end),
+        result: (result != "failed").then(|| result.to_owned()),
+    };
+    let claim = |by| Op::Claim(by, second);
+    let commit = |by| Op::Commit(by, minute);
+    let release = |by| Op::Release(by);
+    for (name, is_valid, events) in [
+        (
+            "two at once, one granted",
+            true,
+            vec![
+                event(0, 100, claim(1), "Granted"),
+                event(0, 100, claim(2), "InFlight"),
+            ],
+        ),
+        (
+            "two at once, both granted",
+            false,
+            vec![
+                event(0, 100, claim(1), "Granted"),
+                event(0, 100, claim(2), "Granted"),
+            ],
+        ),
+        (
+            "two at once, none granted",
+            false,
+            vec![
+                event(0, 100, claim(1), "InFlight"),
+                event(0, 100, claim(2), "InFlight"),
+            ],
+        ),
+        (
+            "granted after a release that overlaps",
+            true,
+            vec![
+                event(0, 10, claim(1), "Granted"),
+                event(20, 100, release(1), "()"),
+                event(50, 60, claim(2), "Granted"),
+            ],
+        ),
+        (
+            "granted before the release",
+            false,
+            vec![
+                event(0, 10, claim(1), "Granted"),
+                event(20, 40, claim(2), "Granted"),
+                event(50, 60, release(1), "()"),
+            ],
+        ),
+        (
+            "granted after an acknowledgement",
+            false,
+            vec![
+                event(0, 10, claim(1), "Granted"),
+                event(20, 30, commit(1), "true"),
+                event(40, 50, claim(2), "Granted"),
+            ],
+        ),
+        (
+            "granted after the lease",
+            true,
+            vec![
+                event(0, 10, claim(1), "Granted"),
+                event(1050, 1060, claim(2), "Granted"),
+                event(1070, 1080, commit(1), "false"),
+            ],
+        ),
+        (
+            "a late commit that counts",
+            false,
+            vec![
+                event(0, 10, claim(1), "Granted"),
+                event(1050, 1060, claim(2), "Granted"),
+                event(1070, 1080, commit(1), "true"),
+            ],
+        ),
+        (
+            "in flight after the lease",
+            false,
+            vec![
+                event(0, 10, claim(1), "Granted"),
+                event(1050, 1060, claim(2), "InFlight"),
+            ],
+        ),
+        (
+            "a failed claim that had its effect late",
+            true,
+            vec![
+                event(0, 500, claim(1), "failed"),
+                event(10, 20, claim(2), "Granted"),
+                event(30, 40, release(2), "()"),
+                event(50, 60, claim(3), "InFlight"),
+            ],
+        ),
+        (
+            "a failed claim that had its effect too late",
+            false,
+            vec![
+                event(0, 40, claim(1), "failed"),
+                event(50, 60, claim(2), "Granted"),
+                event(70, 80, release(2), "()"),
+                event(90, 100, claim(3), "InFlight"),
+            ],
+        ),
+        (
+            "granted beside a failed commit, and acknowledged later",
+            false,
+            vec![
+                event(0, 10, claim(1), "Granted"),
+                event(20, 30, commit(1), "failed"),
+                event(40, 50, claim(2), "Acknowledged"),
+                event(60, 70, claim(2), "Granted"),
+            ],
+        ),
+    ] {
+        let explained = is_explained(&events, 0, None, &mut HashSet::new());
+        assert_eq!(explained, is_valid, "{name}");
+    }
+}
