@@ -1,10 +1,10 @@
 use core::future::{Ready, ready};
 
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, dev::Payload, error::InternalError};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use scrupp_verify_adapter::read_event;
 use scrupp_verify_core::events::Event;
 
-use crate::middleware::problem;
+use crate::middleware::failed;
 
 /// The event of a verified delivery, as an extractor.
 ///
@@ -48,10 +48,6 @@ impl FromRequest for ScruppEvent {
             let extensions = request.extensions();
             read_event(extensions.get(), extensions.get())
         };
-        ready(event.map(Self).map_err(|rejection| {
-            let mut response = problem(&rejection);
-            response.extensions_mut().insert(rejection);
-            InternalError::from_response(rejection, response).into()
-        }))
+        ready(event.map(Self).map_err(failed))
     }
 }

@@ -73,6 +73,8 @@
 #![warn(clippy::std_instead_of_core)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "dedup")]
+mod claim;
 #[cfg(feature = "events")]
 mod event;
 mod middleware;
@@ -80,6 +82,8 @@ mod rejection_body;
 mod request_body;
 mod service;
 
+#[cfg(feature = "dedup")]
+pub use claim::ScruppClaim;
 #[cfg(feature = "events")]
 pub use event::ScruppEvent;
 pub use middleware::ScruppVerify;

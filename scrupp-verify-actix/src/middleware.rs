@@ -191,6 +191,14 @@ pub(crate) fn problem(rejection: &Rejection) -> HttpResponse {
     response.body(rejection.problem())
 }
 
+/// Returns the error of an extractor that fails.
+#[cfg(any(feature = "dedup", feature = "events"))]
+pub(crate) fn failed(rejection: Rejection) -> Error {
+    let mut response = problem(&rejection);
+    response.extensions_mut().insert(rejection);
+    actix_web::error::InternalError::from_response(rejection, response).into()
+}
+
 impl<S, B> Transform<S, ServiceRequest> for ScruppVerify
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,

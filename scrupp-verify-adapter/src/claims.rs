@@ -9,7 +9,7 @@ use bytes::Bytes;
 pub use scrupp_verify_core::dedup::Claimed;
 pub(crate) use scrupp_verify_core::dedup::DeliveryId;
 use scrupp_verify_core::{
-    ConfigError, RejectionKind, Tolerance, VerifiedDelivery,
+    ConfigError, Rejection, RejectionKind, Tolerance, VerifiedDelivery,
     dedup::{Claim, ClaimToken, DeliveryStore},
 };
 use tokio::{runtime::Handle, time::timeout};
@@ -184,6 +184,19 @@ impl Dedup {
             Claim::Acknowledged | Claim::Granted => Ok(None),
         }
     }
+}
+
+/// Reads the claim of a delivery for an extractor, from the value that the adapter left in the
+/// request's extensions.
+///
+/// # Errors
+///
+/// [`RejectionKind::NotClaimed`] if there is no claim, which is logged as an error.
+pub fn read_claim(claimed: Option<&Claimed>) -> Result<Claimed, Rejection> {
+    claimed.copied().ok_or_else(|| {
+        log::error("a handler extracts a claim, but ScruppVerify with a store does not wrap it");
+        RejectionKind::NotClaimed.into()
+    })
 }
 
 /// Returns the id by which a delivery is claimed, or would be by default.

@@ -51,7 +51,7 @@
 //! | an operation of the store failed | error | `operation`, `delivery_id`, `error` |
 //! | a lease was too short | error | `delivery_id` |
 //! | an account lookup failed; no random numbers for a claim token | error | `error` |
-//! | a lookup took too long, or waited too long; an extractor without its layer | error | |
+//! | a lookup took too long, or waited too long; an extractor without its layer, or without a store | error | |
 //! | an outer layer has claimed the delivery | warn | `delivery_id` |
 //!
 //! # Features
@@ -80,6 +80,8 @@ mod setters;
 mod shared_keyring;
 
 pub use budget::Budget;
+#[cfg(feature = "dedup")]
+pub use claims::read_claim;
 pub use claims::{Claimed, Dedup};
 pub use config::Config;
 #[cfg(feature = "events")]

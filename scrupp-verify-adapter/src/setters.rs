@@ -90,6 +90,10 @@ macro_rules! setters {
         /// the body breaks off, the delivery stays acknowledged. Do the work before responding, and
         /// respond with a short body.
         ///
+        /// The handler can take its claim, a [`Claimed`](::scrupp_verify_core::dedup::Claimed), by the
+        /// extractor `ScruppClaim` or from the request's extensions. With it, a store in SQL
+        /// (`scrupp-verify-sqlx`) acknowledges the delivery in the transaction of the handler's effects.
+        ///
         /// # Cancel safety
         ///
         /// If the client resets its connection, the server drops the handler. The middleware then

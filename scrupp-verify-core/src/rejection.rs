@@ -70,6 +70,8 @@ pub enum RejectionKind {
     InFlight,
     /// A handler asks for a verified delivery, but no adapter verified the request.
     NotVerified,
+    /// A handler asks for the claim of a delivery, but no adapter claimed the delivery.
+    NotClaimed,
     /// The delivery is verified, but it is not an event.
     NotAnEvent,
 }
@@ -148,7 +150,7 @@ impl Rejection {
             | Kind::SecretsUnavailable
             | Kind::StoreUnavailable
             | Kind::InFlight => &SERVICE_UNAVAILABLE,
-            Kind::NotVerified => &INTERNAL_SERVER_ERROR,
+            Kind::NotVerified | Kind::NotClaimed => &INTERNAL_SERVER_ERROR,
             Kind::NotAnEvent => &UNPROCESSABLE_CONTENT,
         }
     }
@@ -208,6 +210,7 @@ impl RejectionKind {
             Self::StoreUnavailable => ("store_unavailable", "the delivery store failed"),
             Self::InFlight => ("in_flight", "another attempt is being handled"),
             Self::NotVerified => ("not_verified", "the request has not been verified"),
+            Self::NotClaimed => ("not_claimed", "the delivery has not been claimed"),
             Self::NotAnEvent => ("not_an_event", "the delivery is not an event"),
         }
     }

@@ -1,9 +1,9 @@
-use axum_core::{body::Body, extract::FromRequestParts, response::Response};
+use axum_core::{extract::FromRequestParts, response::Response};
 use http::request::Parts;
 use scrupp_verify_adapter::read_event;
 use scrupp_verify_core::events::Event;
 
-use crate::layer::problem;
+use crate::layer::failed;
 
 /// The event of a verified delivery, as an axum extractor.
 ///
@@ -43,10 +43,6 @@ impl<S: Sync> FromRequestParts<S> for ScruppEvent {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
         let event = read_event(parts.extensions.get(), parts.extensions.get());
-        event.map(Self).map_err(|rejection| {
-            let mut response = problem(&rejection).map(Body::from);
-            response.extensions_mut().insert(rejection);
-            response
-        })
+        event.map(Self).map_err(failed)
     }
 }

@@ -192,6 +192,14 @@ pub(crate) fn problem(rejection: &Rejection) -> Response<Bytes> {
     response
 }
 
+/// Returns the response of an extractor that fails.
+#[cfg(all(feature = "axum", any(feature = "dedup", feature = "events")))]
+pub(crate) fn failed(rejection: Rejection) -> axum_core::response::Response {
+    let mut response = problem(&rejection).map(axum_core::body::Body::from);
+    response.extensions_mut().insert(rejection);
+    response
+}
+
 impl<S> Layer<S> for ScruppVerify {
     type Service = ScruppVerifyService<S>;
 

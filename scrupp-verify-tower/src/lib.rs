@@ -80,12 +80,14 @@
 //! - `events` (default): what a delivery says. Without it, no JSON parser is compiled.
 //! - `tracing` (default): a log event for each delivery, with the target `scrupp_verify` and the fields
 //!   in [`scrupp_verify_adapter`](scrupp_verify_adapter#log). Nothing of a header or a body is logged.
-//! - `axum`: the extractor `ScruppEvent`.
+//! - `axum`: the extractors `ScruppEvent` and `ScruppClaim`.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(all(feature = "axum", feature = "dedup"))]
+mod claim;
 #[cfg(all(feature = "axum", feature = "events"))]
 mod event;
 mod layer;
@@ -93,6 +95,8 @@ mod response_body;
 mod service;
 mod verified_body;
 
+#[cfg(all(feature = "axum", feature = "dedup"))]
+pub use claim::ScruppClaim;
 #[cfg(all(feature = "axum", feature = "events"))]
 pub use event::ScruppEvent;
 pub use layer::ScruppVerify;

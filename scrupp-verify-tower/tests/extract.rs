@@ -11,7 +11,9 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use scrupp_verify_tower::{
-    Rejection, RejectionKind, ScruppEvent, ScruppVerify, Secret, Signer, UnixTime, Verified,
+    Rejection, RejectionKind, ScruppClaim, ScruppEvent, ScruppVerify, Secret, Signer, UnixTime,
+    Verified,
+    dedup::{Claimed, MemoryStore},
     events::Event,
 };
 use tower::ServiceExt;
@@ -68,6 +70,27 @@ async fn proof_fails_without_the_layer() {
     let app = Router::new().route(PATH, post(async |_: Extension<Verified>| {}));
     let response = app.oneshot(signed(EVENT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn claim_fails_without_a_layer_that_has_a_store() {
+    let handler = post(async |_: ScruppClaim| {});
+    for handler in [handler.clone(), handler.layer(layer())] {
+        let app = Router::new().route(PATH, handler);
+        let response = app.oneshot(signed(EVENT)).await.unwrap();
+        assert_problem(response, RejectionKind::NotClaimed).await;
+    }
+}
+
+#[tokio::test]
+async fn extracts_the_claim() {
+    let handler = async |ScruppClaim(claimed): ScruppClaim, extension: Extension<Claimed>| {
+        assert_eq!(claimed, extension.0);
+    };
+    let layer = layer().dedup(MemoryStore::default());
+    let app = Router::new().route(PATH, post(handler)).layer(layer);
+    let response = app.oneshot(signed(EVENT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -17,7 +17,8 @@ use axum::{
 };
 use http::Request;
 use scrupp_verify_tower::{
-    Account, Dedup, ScruppEvent, ScruppVerify, Secret, SignedHeaders, Signer, UnixTime,
+    Account, Dedup, ScruppClaim, ScruppEvent, ScruppVerify, Secret, SignedHeaders, Signer,
+    UnixTime,
     dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore},
 };
 use tokio::time::timeout;
@@ -329,10 +330,14 @@ fn logs_the_operation_at_which_the_store_fails() {
 }
 
 #[test]
-fn logs_missing_layer_and_malformed_event_as_errors() {
+fn logs_missing_layer_missing_store_and_malformed_event_as_errors() {
     let log = logged(None, "topsecret", 0, EVENT);
     let line = "ERROR scrupp_verify: a handler extracts a verified delivery, but ScruppVerify does not wrap it\n";
     assert_eq!(log, line);
+    let handler = post(async |_: ScruppClaim| {});
+    let log = logged_by(Some(layer()), "topsecret", 0, EVENT, handler);
+    let line = "ERROR scrupp_verify: a handler extracts a claim, but ScruppVerify with a store does not wrap it";
+    assert_eq!(log.lines().next(), Some(line));
     for dedup in [false, true] {
         let layer = match dedup {
             false => layer(),

@@ -9,7 +9,9 @@ use actix_web::{
     web::{self, ReqData},
 };
 use scrupp_verify_actix::{
-    Rejection, RejectionKind, ScruppEvent, UnixTime, Verified, events::Event,
+    Rejection, RejectionKind, ScruppClaim, ScruppEvent, UnixTime, Verified,
+    dedup::{Claimed, MemoryStore},
+    events::Event,
 };
 
 use crate::support::{EVENT, NOW, PATH, genuine, kind, verify};
@@ -19,6 +21,10 @@ async fn take_proof(_: ReqData<Verified>) -> HttpResponse {
 }
 
 async fn take_event(_: ScruppEvent) -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+async fn take_claim(_: ScruppClaim) -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
@@ -44,6 +50,33 @@ async fn extractors_fail_without_the_middleware() {
     let request = genuine(EVENT).uri("/proof").to_request();
     let response = test::call_service(&app, request).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[actix_web::test]
+async fn claim_fails_without_a_middleware_that_has_a_store() {
+    let app = App::new()
+        .route("/claim", web::post().to(take_claim))
+        .service(web::resource(PATH).wrap(verify()).to(take_claim));
+    let app = test::init_service(app).await;
+    for path in ["/claim", PATH] {
+        let request = genuine(EVENT).uri(path).to_request();
+        let response = test::call_service(&app, request).await;
+        assert_problem(response, RejectionKind::NotClaimed).await;
+    }
+}
+
+#[actix_web::test]
+async fn extracts_the_claim() {
+    async fn handler(ScruppClaim(claimed): ScruppClaim, data: ReqData<Claimed>) -> HttpResponse {
+        assert_eq!(claimed, *data);
+        HttpResponse::Ok().finish()
+    }
+    let app = App::new()
+        .route(PATH, web::post().to(handler))
+        .wrap(verify().dedup(MemoryStore::default()));
+    let app = test::init_service(app).await;
+    let response = test::call_service(&app, genuine(EVENT).to_request()).await;
+    assert_eq!(response.status(), StatusCode::OK);
 }
 
 #[actix_web::test]
