@@ -6,6 +6,7 @@
     reason = "a test may panic"
 )]
 
+mod crash;
 mod faults;
 mod histories;
 mod memory;
@@ -15,6 +16,7 @@ mod processes;
 mod redis_single;
 mod sqlite;
 mod suite;
+mod transaction;
 
 use core::time::Duration;
 use std::{
