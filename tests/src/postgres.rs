@@ -27,6 +27,28 @@ pub(crate) const UNPRIVILEGED: u32 = 65534;
 impl Postgres {
     /// Starts it on a free port of 127.0.0.1.
     pub async fn start() -> Self {
+        let mut postgres = Self::new();
+        let mut initdb = postgres.program("initdb");
+        initdb.args(["--username=test", "--auth=trust", "--no-sync"]);
+        assert!(initdb.status().is_ok_and(|status| status.success()));
+        postgres.restart().await;
+        postgres
+    }
+
+    /// Starts a standby of it. From then on, a commit is on both before it is acknowledged.
+    pub async fn start_standby(&self) -> Self {
+        let mut standby = Self::new();
+        let mut copy = standby.program("pg_basebackup");
+        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+        copy.args(["--dbname", &self.url()]);
+        assert!(copy.status().is_ok_and(|status| status.success()));
+        standby.restart().await;
+        let _ = self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        let _ = self.sql("SELECT pg_reload_conf()");
+        standby
+    }
+
+    fn new() -> Self {
         let programs = programs().expect("PostgreSQL, of Debian's package postgresql");
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = free.local_addr().expect("an address").port();
@@ -37,17 +59,12 @@ impl Postgres {
         if fs::metadata(&directory).expect("a directory").uid() == 0 {
             chown(&directory, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).expect("its owner");
         }
-        let mut postgres = Self {
+        Self {
             server: None,
             programs,
             directory,
             port,
-        };
-        let mut initdb = postgres.program("initdb");
-        initdb.args(["--username=test", "--auth=trust", "--no-sync"]);
-        assert!(initdb.status().is_ok_and(|status| status.success()));
-        postgres.restart().await;
-        postgres
+        }
     }
 
     /// Starts it after it was killed, with what it had.
@@ -161,9 +178,11 @@ fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let debian = versions.flatten().map(|version| version.path().join("bin"));
     let path = env::var_os("PATH").unwrap_or_default();
-    let has_both = |directory: &PathBuf| {
+    let has_all = |directory: &PathBuf| {
         let is_there = |name: &str| Path::is_file(&directory.join(name));
-        is_there("postgres") && is_there("initdb")
+        ["postgres", "initdb", "pg_basebackup"]
+            .iter()
+            .all(|name| is_there(name))
     };
-    env::split_paths(&path).chain(debian).find(has_both)
+    env::split_paths(&path).chain(debian).find(has_all)
 }

@@ -11,6 +11,12 @@ use crate::model::{Model, Op, attempt, id_of};
 /// The time limit of an operation. An adapter has one too.
 pub(crate) const LIMIT: Duration = Duration::from_millis(1200);
 
+/// How long after a failure a claim may still have its effect.
+pub(crate) const LATE: Duration = Duration::from_secs(2);
+
+/// The same for other operations. A store may go on with them.
+const LINGER: Duration = Duration::from_secs(60);
+
 /// How far a store's clock may be from this one.
 const TOLERANCE: Duration = Duration::from_millis(20);
 
@@ -20,7 +26,7 @@ pub(crate) struct Event {
     pub(crate) op: Op,
     pub(crate) begin: Instant,
     pub(crate) end: Instant,
-    /// `None` for a failure. The operation may still have its effect once, until `end`.
+    /// `None` for a failure. The operation then has its effect once, or never, until `end`.
     pub(crate) result: Option<String>,
 }
 
@@ -54,11 +60,18 @@ pub(crate) async fn observe<S: DeliveryStore>(store: &S, number: u64, op: Op) ->
     };
     let begin = Instant::now();
     let result = timeout(LIMIT, attempt(store, id_of(number), op)).await;
+    let result = result.ok().flatten().and_then(Result::ok);
+    let late = match op {
+        _ if result.is_some() => Duration::ZERO,
+        Op::Claim(..) => LATE,
+        _ => LINGER,
+    };
+    let end = Instant::now() + late;
     Event {
         op,
         begin,
-        end: Instant::now(),
-        result: result.ok().flatten().and_then(Result::ok),
+        end,
+        result,
     }
 }
 
@@ -114,11 +127,13 @@ fn is_explained(
             if event.result.as_ref().is_some_and(|actual| actual != result) {
                 continue;
             }
-            let writer = match result {
+            let next = match result {
                 "Granted" | "true" => Some(number),
                 _ => writer.filter(|_| model.row.is_some()),
             };
-            if is_explained(events, done | 1 << number, writer, seen) {
+            // A failure without an effect can be left out.
+            let has_effect = event.result.is_some() || next != writer;
+            if has_effect && is_explained(events, done | 1 << number, next, seen) {
                 return true;
             }
         }

@@ -201,46 +201,47 @@ async fn expired_deliveries_are_found_by_the_index() {
 
 #[tokio::test]
 async fn read_only_server_is_an_error_until_it_is_writable_or_replaced() {
-    let (primary, standby) = (Postgres::start().await, Postgres::start().await);
+    let primary = Postgres::start().await;
     let address = |server: &Postgres| SocketAddr::from(([127, 0, 0, 1], server.port()));
-    let proxy = Proxy::start(address(&standby)).await;
-    store(&pool(&primary.url()).await).await;
+    let proxy = Proxy::start(address(&primary)).await;
     // One connection, because each reads the settings again on its own.
     let single = PgPoolOptions::new().max_connections(1);
     let store = store(&single.connect(&proxy.postgres_url()).await.unwrap()).await;
     let set_read_only = |is| {
-        for sql in [
-            &format!("ALTER SYSTEM SET default_transaction_read_only = {is}"),
-            "SELECT pg_reload_conf()",
-        ] {
-            let _ = standby.sql(sql);
-        }
+        let set = format!("ALTER SYSTEM SET default_transaction_read_only = {is}");
+        let _ = primary.sql(&set);
+        let _ = primary.sql("SELECT pg_reload_conf()");
     };
-    let read_only = async || {
+    let rejected = async || {
         // The server reads its settings again soon.
         let begin = Instant::now();
         loop {
-            match store.claim(id(1), token(1), LEASE).await {
+            match store.claim(id(2), token(1), LEASE).await {
                 Ok(_) if begin.elapsed() < Duration::from_secs(20) => {}
                 result => break result.unwrap_err().kind(),
             }
         }
     };
     set_read_only("on");
-    assert_eq!(read_only().await, SqlxStoreErrorKind::ReadOnly);
-    let error = store.commit(id(1), token(1), RETENTION).await.unwrap_err();
+    assert_eq!(rejected().await, SqlxStoreErrorKind::ReadOnly);
+    let error = store.commit(id(2), token(1), RETENTION).await.unwrap_err();
     assert_eq!(error.kind(), SqlxStoreErrorKind::ReadOnly, "{error}");
-    let error = store.release(id(1), token(1)).await.unwrap_err();
+    let error = store.release(id(2), token(1)).await.unwrap_err();
     assert_eq!(error.kind(), SqlxStoreErrorKind::ReadOnly, "{error}");
     set_read_only("off");
-    while store.release(id(1), token(1)).await.is_err() {}
-    remembers(&store).await;
+    while store.release(id(2), token(1)).await.is_err() {}
 
-    // The address now leads to another server. Connections to the old one are still open.
+    // The standby takes over its address, and connections to the old primary stay open.
+    let standby = primary.start_standby().await;
+    remembers(&store).await;
     set_read_only("on");
-    assert_eq!(read_only().await, SqlxStoreErrorKind::ReadOnly);
-    proxy.set_target(address(&primary));
-    let claim = store.claim(id(2), token(1), LEASE).await.unwrap();
+    assert_eq!(rejected().await, SqlxStoreErrorKind::ReadOnly);
+    proxy.set_target(address(&standby));
+    assert_eq!(rejected().await, SqlxStoreErrorKind::ReadOnly);
+    assert_eq!(standby.sql("SELECT pg_promote()"), "t");
+    let claim = store.claim(id(1), token(4), LEASE).await.unwrap();
+    assert_eq!(claim, Claim::Acknowledged);
+    let claim = store.claim(id(3), token(4), LEASE).await.unwrap();
     assert_eq!(claim, Claim::Granted);
 }
 
@@ -276,11 +277,13 @@ async fn connections_that_fall_silent_are_replaced() {
 #[tokio::test]
 async fn waits_for_another_transaction_a_second_at_most() {
     let server = Postgres::start().await;
-    let pool = pool(&server.url()).await;
-    let store = store(&pool).await;
+    let single = PgPoolOptions::new().max_connections(1);
+    let single = single.connect(&server.url()).await.unwrap();
+    let store = store(&single).await;
     store.claim(id(1), token(1), LEASE).await.unwrap();
     let claimed = Claimed::new(id(1), token(1), RETENTION);
-    let mut handler = pool.begin().await.unwrap();
+    let handlers = pool(&server.url()).await;
+    let mut handler = handlers.begin().await.unwrap();
     assert!(store.commit_in(&claimed, &mut handler).await.unwrap());
     let blocked = async {
         [
@@ -289,18 +292,15 @@ async fn waits_for_another_transaction_a_second_at_most() {
             store.release(id(1), token(1)).await.unwrap_err(),
         ]
     };
-    for error in timeout(Duration::from_secs(10), blocked).await.unwrap() {
+    for error in timeout(Duration::from_secs(20), blocked).await.unwrap() {
         assert_eq!(error.kind(), SqlxStoreErrorKind::Busy, "{error}");
     }
-    // The limit ends with the statement.
-    let limit: String = sqlx::query_scalar("SHOW lock_timeout")
-        .fetch_one(&pool)
-        .await
-        .unwrap();
-    assert_eq!(limit, "0");
     handler.commit().await.unwrap();
     let claim = store.claim(id(1), token(2), LEASE).await.unwrap();
     assert_eq!(claim, Claim::Acknowledged);
+    // The limit ended with the claim.
+    let limit = sqlx::query_scalar::<_, String>("SHOW lock_timeout");
+    assert_eq!(limit.fetch_one(&single).await.unwrap(), "0");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::{
     env,
     io::{BufRead, BufReader, Write, stdin},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use scrupp_verify_core::dedup::{Claim, DeliveryStore};
@@ -21,6 +22,7 @@ pub(crate) trait Shared: Shape {
 const ADDRESS: &str = "SCRUPP_STORE_ADDRESS";
 const NUMBER: &str = "SCRUPP_STORE_WORKER";
 const DELIVERIES: u64 = 100;
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Of two and of four processes that claim the same deliveries, one is granted each. The processes
 /// run the test `worker` of this program.
@@ -73,16 +75,20 @@ pub(crate) async fn work<S: Shared>() {
     let mut batch = String::new();
     stdin().read_line(&mut batch).unwrap();
     let batch = batch.trim().parse::<u64>().unwrap() * DELIVERIES;
+    let begin = Instant::now();
     for number in 0..DELIVERIES {
         let id = id_of(batch + number);
         let claim = loop {
-            if let Ok(claim) = store.claim(id, token, LEASE).await {
-                break claim;
+            match store.claim(id, token, LEASE).await {
+                Ok(claim) => break claim,
+                Err(error) => assert!(begin.elapsed() < TIMEOUT, "{error:?}"),
             }
         };
         if claim == Claim::Granted {
             println!("\ngranted {number}");
-            while number % 2 == 0 && store.commit(id, token, RETENTION).await.is_err() {}
+            if number % 2 == 0 {
+                let _ = store.commit(id, token, RETENTION).await;
+            }
         }
     }
 }
