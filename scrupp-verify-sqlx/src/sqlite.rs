@@ -64,7 +64,8 @@ impl SqlxStore<Sqlite> {
     /// opens the file.
     ///
     /// The journal is a WAL, and every commit is on the disk before it is acknowledged
-    /// (`synchronous = FULL`). An operation waits at most one second for other writers.
+    /// (`synchronous = FULL`). The store has one connection, because SQLite has one writer at a time. An
+    /// operation waits at most one second for that connection, and one for other writers.
     ///
     /// # Panics
     ///
@@ -87,7 +88,9 @@ impl SqlxStore<Sqlite> {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(1));
-        let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(1));
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(1));
         Self::new(pool.connect_lazy_with(options))
     }
 
