@@ -5,6 +5,7 @@
 
 mod chart;
 mod counts;
+mod databases;
 mod figure;
 mod layers;
 mod load;
@@ -12,7 +13,6 @@ mod memory;
 mod packages;
 mod peers;
 mod polls;
-mod redis;
 mod report;
 mod rounds;
 mod store;
@@ -74,7 +74,7 @@ fn measure(quick: bool, mut show: impl FnMut(Vec<Figure>)) -> Result<()> {
     show(counts::figures()?);
     show(polls::figures(if quick { 50 } else { 500 })?);
     show(store::figures(if quick { 300 } else { 3000 }));
-    show(redis::figures()?);
+    show(databases::figures(if quick { 20 } else { 200 })?);
     let (rounds, seconds) = if quick { (5, 1) } else { (11, 2) };
     show(load::figures(rounds, seconds, !quick)?);
     show(memory::figures()?);
