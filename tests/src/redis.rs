@@ -133,6 +133,24 @@ impl Redis {
         self.server.is_some()
     }
 
+    /// Returns the files that it has written, with their lengths.
+    #[must_use]
+    pub fn written(&self) -> Vec<(PathBuf, u64)> {
+        let files = fs::read_dir(self.directory.join("appendonlydir")).expect("files");
+        let files = files.map(|file| file.expect("a file"));
+        let lengths = files.map(|file| (file.path(), file.metadata().expect("a file").len()));
+        lengths.collect()
+    }
+
+    /// Cuts its files to what was written at that time, after it was killed: the disk has lost the rest.
+    pub fn forget_since(&self, written: &[(PathBuf, u64)]) {
+        for (path, length) in written {
+            let file = fs::OpenOptions::new().write(true).open(path);
+            let cut = file.and_then(|file| file.set_len(*length));
+            cut.expect("cut");
+        }
+    }
+
     /// Kills it.
     pub fn kill(&mut self) {
         if let Some(mut server) = self.server.take() {

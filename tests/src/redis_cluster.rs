@@ -81,6 +81,19 @@ impl RedisCluster {
         self.nodes[index].restart();
     }
 
+    /// Makes the replica of the first primary the primary, or the other way round. Waits until both are
+    /// in sync, so nothing is lost.
+    pub fn fail_over(&self) {
+        let replica = (0..self.nodes.len()).find(|index| !self.is_primary(*index));
+        let replica = &self.nodes[replica.expect("a replica")];
+        let () = replica.run(&["CLUSTER", "FAILOVER"]);
+        wait_until("the replica is the primary", || {
+            let info: String = replica.run(&["INFO", "replication"]);
+            info.contains("role:master")
+        });
+        self.wait_until_ok();
+    }
+
     /// Whether a node is a primary.
     #[must_use]
     pub fn is_primary(&self, index: usize) -> bool {

@@ -15,11 +15,13 @@ use std::{
 
 use axum::{Extension, Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use scrupp_verify_redis::RedisStore;
+use scrupp_verify_sqlx::SqlxStore;
 use scrupp_verify_tests::SECRET;
 use scrupp_verify_tower::{
     Dedup, ScruppVerify, Secret, VerifiedDelivery,
     dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore},
 };
+use sqlx::postgres::PgPoolOptions;
 use tokio::{net::TcpListener, time::sleep};
 
 /// Short, so that what a killed process had claimed is soon tried again.
@@ -35,13 +37,13 @@ impl Log {
     }
 }
 
-struct LoggedStore {
-    store: RedisStore,
+struct LoggedStore<S> {
+    store: S,
     log: Log,
 }
 
-impl DeliveryStore for LoggedStore {
-    type Error = <RedisStore as DeliveryStore>::Error;
+impl<S: DeliveryStore + Sync> DeliveryStore for LoggedStore<S> {
+    type Error = S::Error;
 
     async fn claim(
         &self,
@@ -97,12 +99,38 @@ async fn handle(
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let url = env::var("STORE_URL")?;
+    match url.split_once(':').ok_or("no scheme")? {
+        ("redis+cluster", hosts) => {
+            let hosts = hosts.trim_start_matches('/').split(',');
+            let urls = hosts.map(|host| format!("redis://{host}"));
+            serve(RedisStore::cluster(urls)?).await
+        }
+        ("sqlite", path) => {
+            let store = SqlxStore::sqlite_file(path);
+            store.migrate().await?;
+            serve(store).await
+        }
+        ("postgres", _) => {
+            let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1));
+            let store = SqlxStore::new(pool.connect_lazy(&url)?);
+            store.migrate().await?;
+            serve(store).await
+        }
+        _ => serve(RedisStore::new(&url)?).await,
+    }
+}
+
+async fn serve<S>(store: S) -> Result<(), Box<dyn Error>>
+where
+    S: DeliveryStore<Error: Error + Send + Sync> + Send + Sync + 'static,
+{
     let log = OpenOptions::new()
         .append(true)
         .open(env::var("SOAK_LOG")?)?;
     let log = Log(Arc::new(log));
     let store = LoggedStore {
-        store: RedisStore::new(&env::var("REDIS_URL")?)?,
+        store,
         log: log.clone(),
     };
     let verify = ScruppVerify::new(Secret::new(SECRET)?).dedup(Dedup::new(store).lease(LEASE));

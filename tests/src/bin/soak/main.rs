@@ -1,0 +1,195 @@
+//! Sends deliveries while everything fails at once: four receivers share a store, handlers fail and
+//! hang, senders hang up, and receivers are killed. The store's server is killed, fails over, loses
+//! power, and goes silent. Then counts the result of each delivery. `--long` sends 10,000 of them.
+//!
+//! A failover waits until the replica is in sync, so every record survives it. Each delivery that is
+//! handled twice has to have another reason.
+
+mod report;
+mod servers;
+
+use core::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+    process,
+    sync::Arc,
+};
+
+use report::Report;
+use scrupp_verify_tests::{Attempt, Program, Retries, Scrupp};
+use servers::{Fault, Servers};
+use tokio::{
+    sync::Semaphore,
+    task::JoinSet,
+    time::{interval, sleep},
+};
+
+const RECEIVERS: usize = 4;
+const PER_SECOND: u64 = 100;
+
+/// Longer than a lease of the receivers.
+const SETTLING: Duration = Duration::from_secs(5);
+
+#[tokio::main]
+async fn main() {
+    let (mut store, mut deliveries) = ("redis".to_owned(), 1_500);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match (argument.as_str(), arguments.next()) {
+            ("--store", Some(name)) if servers::STORES.contains(&name.as_str()) => store = name,
+            ("--long", None) => deliveries = 10_000,
+            _ => {
+                eprintln!(
+                    "usage: soak [--store {}] [--long]",
+                    servers::STORES.join("|")
+                );
+                process::exit(2);
+            }
+        }
+    }
+    println!("store {store}");
+    let (as_before, anew) = tokio::join!(
+        soak(&store, deliveries, Retries::AsBefore),
+        soak(&store, deliveries, Retries::SignedAnew)
+    );
+    if !(as_before && anew) {
+        process::exit(1);
+    }
+}
+
+async fn soak(store: &str, deliveries: u64, retries: Retries) -> bool {
+    let log = std::env::temp_dir().join(format!("soak-{}-{retries:?}.log", process::id()));
+    fs::write(&log, "").expect("a log");
+    let mut receivers = Receivers::start(store, log.clone()).await;
+    let sender = Scrupp::new(retries)
+        .timeout(Duration::from_secs(1))
+        .max_attempts(300);
+
+    let mut sending = JoinSet::new();
+    sending.spawn(send_all(sender, receivers.addresses(), deliveries));
+    let attempts = loop {
+        tokio::select! {
+            Some(attempts) = sending.join_next() => break attempts.expect("sent"),
+            () = sleep(Duration::from_millis(1200)) => receivers.fail().await,
+        }
+    };
+    sleep(SETTLING).await;
+    let written = fs::read_to_string(&log).expect("a log");
+    let in_flight = receivers.servers.claims().await;
+    let report = Report::new(&attempts, &receivers.harm, in_flight, &written);
+    report.print(retries, &receivers.harm);
+    let _ = fs::remove_file(log);
+    report.is_sound()
+}
+
+/// Every delivery with all its attempts, a few hundred at once.
+async fn send_all(
+    sender: Scrupp,
+    receivers: Vec<SocketAddr>,
+    deliveries: u64,
+) -> Vec<Vec<Attempt>> {
+    let under_way = Arc::new(Semaphore::new(300));
+    let mut pace = interval(Duration::from_millis(1000 / PER_SECOND));
+    let mut sending = JoinSet::new();
+    for process_id in 0..deliveries {
+        pace.tick().await;
+        let permit = Arc::clone(&under_way).acquire_owned().await;
+        let (sender, mut receivers) = (sender.clone(), receivers.clone());
+        fastrand::shuffle(&mut receivers);
+        sending.spawn(async move {
+            let event = format!(
+                r#"{{"event":"task.completed","process_id":{process_id},"status":"completed"}}"#
+            );
+            let attempts = sender.deliver(&receivers, &event).await;
+            drop(permit);
+            attempts
+        });
+    }
+    sending.join_all().await
+}
+
+/// The receivers and the store that they share.
+struct Receivers {
+    servers: Servers,
+    receivers: Vec<Program>,
+    log: PathBuf,
+    /// The faults that come next, the last one first.
+    to_come: Vec<Fault>,
+    harm: Harm,
+}
+
+/// What was done to them.
+#[derive(Default)]
+struct Harm {
+    killed: BTreeSet<u32>,
+    /// How often each fault of the store was made.
+    faults: BTreeMap<Fault, usize>,
+}
+
+impl Harm {
+    fn includes_the_store(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
+    fn count(&self, fault: Fault) -> usize {
+        self.faults.get(&fault).copied().unwrap_or_default()
+    }
+}
+
+impl Receivers {
+    async fn start(store: &str, log: PathBuf) -> Self {
+        let mut receivers = Self {
+            servers: Servers::start(store).await,
+            receivers: Vec::new(),
+            log,
+            to_come: Vec::new(),
+            harm: Harm::default(),
+        };
+        for _ in 0..RECEIVERS {
+            let receiver = receivers.receiver("127.0.0.1:0").await;
+            receivers.receivers.push(receiver);
+        }
+        receivers
+    }
+
+    async fn receiver(&self, bind: &str) -> Program {
+        let settings = [
+            ("BIND", bind.to_owned()),
+            ("STORE_URL", self.servers.url()),
+            ("SOAK_LOG", self.log.display().to_string()),
+        ];
+        Program::start("soak-receiver", &settings).await
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.receivers.iter().map(Program::address).collect()
+    }
+
+    /// Kills a receiver and starts it again a moment later, or lets the store fail.
+    async fn fail(&mut self) {
+        if self.to_come.is_empty() {
+            self.to_come = self.servers.faults().to_vec();
+            self.to_come.extend([Fault::KilledReceiver; 2]);
+            fastrand::shuffle(&mut self.to_come);
+        }
+        match self.to_come.pop() {
+            None | Some(Fault::KilledReceiver) => self.kill_receiver().await,
+            Some(fault) => {
+                self.servers.fail(fault).await;
+                *self.harm.faults.entry(fault).or_default() += 1;
+            }
+        }
+    }
+
+    async fn kill_receiver(&mut self) {
+        let receiver = self.receivers.swap_remove(fastrand::usize(..RECEIVERS));
+        let address = receiver.address();
+        self.harm.killed.insert(receiver.kill().await);
+        sleep(Duration::from_millis(300)).await;
+        let receiver = self.receiver(&address.to_string()).await;
+        self.receivers.push(receiver);
+    }
+}
