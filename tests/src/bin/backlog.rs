@@ -1,0 +1,459 @@
+//! What an hour's outage of a receiver does to the time after it. In virtual time, a stand-in for
+//! Scrupp sends deliveries at a steady rate to the tower layer, and each of them again with backoff
+//! until it is acknowledged. The argument is the rate a second.
+//!
+//! The handlers share a database that can take one and a half times the rate.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a simulation that cannot go on may panic"
+)]
+
+use core::{convert::Infallible, fmt, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashSet},
+    future::pending,
+    process,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header::RETRY_AFTER};
+use http_body_util::Full;
+use scrupp_verify_tests::SECRET;
+use scrupp_verify_tower::{
+    Dedup, ScruppVerify, Secret, Signer, Tolerance, UnixTime,
+    dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore},
+};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tower::{Layer, ServiceExt, service_fn};
+
+/// How long the stand-in waits for a response.
+const SENDER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest pause between two attempts. The first is a second, and each is twice the one before.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// How long a handler uses the database.
+const WORK: Duration = Duration::from_millis(50);
+
+const LEASE: Duration = Duration::from_secs(60);
+
+/// Before the outage, to begin with.
+const BEFORE: Duration = Duration::from_secs(60);
+
+fn main() {
+    let argument = std::env::args().nth(1).map(|rate| rate.parse());
+    let per_second = match argument {
+        Some(Ok(rate)) if rate > 0 && rate % 40 == 0 => rate,
+        _ => {
+            eprintln!("usage: backlog RATE, a multiple of 40 deliveries a second");
+            process::exit(2);
+        }
+    };
+    println!("{}", Outcome::HEADER);
+    let mut is_sound = true;
+    for (outage, wait, retry_after) in plans() {
+        let plan = Plan {
+            per_second,
+            lasts: Duration::from_secs(3600),
+            outage,
+            wait,
+            retry_after,
+        };
+        let outcome = simulate(&plan);
+        println!("{outcome}");
+        is_sound &= outcome.drained.is_some() == plan.should_drain();
+    }
+    process::exit(i32::from(!is_sound));
+}
+
+/// Each outage with handlers that wait at most a second for the database, and the worst one with
+/// handlers that wait for as long as the sender does, and with a sender that ignores `Retry-After`.
+fn plans() -> [(Outage, Duration, bool); 5] {
+    let bounded = Duration::from_secs(1);
+    [
+        (Outage::Killed, bounded, true),
+        (Outage::NoStore, bounded, true),
+        (Outage::HandlersHang, bounded, true),
+        (Outage::HandlersHang, bounded, false),
+        (Outage::HandlersHang, SENDER_TIMEOUT * 2, true),
+    ]
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outage {
+    /// The process is killed. Its claims are left, and connections are refused.
+    Killed,
+    /// The store of claims cannot be reached, so each delivery is rejected with 503.
+    NoStore,
+    /// The handlers hang until the sender gives up.
+    HandlersHang,
+}
+
+struct Plan {
+    per_second: u32,
+    lasts: Duration,
+    outage: Outage,
+    /// How long a handler waits for the database before it responds with 503.
+    wait: Duration,
+    /// Whether the sender pauses at least as long as `Retry-After` says.
+    retry_after: bool,
+}
+
+impl Plan {
+    fn capacity(&self) -> f64 {
+        1.5 * f64::from(self.per_second)
+    }
+
+    fn should_drain(&self) -> bool {
+        self.wait < SENDER_TIMEOUT
+    }
+}
+
+/// What came of a plan.
+struct Outcome {
+    outage: Outage,
+    wait: Duration,
+    retry_after: bool,
+    /// The deliveries that were not acknowledged when the outage ended.
+    backlog: u64,
+    /// The most attempts in one second after the outage.
+    peak: u64,
+    /// The acknowledgements until the backlog was gone, divided by what the database can take.
+    used: f64,
+    /// How long after the outage no delivery was older than a minute.
+    drained: Option<Duration>,
+    handled_twice: u64,
+}
+
+impl Outcome {
+    const HEADER: &str = "| outage | handlers wait | `Retry-After` | backlog | most attempts in a second | capacity used for acknowledgements | drained after | handled twice |
+|---|---|---|---:|---:|---:|---:|---:|";
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outage = match self.outage {
+            Outage::Killed => "process killed",
+            Outage::NoStore => "store unreachable",
+            Outage::HandlersHang => "handlers hang",
+        };
+        let wait = self.wait.as_secs();
+        let retry_after = if self.retry_after {
+            "honoured"
+        } else {
+            "ignored"
+        };
+        let (backlog, peak, used) = (self.backlog, self.peak, self.used * 100.0);
+        let drained = match self.drained {
+            Some(after) => format!("{} min", after.as_secs().div_ceil(60)),
+            None => "never".to_owned(),
+        };
+        write!(
+            f,
+            "| {outage} | {wait} s | {retry_after} | {backlog} | {peak} | {used:.0} % | {drained} | {} |",
+            self.handled_twice
+        )
+    }
+}
+
+/// What the sender knows.
+#[derive(Default)]
+struct Sender {
+    /// Attempts to come: the time, and which delivery.
+    to_come: BinaryHeap<Reverse<(Instant, u64)>>,
+    /// For each delivery the attempts so far, or nothing once it is acknowledged.
+    deliveries: Vec<Option<u8>>,
+    attempts: u64,
+    acknowledged: u64,
+}
+
+fn simulate(plan: &Plan) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    runtime.expect("a runtime").block_on(run(plan))
+}
+
+async fn run(plan: &Plan) -> Outcome {
+    const TICK: Duration = Duration::from_millis(50);
+    /// The end of a backlog that does not drain.
+    const PATIENCE: Duration = Duration::from_secs(4 * 3600);
+
+    let start = Instant::now();
+    let (down, up) = (start + BEFORE, start + BEFORE + plan.lasts);
+    let receiver = Arc::new(Receiver {
+        outage: plan.outage,
+        is_down: AtomicBool::new(false),
+        database: Semaphore::new((plan.capacity() * WORK.as_secs_f64()) as usize),
+        wait: plan.wait,
+        handled: Mutex::default(),
+    });
+    let service = layer(&receiver, start).layer(service_fn({
+        let receiver = Arc::clone(&receiver);
+        move |request: Request<_>| {
+            let receiver = Arc::clone(&receiver);
+            let number = request.extensions().get::<u64>().copied();
+            async move {
+                let status = receiver.handle(number.unwrap_or_default()).await;
+                let mut response = Response::new(Full::new(Bytes::new()));
+                *response.status_mut() = status;
+                Ok::<_, Infallible>(response)
+            }
+        }
+    }));
+    let sender = Arc::new(Mutex::new(Sender::default()));
+    let signer = Signer::new(&Secret::new(SECRET).expect("a secret"));
+
+    let mut outcome = Outcome {
+        outage: plan.outage,
+        wait: plan.wait,
+        retry_after: plan.retry_after,
+        backlog: 0,
+        peak: 0,
+        used: 0.0,
+        drained: None,
+        handled_twice: 0,
+    };
+    let (mut attempts_before, mut acknowledged_at_end, mut oldest) = (0, 0, 0);
+    for tick in 1.. {
+        let now = start + TICK * tick;
+        sleep_until(now).await;
+        receiver.is_down.store((down..up).contains(&now), Relaxed);
+        let due = {
+            let mut sender = lock(&sender);
+            let created = u64::from(plan.per_second) * u64::from(tick) / 20;
+            for number in sender.deliveries.len() as u64..created {
+                sender.deliveries.push(Some(0));
+                sender.to_come.push(Reverse((now, number)));
+            }
+            let mut due = Vec::new();
+            while let Some(Reverse((time, number))) = sender.to_come.peek().copied()
+                && time <= now
+            {
+                sender.to_come.pop();
+                due.push(number);
+            }
+            sender.attempts += due.len() as u64;
+            due
+        };
+        for number in due {
+            let (service, sender) = (service.clone(), Arc::clone(&sender));
+            let request = request(&signer, number, start);
+            let is_refused = plan.outage == Outage::Killed && receiver.is_down.load(Relaxed);
+            let honours = plan.retry_after;
+            tokio::spawn(async move {
+                let response = match is_refused {
+                    true => None,
+                    false => timeout(SENDER_TIMEOUT, service.oneshot(request)).await.ok(),
+                };
+                let response = response.and_then(Result::ok);
+                lock(&sender).note(number, response.as_ref(), honours);
+            });
+        }
+        if tick % 20 != 0 || now < up {
+            continue;
+        }
+        // Once a second after the outage.
+        let sender = lock(&sender);
+        if now == up {
+            outcome.backlog = sender.deliveries.len() as u64 - sender.acknowledged;
+            acknowledged_at_end = sender.acknowledged;
+        } else {
+            outcome.peak = outcome.peak.max(sender.attempts - attempts_before);
+        }
+        attempts_before = sender.attempts;
+        let is_open = |number: &u64| sender.deliveries[*number as usize].is_some();
+        oldest = (oldest..sender.deliveries.len() as u64)
+            .find(is_open)
+            .unwrap_or(oldest);
+        let seconds = (now - up).as_secs_f64();
+        outcome.used =
+            (sender.acknowledged - acknowledged_at_end) as f64 / (seconds * plan.capacity());
+        let open_since = sender.deliveries.len() as u64 - oldest;
+        if open_since <= 60 * u64::from(plan.per_second) {
+            outcome.drained = Some(now - up);
+        }
+        if outcome.drained.is_some() || now - up > PATIENCE {
+            outcome.handled_twice = lock(&receiver.handled).1;
+            return outcome;
+        }
+    }
+    outcome
+}
+
+impl Sender {
+    /// Notes the result of an attempt, and plans the next one.
+    fn note<B>(&mut self, number: u64, response: Option<&Response<B>>, honours: bool) {
+        let Some(attempts) = &mut self.deliveries[number as usize] else {
+            return;
+        };
+        if response.is_some_and(|response| response.status().is_success()) {
+            self.deliveries[number as usize] = None;
+            self.acknowledged += 1;
+            return;
+        }
+        let pause = LONGEST_PAUSE.min(Duration::from_secs(1 << (*attempts).min(10)));
+        let pause = pause.mul_f64(0.5 + fastrand::f64());
+        *attempts = attempts.saturating_add(1);
+        let asked = response.and_then(|response| response.headers().get(RETRY_AFTER));
+        let asked = asked.and_then(|asked| asked.to_str().ok()?.parse().ok());
+        let asked = Duration::from_secs(asked.filter(|_| honours).unwrap_or(0));
+        let next = Instant::now() + pause.max(asked);
+        self.to_come.push(Reverse((next, number)));
+    }
+}
+
+fn request(signer: &Signer, number: u64, start: Instant) -> Request<Full<Bytes>> {
+    let event =
+        format!(r#"{{"event":"task.completed","process_id":{number},"status":"completed"}}"#);
+    let signed = signer.sign(time(start), event.as_bytes());
+    Request::post("/")
+        .extension(number)
+        .header("X-Scrupp-Timestamp", signed.timestamp())
+        .header("X-Scrupp-Signature", signed.signature())
+        .body(Full::new(Bytes::from(event)))
+        .expect("a request")
+}
+
+fn time(start: Instant) -> UnixTime {
+    UnixTime::from_secs(1_735_471_800 + start.elapsed().as_secs())
+}
+
+/// The service behind the layer.
+struct Receiver {
+    outage: Outage,
+    is_down: AtomicBool,
+    database: Semaphore,
+    wait: Duration,
+    /// Which deliveries were handled, and how many of them twice.
+    handled: Mutex<(HashSet<u64>, u64)>,
+}
+
+impl Receiver {
+    async fn handle(&self, number: u64) -> StatusCode {
+        if self.outage == Outage::HandlersHang && self.is_down.load(Relaxed) {
+            pending::<()>().await;
+        }
+        let Ok(Ok(_permit)) = timeout(self.wait, self.database.acquire()).await else {
+            return StatusCode::SERVICE_UNAVAILABLE;
+        };
+        sleep(WORK).await;
+        let (handled, twice) = &mut *lock(&self.handled);
+        *twice += u64::from(!handled.insert(number));
+        StatusCode::OK
+    }
+}
+
+fn layer(receiver: &Arc<Receiver>, start: Instant) -> ScruppVerify {
+    // Longer than a delivery can be replayed, and not a day: the simulation has less memory.
+    let retention = Duration::from_secs(600);
+    let store = Store {
+        claims: MemoryStore::new(1 << 24).clock(move || Some(time(start))),
+        receiver: Arc::clone(receiver),
+    };
+    let dedup = Dedup::new(store)
+        .lease(LEASE)
+        .retention(retention, Tolerance::default())
+        .expect("longer than the window");
+    ScruppVerify::new(Secret::new(SECRET).expect("a secret"))
+        .clock(move || Some(time(start)))
+        .dedup(dedup)
+}
+
+/// A store that cannot be reached while its process or its server is down.
+struct Store {
+    claims: MemoryStore,
+    receiver: Arc<Receiver>,
+}
+
+#[derive(Debug)]
+struct Unreachable;
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the store cannot be reached")
+    }
+}
+
+impl core::error::Error for Unreachable {}
+
+impl Store {
+    fn reach(&self) -> Result<&MemoryStore, Unreachable> {
+        let is_cut = self.receiver.outage != Outage::HandlersHang;
+        match is_cut && self.receiver.is_down.load(Relaxed) {
+            true => Err(Unreachable),
+            false => Ok(&self.claims),
+        }
+    }
+}
+
+impl DeliveryStore for Store {
+    type Error = Unreachable;
+
+    async fn claim(
+        &self,
+        id: DeliveryId,
+        token: ClaimToken,
+        lease: Duration,
+    ) -> Result<Claim, Unreachable> {
+        let claim = self.reach()?.claim(id, token, lease).await;
+        claim.map_err(|_| Unreachable)
+    }
+
+    async fn commit(
+        &self,
+        id: DeliveryId,
+        token: ClaimToken,
+        retention: Duration,
+    ) -> Result<bool, Unreachable> {
+        let committed = self.reach()?.commit(id, token, retention).await;
+        committed.map_err(|_| Unreachable)
+    }
+
+    async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), Unreachable> {
+        let released = self.reach()?.release(id, token).await;
+        released.map_err(|_| Unreachable)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(outage: Outage, wait: Duration) -> Outcome {
+        let lasts = Duration::from_secs(600);
+        simulate(&Plan {
+            per_second: 40,
+            lasts,
+            outage,
+            wait,
+            retry_after: true,
+        })
+    }
+
+    #[test]
+    fn every_backlog_drains_at_once_and_nothing_is_handled_twice() {
+        for outage in [Outage::Killed, Outage::NoStore, Outage::HandlersHang] {
+            let outcome = outcome(outage, Duration::from_secs(1));
+            assert!(outcome.backlog >= 22_000, "{outcome}");
+            // The spare half of the capacity takes twice as long as the outage.
+            let drained = outcome.drained.map(|after| after.as_secs());
+            assert!(drained.is_some_and(|after| after < 40 * 60), "{outcome}");
+            assert_eq!(outcome.handled_twice, 0, "{outcome}");
+        }
+    }
+}
