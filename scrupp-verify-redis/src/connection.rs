@@ -2,8 +2,9 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, RedisError, RedisResult, Value,
-    aio::MultiplexedConnection,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, RedisError, RedisFuture, RedisResult,
+    Value,
+    aio::ConnectionLike,
     cmd, from_redis_value,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
@@ -23,10 +24,10 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) const LINGER: Duration = Duration::from_secs(60);
 
 /// How long an operation is sent again after an error. The last one still fits into [`TIMEOUT`].
-const RETRY: Duration = Duration::from_millis(800);
+pub(crate) const RETRY: Duration = Duration::from_millis(800);
 
 /// The shortest time between two attempts to connect, and between two requests while Redis loads.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a request may be without a reply before its connection is replaced. The third of three
 /// operations that time out in a row exceeds it.
@@ -43,7 +44,7 @@ const USER_TIMEOUT: Duration = Duration::from_secs(20);
 ///
 /// One attempt to connect runs at a time, and every operation waits for the same one.
 pub(crate) struct Connector {
-    client: Client,
+    source: Source,
     runtime: Handle,
     state: Mutex<State>,
     tasks: Tasks,
@@ -60,13 +61,89 @@ struct State {
 /// An attempt to connect, pending while it holds `None`.
 type Attempt = watch::Receiver<Option<Result<Arc<Connection>, RedisStoreError>>>;
 
+/// Where a connection comes from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// A server that is no node of a Redis Cluster.
+    Server(Client),
+    #[cfg(feature = "cluster")]
+    Node(Client),
+    #[cfg(feature = "sentinel")]
+    Sentinels(Arc<crate::sentinel::Sentinels>),
+    /// The service's own connection, which its owner replaces.
+    Given(Query),
+}
+
+/// Sends a command on a connection of any type.
+pub(crate) type Query = Arc<dyn for<'a> Fn(&'a Cmd) -> RedisFuture<'a, Value> + Send + Sync>;
+
+impl Source {
+    pub(crate) fn given<C>(connection: C) -> Self
+    where
+        C: ConnectionLike + Clone + Send + Sync + 'static,
+    {
+        Self::Given(query_on(connection))
+    }
+
+    async fn open(&self) -> Result<Connection, RedisStoreError> {
+        match self {
+            Self::Server(client) => {
+                let connection = Connection::open(client).await?;
+                connection.reject_cluster_node().await?;
+                Ok(connection)
+            }
+            #[cfg(feature = "cluster")]
+            Self::Node(client) => Ok(Connection::open(client).await?),
+            #[cfg(feature = "sentinel")]
+            Self::Sentinels(sentinels) => sentinels.open().await,
+            Self::Given(query) => Ok(Connection::new(Arc::clone(query))),
+        }
+    }
+}
+
+fn query_on<C>(connection: C) -> Query
+where
+    C: ConnectionLike + Clone + Send + Sync + 'static,
+{
+    Arc::new(move |command| {
+        let mut connection = connection.clone();
+        Box::pin(async move { command.query_async(&mut connection).await })
+    })
+}
+
+/// Creates a client with the settings of all connections of a store.
+pub(crate) fn client(info: &ConnectionInfo) -> RedisResult<Client> {
+    #[cfg(feature = "tls")]
+    {
+        // An error says that the program has made its choice.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    let redis = info.redis_settings().clone().set_skip_set_lib_name();
+    let info = info.clone().set_redis_settings(redis);
+    Client::open(info.set_tcp_settings(tcp_settings()))
+}
+
+/// Creates a client for another server with the same credentials, database and TLS.
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+pub(crate) fn client_at(info: &ConnectionInfo, host: &str, port: u16) -> RedisResult<Client> {
+    use redis::ConnectionAddr;
+
+    let mut address = info.addr().clone();
+    match &mut address {
+        ConnectionAddr::TcpTls {
+            host: old_host,
+            port: old_port,
+            ..
+        } => (*old_host, *old_port) = (host.into(), port),
+        _ => address = ConnectionAddr::Tcp(host.into(), port),
+    }
+    client(&info.clone().set_addr(address))
+}
+
 impl Connector {
-    pub(crate) fn new(client: &Client, runtime: Handle) -> Result<Self, RedisStoreError> {
-        let info = client.get_connection_info();
-        let redis = info.redis_settings().clone().set_skip_set_lib_name();
-        let info = info.clone().set_redis_settings(redis);
-        Ok(Self {
-            client: Client::open(info.set_tcp_settings(tcp_settings()))?,
+    pub(crate) fn new(source: Source, runtime: Handle) -> Self {
+        Self {
+            source,
             runtime,
             state: Mutex::new(State {
                 attempt: watch::channel(None).1,
@@ -74,7 +151,7 @@ impl Connector {
                 retired: Vec::new(),
             }),
             tasks: Tasks::default(),
-        })
+        }
     }
 
     /// Sends a command. Sends it again if the connection is replaced or Redis loads.
@@ -147,7 +224,7 @@ impl Connector {
     }
 
     /// Sends a command on this connection in the background.
-    pub(crate) fn linger(&self, connection: Arc<Connection>, command: Cmd) {
+    fn linger(&self, connection: Arc<Connection>, command: Cmd) {
         self.tasks.spawn(&self.runtime, async move {
             let _ = timeout(LINGER, connection.query(&command)).await;
         });
@@ -156,10 +233,10 @@ impl Connector {
     fn connect(&self, state: &mut State) -> Attempt {
         let (sender, attempt) = watch::channel(None);
         let start = Instant::now().max(state.started + PAUSE);
-        let client = self.client.clone();
+        let source = self.source.clone();
         self.tasks.spawn(&self.runtime, async move {
             sleep_until(start).await;
-            let connection = timeout(TIMEOUT, Connection::open(&client)).await;
+            let connection = timeout(TIMEOUT, source.open()).await;
             let timed_out = |_| Err(RedisStoreError::new(RedisStoreErrorKind::TimedOut));
             let _ = sender.send(Some(connection.unwrap_or_else(timed_out).map(Arc::new)));
         });
@@ -167,13 +244,11 @@ impl Connector {
         attempt
     }
 
-    /// Returns the replaced connections on which a claim may still wait to be executed.
-    pub(crate) fn retired(&self) -> Vec<Arc<Connection>> {
-        self.state()
-            .retired
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect()
+    /// Sends a command on the replaced connections, on which a claim may still wait to be executed.
+    pub(crate) fn send_late(&self, command: &Cmd) {
+        for connection in self.state().retired.iter().filter_map(Weak::upgrade) {
+            self.linger(connection, command.clone());
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -183,24 +258,30 @@ impl Connector {
 
 /// An open connection. Redis executes its requests in the order in which they were sent.
 pub(crate) struct Connection {
-    redis: MultiplexedConnection,
+    query: Query,
     /// The time of the first request since the last reply.
     waiting_since: Mutex<Option<Instant>>,
 }
 
 impl Connection {
-    /// Connects, and rejects a node of a Redis Cluster, which would serve some keys only.
-    async fn open(client: &Client) -> Result<Self, RedisStoreError> {
+    fn new(query: Query) -> Self {
+        Self {
+            query,
+            waiting_since: Mutex::new(None),
+        }
+    }
+
+    pub(crate) async fn open(client: &Client) -> RedisResult<Self> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);
-        let connection = Self {
-            redis: client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?,
-            waiting_since: Mutex::new(None),
-        };
-        match connection.query(cmd("INFO").arg("cluster")).await {
+        let connection = client.get_multiplexed_async_connection_with_config(&config);
+        Ok(Self::new(query_on(connection.await?)))
+    }
+
+    /// Rejects a node of a Redis Cluster, which would serve some keys only.
+    async fn reject_cluster_node(&self) -> Result<(), RedisStoreError> {
+        match self.query(cmd("INFO").arg("cluster")).await {
             Ok(info) => {
                 let info = from_redis_value::<String>(info).unwrap_or_default();
                 if info.contains("cluster_enabled:1") {
@@ -211,12 +292,12 @@ impl Connection {
             Err(error) if matches!(error.code(), Some("NOPERM")) || unknown_command(&error) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(connection)
+        Ok(())
     }
 
     pub(crate) async fn query(&self, command: &Cmd) -> RedisResult<Value> {
         self.waiting_since().get_or_insert_with(Instant::now);
-        let reply = command.query_async(&mut self.redis.clone()).await;
+        let reply = (self.query)(command).await;
         *self.waiting_since() = None;
         reply
     }

@@ -12,6 +12,9 @@ pub struct RedisStoreError {
     kind: RedisStoreErrorKind,
     code: Option<Box<str>>,
     cause: Option<Cow<'static, str>>,
+    /// The node that `MOVED` or `ASK` names.
+    #[cfg(feature = "cluster")]
+    redirect: Option<Box<str>>,
 }
 
 /// The kinds of [`RedisStoreError`].
@@ -32,8 +35,10 @@ pub enum RedisStoreErrorKind {
     /// Redis responded with an error, for example because it is read-only or out of memory, or the
     /// user has no permission for a command.
     Rejected,
-    /// The server is a node of a Redis Cluster. The store works with a single server.
+    /// The server is a node of a Redis Cluster, which needs `RedisStore::cluster`.
     ClusterNode,
+    /// No primary is known: the sentinels do not name one, or no node of the cluster has the key.
+    NoPrimary,
     /// The store does not understand the response.
     Unexpected,
 }
@@ -44,23 +49,32 @@ impl RedisStoreError {
             kind,
             code: None,
             cause: None,
+            #[cfg(feature = "cluster")]
+            redirect: None,
+        }
+    }
+
+    fn because(kind: RedisStoreErrorKind, cause: &'static str) -> Self {
+        Self {
+            cause: Some(Cow::Borrowed(cause)),
+            ..Self::new(kind)
         }
     }
 
     pub(crate) fn invalid_url(reason: &'static str) -> Self {
-        Self {
-            kind: RedisStoreErrorKind::InvalidUrl,
-            code: None,
-            cause: Some(reason.into()),
-        }
+        Self::because(RedisStoreErrorKind::InvalidUrl, reason)
     }
 
     pub(crate) fn runtime_ended() -> Self {
-        Self {
-            kind: RedisStoreErrorKind::NoRuntime,
-            code: None,
-            cause: Some("the one that created it has ended or lacks I/O or a timer".into()),
-        }
+        Self::because(
+            RedisStoreErrorKind::NoRuntime,
+            "the one that created it has ended or lacks I/O or a timer",
+        )
+    }
+
+    #[cfg(any(feature = "cluster", feature = "sentinel"))]
+    pub(crate) fn no_primary(reason: &'static str) -> Self {
+        Self::because(RedisStoreErrorKind::NoPrimary, reason)
     }
 
     /// Returns what went wrong.
@@ -73,6 +87,28 @@ impl RedisStoreError {
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn redirect(&self) -> Option<&str> {
+        self.redirect.as_deref()
+    }
+
+    /// Whether a node of a cluster may soon be able to execute the command.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_passing(&self) -> bool {
+        use RedisStoreErrorKind::{ClusterNode, NoPrimary, TimedOut, Unreachable};
+        matches!(self.kind, ClusterNode | NoPrimary | TimedOut | Unreachable)
+            || self.code() == Some("READONLY")
+    }
+
+    /// In a cluster, an error about slots is like any other.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of_cluster(mut self) -> Self {
+        if self.kind == RedisStoreErrorKind::ClusterNode {
+            self.kind = RedisStoreErrorKind::Rejected;
+        }
+        self
     }
 }
 
@@ -95,8 +131,13 @@ impl From<RedisError> for RedisStoreError {
             RedisStoreErrorKind::Rejected => error.detail().and_then(rejection_cause),
             _ => None,
         };
-        let code = error.code().map(Into::into);
-        Self { kind, code, cause }
+        Self {
+            kind,
+            code: error.code().map(Into::into),
+            cause,
+            #[cfg(feature = "cluster")]
+            redirect: error.redirect_node().map(|(address, _)| address.into()),
+        }
     }
 }
 
@@ -117,6 +158,11 @@ fn rejection_cause(detail: &str) -> Option<Cow<'static, str>> {
     for (text, cause) in [
         ("max number of clients", "max number of clients reached"),
         ("DB index is out of range", "the database does not exist"),
+        (
+            "cluster support disabled",
+            "the server is no node of a Redis Cluster",
+        ),
+        ("unknown command 'SENTINEL'", "the server is no sentinel"),
         (
             "permissions to access",
             "the user has no permission for the keys",
@@ -151,8 +197,9 @@ impl fmt::Display for RedisStoreError {
             RedisStoreErrorKind::Unauthorized => "Redis does not accept these credentials",
             RedisStoreErrorKind::Rejected => "Redis rejected the command",
             RedisStoreErrorKind::ClusterNode => {
-                "the server is a node of a Redis Cluster, but RedisStore works with a single server"
+                "the server is a node of a Redis Cluster, which needs RedisStore::cluster"
             }
+            RedisStoreErrorKind::NoPrimary => "no primary is known",
             RedisStoreErrorKind::Unexpected => "unexpected response from Redis",
         })?;
         if let Some(code) = &self.code {

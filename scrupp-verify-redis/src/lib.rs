@@ -49,8 +49,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod connection;
 mod error;
+#[cfg(feature = "sentinel")]
+mod sentinel;
 mod store;
 mod url;
 

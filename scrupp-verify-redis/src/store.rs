@@ -1,13 +1,17 @@
 use core::{fmt, time::Duration};
 use std::sync::Arc;
 
-use redis::{Client, Cmd, FromRedisValue, Value, cmd, from_redis_value};
+use redis::{Cmd, FromRedisValue, Value, aio::ConnectionLike, cmd, from_redis_value};
 use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
 use tokio::{runtime::Handle, sync::oneshot, time::timeout};
 
+#[cfg(feature = "cluster")]
+use crate::cluster::Cluster;
+#[cfg(feature = "sentinel")]
+use crate::sentinel::Sentinels;
 use crate::{
     RedisStoreError, RedisStoreErrorKind,
-    connection::{Connector, LINGER, TIMEOUT, Tasks},
+    connection::{Connector, LINGER, Source, TIMEOUT, Tasks, client},
     url,
 };
 
@@ -76,10 +80,34 @@ pub struct RedisStore {
 }
 
 struct Shared {
-    connector: Arc<Connector>,
+    servers: Arc<Servers>,
     runtime: Handle,
     /// Commits and releases, which continue without their caller.
     tasks: Tasks,
+}
+
+enum Servers {
+    One(Connector),
+    #[cfg(feature = "cluster")]
+    Cluster(Cluster),
+}
+
+impl Servers {
+    async fn run(&self, command: &Cmd) -> Result<Value, RedisStoreError> {
+        match self {
+            Self::One(connector) => connector.run(command).await,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(cluster) => cluster.run(command).await,
+        }
+    }
+
+    fn send_late(&self, command: &Cmd) {
+        match self {
+            Self::One(connector) => connector.send_late(command),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(cluster) => cluster.send_late(command),
+        }
+    }
 }
 
 const CLAIM: &str = "
@@ -110,24 +138,73 @@ impl RedisStore {
     /// [`RedisStoreErrorKind::InvalidUrl`], and [`RedisStoreErrorKind::NoRuntime`] outside of a
     /// Tokio runtime.
     pub fn new(url: &str) -> Result<Self, RedisStoreError> {
-        let no_runtime = |_| RedisStoreError::new(RedisStoreErrorKind::NoRuntime);
-        let runtime = Handle::try_current().map_err(no_runtime)?;
-        #[cfg(feature = "tls")]
-        {
-            // An error says that the program has made its choice.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        url::check(url).map_err(RedisStoreError::invalid_url)?;
-        let client = Client::open(url);
-        let client = client.map_err(|_| RedisStoreError::invalid_url(url::INVALID))?;
-        Ok(Self {
+        Self::of(Source::Server(client(&url::read(url)?)?))
+    }
+
+    /// Creates a store in a Redis Cluster of which these nodes are known.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisStoreErrorKind::InvalidUrl`], and [`RedisStoreErrorKind::NoRuntime`] outside of a
+    /// Tokio runtime.
+    #[cfg(feature = "cluster")]
+    pub fn cluster<U: AsRef<str>>(
+        urls: impl IntoIterator<Item = U>,
+    ) -> Result<Self, RedisStoreError> {
+        let (first, nodes) = url::read_all(urls)?;
+        let runtime = current_runtime()?;
+        let cluster = Cluster::new(first, &nodes, runtime.clone())?;
+        Ok(Self::with_servers(Servers::Cluster(cluster), runtime))
+    }
+
+    /// Creates a store in the primary that these sentinels watch under a name.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisStoreErrorKind::InvalidUrl`], and [`RedisStoreErrorKind::NoRuntime`] outside of a
+    /// Tokio runtime.
+    #[cfg(feature = "sentinel")]
+    pub fn sentinel<U: AsRef<str>>(
+        urls: impl IntoIterator<Item = U>,
+        primary: &str,
+    ) -> Result<Self, RedisStoreError> {
+        let (_, sentinels) = url::read_all(urls)?;
+        let sentinels = sentinels.iter().map(client).collect::<Result<_, _>>()?;
+        let (name, primary) = url::read_primary(primary)?;
+        Self::of(Source::Sentinels(Arc::new(Sentinels {
+            sentinels,
+            name,
+            primary,
+        })))
+    }
+
+    /// Creates a store on an asynchronous connection that the service already has.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
+    pub fn from_connection<C>(connection: C) -> Result<Self, RedisStoreError>
+    where
+        C: ConnectionLike + Clone + Send + Sync + 'static,
+    {
+        Self::of(Source::given(connection))
+    }
+
+    fn of(source: Source) -> Result<Self, RedisStoreError> {
+        let runtime = current_runtime()?;
+        let connector = Connector::new(source, runtime.clone());
+        Ok(Self::with_servers(Servers::One(connector), runtime))
+    }
+
+    fn with_servers(servers: Servers, runtime: Handle) -> Self {
+        Self {
             shared: Arc::new(Shared {
-                connector: Arc::new(Connector::new(&client, runtime.clone())?),
+                servers: Arc::new(servers),
                 runtime,
                 tasks: Tasks::default(),
             }),
             key_prefix: "scrupp:delivery:".into(),
-        })
+        }
     }
 
     /// Sets the prefix of all keys, by default `scrupp:delivery:`. Stores with the same prefix share
@@ -154,11 +231,11 @@ impl RedisStore {
     async fn finish<T: FromRedisValue>(&self, command: Cmd) -> Result<T, RedisStoreError> {
         let (sender, reply) = oneshot::channel();
         let Shared {
-            connector, runtime, ..
+            servers, runtime, ..
         } = &*self.shared;
-        let connector = Arc::clone(connector);
+        let servers = Arc::clone(servers);
         let run = async move {
-            let _ = sender.send(timeout(LINGER, connector.run(&command)).await);
+            let _ = sender.send(timeout(LINGER, servers.run(&command)).await);
         };
         if !self.shared.tasks.spawn(runtime, run) {
             return Err(timed_out());
@@ -182,7 +259,7 @@ impl DeliveryStore for RedisStore {
     ) -> Result<Claim, RedisStoreError> {
         let mut command = self.command(CLAIM, id, token);
         command.arg(millis(lease));
-        let reply = timeout(TIMEOUT, self.shared.connector.run(&command)).await;
+        let reply = timeout(TIMEOUT, self.shared.servers.run(&command)).await;
         match &*read::<String>(reply.map_err(|_| timed_out())??)? {
             "granted" => Ok(Claim::Granted),
             "in flight" => Ok(Claim::InFlight),
@@ -204,13 +281,15 @@ impl DeliveryStore for RedisStore {
 
     async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), RedisStoreError> {
         let command = self.command(RELEASE, id, token);
-        // The claim may have been sent on one of these, and not have been executed.
-        let connector = &self.shared.connector;
-        for connection in connector.retired() {
-            connector.linger(connection, command.clone());
-        }
+        // The claim may have been sent on one of these connections, and not have been executed.
+        self.shared.servers.send_late(&command);
         self.finish::<i64>(command).await.map(drop)
     }
+}
+
+fn current_runtime() -> Result<Handle, RedisStoreError> {
+    let no_runtime = |_| RedisStoreError::new(RedisStoreErrorKind::NoRuntime);
+    Handle::try_current().map_err(no_runtime)
 }
 
 fn timed_out() -> RedisStoreError {

@@ -1,8 +1,18 @@
-//! The check of a URL. Its messages are for an operator and contain no part of the URL.
+//! The check of URLs. Its messages are for an operator and contain no part of a URL.
+
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+use redis::ConnectionAddr;
+use redis::{ConnectionInfo, IntoConnectionInfo};
+
+use crate::RedisStoreError;
 
 /// The message if the client rejects a URL that [`check`] accepts.
 pub(crate) const INVALID: &str = "the host or a parameter is not valid";
 
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+const NONE: &str = "at least one URL is needed";
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+const NO_DATABASE: &str = "a Unix socket or a database is not possible here";
 const SCHEME: &str = "the scheme must be redis:// or rediss://";
 #[cfg(not(feature = "tls"))]
 const TLS: &str = "rediss:// needs the feature `tls` of scrupp-verify-redis";
@@ -13,8 +23,51 @@ const HOST: &str = "the host is missing";
 const PORT: &str = "the port must be a number from 1 to 65535";
 const DATABASE: &str = "the database must be a number";
 
+/// Reads a URL.
+pub(crate) fn read(url: &str) -> Result<ConnectionInfo, RedisStoreError> {
+    check(url).map_err(RedisStoreError::invalid_url)?;
+    let info = url.into_connection_info();
+    info.map_err(|_| RedisStoreError::invalid_url(INVALID))
+}
+
+/// Reads the URLs of several servers, at least one, which have addresses and no databases.
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+pub(crate) fn read_all<U: AsRef<str>>(
+    urls: impl IntoIterator<Item = U>,
+) -> Result<(ConnectionInfo, Vec<ConnectionInfo>), RedisStoreError> {
+    let infos = urls.into_iter().map(|url| {
+        let info = read(url.as_ref())?;
+        let is_unix = matches!(info.addr(), ConnectionAddr::Unix(_));
+        if is_unix || info.redis_settings().db() != 0 {
+            return Err(RedisStoreError::invalid_url(NO_DATABASE));
+        }
+        Ok(info)
+    });
+    let infos = infos.collect::<Result<Vec<_>, _>>()?;
+    let first = infos.first().cloned();
+    Ok((
+        first.ok_or_else(|| RedisStoreError::invalid_url(NONE))?,
+        infos,
+    ))
+}
+
+/// Reads the name of a primary, or a URL with the name as its host, and how to connect to it.
+#[cfg(feature = "sentinel")]
+pub(crate) fn read_primary(primary: &str) -> Result<(String, ConnectionInfo), RedisStoreError> {
+    let info = match primary.contains("://") {
+        true => read(primary)?,
+        false => read(&format!("redis://{primary}"))?,
+    };
+    match info.addr() {
+        ConnectionAddr::Tcp(name, _) | ConnectionAddr::TcpTls { host: name, .. } => {
+            Ok((name.clone(), info))
+        }
+        _ => Err(RedisStoreError::invalid_url(INVALID)),
+    }
+}
+
 /// Checks a URL as far as an operator can be told what to change.
-pub(crate) fn check(url: &str) -> Result<(), &'static str> {
+fn check(url: &str) -> Result<(), &'static str> {
     let (scheme, rest) = url.trim().split_once("://").ok_or(SCHEME)?;
     match scheme.to_ascii_lowercase().as_str() {
         "redis" | "valkey" => {}

@@ -18,6 +18,7 @@ mod proxy;
 mod redis;
 mod redis_cluster;
 mod scrupp;
+mod sentinel;
 mod table;
 mod task_api;
 
@@ -34,6 +35,7 @@ pub use proxy::Proxy;
 pub use redis::Redis;
 pub use redis_cluster::RedisCluster;
 pub use scrupp::{Attempt, Retries, Scrupp, is_acknowledged};
+pub use sentinel::Sentinel;
 pub use table::{Row, check, http1_rows};
 pub use task_api::{Fetch, KeyIn, TaskApi, Trouble};
 

@@ -703,8 +703,7 @@ async fn tasks_and_connections_end_with_the_last_clone() {
 
 #[tokio::test]
 async fn a_node_of_a_cluster_is_rejected() {
-    const TEXT: &str =
-        "the server is a node of a Redis Cluster, but RedisStore works with a single server";
+    const TEXT: &str = "the server is a node of a Redis Cluster, which needs RedisStore::cluster";
     let nodes = [(); 2].map(|()| Redis::start(&["--cluster-enabled", "yes"]));
     for (node, slots) in nodes.iter().zip([("0", "8191"), ("8192", "16383")]) {
         let () = node.run(&["CLUSTER", "ADDSLOTSRANGE", slots.0, slots.1]);

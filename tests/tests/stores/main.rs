@@ -14,6 +14,7 @@ mod model;
 mod postgres;
 mod processes;
 mod redis_single;
+mod redis;
 mod sqlite;
 mod suite;
 mod transaction;

@@ -1,0 +1,548 @@
+//! Redis Cluster, Sentinel, and connections that the service already has.
+
+use core::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+use std::{
+    io::{Read, Write},
+    time::Instant,
+};
+
+use redis::{cluster::ClusterClient, cmd};
+use scrupp_verify_core::dedup::{Claim, DeliveryId, DeliveryStore};
+use scrupp_verify_redis::{RedisStore, RedisStoreError, RedisStoreErrorKind};
+use scrupp_verify_tests::{Redis, RedisCluster, Sentinel};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    LEASE, RETENTION, grants_each_delivery_once, id,
+    model::{Model, Op, count, id_of, operations, run},
+    remembers, token,
+};
+
+const NAME: &str = "my_Primary";
+
+async fn claim(store: &RedisStore, id: DeliveryId) -> Result<Claim, RedisStoreError> {
+    let started = Instant::now();
+    let claim = store.claim(id, token(1), LEASE).await;
+    assert!(started.elapsed() < Duration::from_millis(1500));
+    claim
+}
+
+/// Claims until the store can tell. Returns what it tells, and how long that took.
+async fn recover(store: &RedisStore, id: DeliveryId) -> (Claim, Duration) {
+    let started = Instant::now();
+    loop {
+        match claim(store, id).await {
+            Ok(claim) => return (claim, started.elapsed()),
+            Err(error) => assert!(started.elapsed() < Duration::from_secs(20), "{error}"),
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn acknowledge(store: &RedisStore, id: DeliveryId) {
+    assert_eq!(claim(store, id).await.unwrap(), Claim::Granted);
+    assert!(store.commit(id, token(1), RETENTION).await.unwrap());
+}
+
+/// Ids whose keys are in the slots that a node of a cluster had at first.
+fn ids_on(cluster: &RedisCluster, index: u64) -> impl Iterator<Item = DeliveryId> + use<> {
+    let mut look = cluster.node(1).connection();
+    (10_000..).map(id).filter(move |id| {
+        let key = format!("scrupp:delivery:{id}");
+        let slot = cmd("CLUSTER").arg("KEYSLOT").arg(key).query(&mut look);
+        slot.map(|slot: u64| slot * 3 / 16384).unwrap() == index
+    })
+}
+
+/// Runs a command, again if a sentinel closes the connection.
+fn run_on<T: redis::FromRedisValue>(redis: &Redis, command: &[&str]) -> T {
+    let client = redis::Client::open(redis.url()).unwrap();
+    let started = Instant::now();
+    loop {
+        let connection = client.get_connection();
+        let reply = connection
+            .and_then(|mut connection| cmd(command[0]).arg(&command[1..]).query(&mut connection));
+        match reply {
+            Ok(reply) => return reply,
+            Err(error) => assert!(started.elapsed() < Duration::from_secs(5), "{error}"),
+        }
+    }
+}
+
+fn is_primary(redis: &Redis) -> bool {
+    run_on::<String>(redis, &["INFO", "replication"]).contains("role:master")
+}
+
+/// Waits until a replica has all keys.
+async fn replicated(primary: &Redis, replica: &Redis) {
+    let is_linked = || {
+        let info: String = run_on(replica, &["INFO", "replication"]);
+        info.contains("master_link_status:up")
+    };
+    let size = |redis| run_on::<u64>(redis, &["DBSIZE"]);
+    let started = Instant::now();
+    while !is_linked() || size(primary) != size(replica) {
+        assert!(started.elapsed() < Duration::from_secs(20));
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Checks a store against the model, and with a second one beside it.
+async fn check(label: &str, stores: [RedisStore; 2]) {
+    let stores = stores.map(|store| store.key_prefix(label));
+    remembers(&stores[0]).await;
+    let next = AtomicUsize::new(0);
+    grants_each_delivery_once(|| stores[next.fetch_add(1, Ordering::Relaxed) % 2].clone()).await;
+    let mut models = vec![Model::default(); 200];
+    for (index, (number, op)) in operations(count() / 5).into_iter().enumerate() {
+        if let Some(result) = run(&stores[index % 2], id_of(number), op).await {
+            models[number as usize].check(number, op, &result);
+        }
+        if matches!(
+            op,
+            Op::Claim(_, Duration::ZERO) | Op::Commit(_, Duration::ZERO)
+        ) {
+            // Redis's shortest expiry is 1 ms.
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+const CLUSTER_RIGHTS: &[&str] = &["+eval", "+get", "+set", "+del", "+cluster|slots", "+asking"];
+
+/// Creates the user of [`as_user`] with these rights only.
+fn set_user(redis: &Redis, keys: &str, rights: &[&str]) {
+    let keys = format!("~{keys}");
+    let user = ["ACL", "SETUSER", "narrow", "reset", "on", ">word", &keys];
+    let () = redis.run(&[&user, rights].concat());
+}
+
+fn as_user(url: &str) -> String {
+    url.replace("://", "://narrow:word@")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_shape_follows_the_model_and_grants_each_delivery_once() {
+    let redis = Redis::start(&[]);
+    let sentinel = Sentinel::start(NAME, &redis, 0);
+    let cluster = RedisCluster::start();
+
+    let cluster_store = || RedisStore::cluster([&cluster.urls()[2]]).unwrap();
+    check("cluster", [cluster_store(), cluster_store()]).await;
+    let sentinel_store = || RedisStore::sentinel([sentinel.url()], NAME).unwrap();
+    check("sentinel", [sentinel_store(), sentinel_store()]).await;
+
+    let client = redis::Client::open(redis.url()).unwrap();
+    let connection = client.get_multiplexed_async_connection().await.unwrap();
+    let manager = client.get_connection_manager().await.unwrap();
+    let connection = RedisStore::from_connection(connection).unwrap();
+    let manager = RedisStore::from_connection(manager).unwrap();
+    check("connection", [connection, manager]).await;
+    let client = ClusterClient::new(cluster.urls()).unwrap();
+    let connection = client.get_async_connection().await.unwrap();
+    let connection = RedisStore::from_connection(connection).unwrap();
+    check("of a cluster", [connection, cluster_store()]).await;
+
+    // All nodes have a part.
+    for index in 0..3 {
+        let keys: u64 = cluster.node(index).run(&["DBSIZE"]);
+        assert!(keys > 10, "{keys} keys on node {index}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cluster_follows_a_failover_of_a_killed_primary() {
+    let mut cluster = RedisCluster::start();
+    let replica = cluster.add_replica(0);
+    let store = RedisStore::cluster(cluster.urls()).unwrap();
+    let mut ids = ids_on(&cluster, 0);
+    let handled = ids.next().unwrap();
+    acknowledge(&store, handled).await;
+    replicated(cluster.node(0), cluster.node(replica)).await;
+
+    cluster.kill(0);
+    let (claim, time) = recover(&store, ids.next().unwrap()).await;
+    println!("cluster, primary killed: {time:?}");
+    assert_eq!(claim, Claim::Granted);
+    assert_eq!(recover(&store, handled).await.0, Claim::Acknowledged);
+
+    // The old primary comes back as a replica, and then takes over again.
+    cluster.restart(0);
+    cluster.wait_until_ok();
+    replicated(cluster.node(replica), cluster.node(0)).await;
+    let (started, mut asked) = (Instant::now(), None::<Instant>);
+    let mut failures = 0;
+    while !cluster.is_primary(0) || cluster.is_primary(replica) {
+        failures += usize::from(self::claim(&store, handled).await.is_err());
+        assert!(started.elapsed() < Duration::from_secs(30));
+        // The nodes give up after 5 s.
+        if asked.is_none_or(|asked| asked.elapsed() > Duration::from_secs(6)) {
+            let () = cluster.node(0).run(&["CLUSTER", "FAILOVER"]);
+            asked = Some(Instant::now());
+        }
+    }
+    assert_eq!(
+        self::claim(&store, handled).await.unwrap(),
+        Claim::Acknowledged
+    );
+    acknowledge(&store, ids.next().unwrap()).await;
+    println!("cluster, planned failover: {failures} failures");
+    assert!(failures <= 1, "{failures}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cluster_follows_a_failover_of_a_silent_primary() {
+    let mut cluster = RedisCluster::start();
+    let replica = cluster.add_replica(0);
+    for index in 0..=replica {
+        let set = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
+        let () = cluster.node(index).run(&set);
+    }
+    let store = RedisStore::cluster(cluster.urls()).unwrap();
+    let (mut ids, mut others) = (ids_on(&cluster, 0), ids_on(&cluster, 1));
+    let handled = ids.next().unwrap();
+    acknowledge(&store, handled).await;
+    acknowledge(&store, others.next().unwrap()).await;
+    replicated(cluster.node(0), cluster.node(replica)).await;
+
+    cluster.pause(0, true);
+    // The other nodes are as fast as before.
+    let (sender, mut recovered) = tokio::sync::oneshot::channel();
+    let silent = {
+        let (store, id) = (store.clone(), ids.next().unwrap());
+        tokio::spawn(async move {
+            let recovered = recover(&store, id).await;
+            sender.send(()).unwrap();
+            recovered
+        })
+    };
+    let mut slowest = Duration::ZERO;
+    while recovered.try_recv().is_err() {
+        let started = Instant::now();
+        claim(&store, others.next().unwrap()).await.unwrap();
+        slowest = slowest.max(started.elapsed());
+        sleep(Duration::from_millis(5)).await;
+    }
+    let (claimed, time) = silent.await.unwrap();
+    println!("cluster, primary silent: {time:?}, other nodes at most {slowest:?}");
+    assert_eq!(claimed, Claim::Granted);
+    assert!(slowest < Duration::from_millis(400), "{slowest:?}");
+    assert_eq!(claim(&store, handled).await.unwrap(), Claim::Acknowledged);
+    let late = ids.next().unwrap();
+    acknowledge(&store, late).await;
+
+    // The old primary lacks this, and first believes that it still has the slots.
+    cluster.pause(0, false);
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(2) {
+        if let Ok(claimed) = claim(&store, late).await {
+            assert_eq!(claimed, Claim::Acknowledged);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_claim_is_left_after_a_node_of_a_cluster_stalls() {
+    let cluster = RedisCluster::start();
+    let store = RedisStore::cluster(cluster.urls()).unwrap();
+    let mut ids = ids_on(&cluster, 0).chain(ids_on(&cluster, 1));
+    for stall in [1, 2, 4] {
+        recover(&store, ids.next().unwrap()).await;
+        let ended = store.release(ids.next().unwrap(), token(1)).await;
+        ended.unwrap();
+        let before = cluster.claims();
+        cluster.pause(0, true);
+        let end = Instant::now() + Duration::from_secs(stall);
+        while Instant::now() < end {
+            let mut claims = JoinSet::new();
+            for id in ids.by_ref().take(50) {
+                let store = store.clone();
+                claims.spawn(async move {
+                    let _ = timeout(Duration::from_millis(300), claim(&store, id)).await;
+                    let _ = store.release(id, token(1)).await;
+                });
+            }
+            claims.join_all().await;
+        }
+        cluster.pause(0, false);
+        recover(&store, ids.next().unwrap()).await;
+        cluster.wait_until_ok();
+        let started = Instant::now();
+        while cluster.claims() > before + 1 {
+            assert!(
+                started.elapsed() < Duration::from_secs(5),
+                "{stall} s: claims left"
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+        sleep(Duration::from_millis(300)).await;
+        assert!(cluster.claims() <= before + 1, "{stall} s");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cluster_follows_a_slot_that_is_moved() {
+    let cluster = RedisCluster::start();
+    let slot: u16 = cluster.node(0).run(&["CLUSTER", "KEYSLOT", "{one}:"]);
+    let owner = usize::from(slot) * 3 / 16384;
+    let (from, to) = (cluster.node(owner), cluster.node((owner + 1) % 3));
+    for index in 0..3 {
+        set_user(cluster.node(index), "{one}:*", CLUSTER_RIGHTS);
+    }
+    let store = RedisStore::cluster([as_user(&from.url())]).unwrap();
+    // All keys are in one slot.
+    let store = store.key_prefix("{one}:");
+    let slot = slot.to_string();
+    let [from_id, to_id] = [from, to].map(|node| node.run::<String>(&["CLUSTER", "MYID"]));
+    acknowledge(&store, id(1)).await;
+
+    let () = to.run(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]);
+    let () = from.run(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]);
+    assert_eq!(claim(&store, id(1)).await.unwrap(), Claim::Acknowledged);
+    acknowledge(&store, id(2)).await;
+    assert_eq!(claim(&store, id(2)).await.unwrap(), Claim::Acknowledged);
+    assert_eq!(to.run::<u64>(&["CLUSTER", "COUNTKEYSINSLOT", &slot]), 1);
+
+    let port = to.address().port().to_string();
+    let key = format!("{{one}}:{}", id(1));
+    let () = from.run(&["MIGRATE", "127.0.0.1", &port, &key, "0", "1000"]);
+    for node in [to, from] {
+        let () = node.run(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);
+    }
+    for number in [1, 2] {
+        let claimed = claim(&store, id(number)).await.unwrap();
+        assert_eq!(claimed, Claim::Acknowledged);
+    }
+    acknowledge(&store, id(3)).await;
+    assert_eq!(from.run::<u64>(&["DBSIZE"]), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinel_follows_failovers_and_leaves_a_stale_primary_alone() {
+    let mut first = Redis::start(&[]);
+    let second = first.start_replica();
+    let sentinel = Sentinel::start(NAME, &first, 1);
+    let store = RedisStore::sentinel([sentinel.url()], NAME).unwrap();
+    acknowledge(&store, id(1)).await;
+    replicated(&first, &second).await;
+
+    first.pause(true);
+    let (claimed, time) = recover(&store, id(2)).await;
+    println!("sentinel, primary silent: {time:?}");
+    assert_eq!(claimed, Claim::Granted);
+    assert_eq!(claim(&store, id(1)).await.unwrap(), Claim::Acknowledged);
+    acknowledge(&store, id(3)).await;
+
+    // The old primary lacks this, and first believes that it is one still.
+    let still_acknowledged = async |label: &str, by: &Redis, number| {
+        let started = Instant::now();
+        while is_primary(by) {
+            let claimed = claim(&store, id(number)).await.unwrap();
+            assert_eq!(claimed, Claim::Acknowledged, "{label}");
+            assert!(started.elapsed() < Duration::from_secs(20), "{label}");
+        }
+        let claimed = claim(&store, id(number)).await.unwrap();
+        assert_eq!(claimed, Claim::Acknowledged, "{label}");
+    };
+    first.pause(false);
+    still_acknowledged("resumed", &first, 3).await;
+    first.kill();
+    first.restart();
+    still_acknowledged("restarted", &first, 3).await;
+    replicated(&second, &first).await;
+
+    let started = Instant::now();
+    let failover = ["SENTINEL", "FAILOVER", NAME];
+    while sentinel.try_run::<()>(&failover).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(20), "no failover");
+        sleep(Duration::from_millis(100)).await;
+    }
+    while is_primary(&second) {
+        assert!(started.elapsed() < Duration::from_secs(30), "no failover");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let (claimed, time) = recover(&store, id(3)).await;
+    println!("sentinel, primary demoted: {time:?}");
+    assert_eq!(claimed, Claim::Acknowledged);
+    acknowledge(&store, id(4)).await;
+    assert!(first.run::<bool>(&["EXISTS", &format!("scrupp:delivery:{}", id(4))]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_in_trouble_hold_nothing_up() {
+    let primary = Redis::start(&[]);
+    let replica = primary.start_replica();
+    let sentinel = Sentinel::start(NAME, &primary, 1);
+    let [silent, stale, free] =
+        [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let url =
+        |listener: &std::net::TcpListener| format!("redis://{}", listener.local_addr().unwrap());
+    let urls = [url(&silent), url(&free), url(&stale), sentinel.url()];
+    drop(free);
+    let port = replica.address().port();
+    std::thread::spawn(move || {
+        let address = format!("*2\r\n$9\r\n127.0.0.1\r\n$5\r\n{port}\r\n");
+        while let Ok((mut stream, _)) = stale.accept() {
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(address.as_bytes());
+            // The client closes the connection.
+            let _ = stream.read(&mut request);
+        }
+    });
+    let store = RedisStore::sentinel(&urls, NAME).unwrap();
+    remembers(&store).await;
+
+    let store = RedisStore::sentinel(&urls[1..3], NAME).unwrap();
+    let error = claim(&store, id(1)).await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("no primary is known") || text.starts_with("Redis cannot"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_need_the_documented_rights_and_no_other() {
+    let cluster = RedisCluster::start();
+    let urls = cluster.urls();
+    let urls = urls.iter().map(|url| as_user(url));
+    for index in 0..3 {
+        set_user(cluster.node(index), "scrupp:delivery:*", CLUSTER_RIGHTS);
+    }
+    remembers(&RedisStore::cluster(urls.clone()).unwrap()).await;
+    for index in 0..3 {
+        set_user(
+            cluster.node(index),
+            "scrupp:delivery:*",
+            &CLUSTER_RIGHTS[..4],
+        );
+    }
+    let error = claim(&RedisStore::cluster(urls).unwrap(), id(1))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Redis rejected the command (NOPERM): the user has no permission for the command cluster|slots"
+    );
+
+    let primary = Redis::start(&[]);
+    let sentinel = Sentinel::start(NAME, &primary, 0);
+    let name = as_user(&format!("redis://{NAME}/0"));
+    let ask = ["ACL", "SETUSER", "narrow", "on", ">word", "-@all"];
+    let () = sentinel.run(&[&ask[..], &["+sentinel|get-master-addr-by-name"]].concat());
+    let rights = ["+eval", "+get", "+set", "+del", "+role"];
+    // Without `ROLE`, a replica shows at the first operation.
+    for (prefix, rights) in [("all", &rights[..]), ("no-role", &rights[..4])] {
+        set_user(&primary, &format!("{prefix}*"), rights);
+        let store = RedisStore::sentinel([as_user(&sentinel.url())], &name).unwrap();
+        remembers(&store.key_prefix(prefix)).await;
+    }
+    let () = sentinel.run(&["ACL", "SETUSER", "narrow", "-@all"]);
+    let store = RedisStore::sentinel([as_user(&sentinel.url())], &name).unwrap();
+    let error = claim(&store, id(1)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Redis rejected the command (NOPERM): the user has no permission for the command \
+         sentinel|get-master-addr-by-name"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_given_connection_is_replaced_by_its_owner() {
+    let redis = Redis::start(&[]);
+    let client = redis::Client::open(redis.url()).unwrap();
+    let connection = client.get_multiplexed_async_connection().await.unwrap();
+    let manager = client.get_connection_manager().await.unwrap();
+    let [plain, managed] = [
+        RedisStore::from_connection(connection).unwrap(),
+        RedisStore::from_connection(manager).unwrap(),
+    ];
+    acknowledge(&plain, id(1)).await;
+    acknowledge(&managed, id(2)).await;
+    redis.pause(true);
+    for store in [&plain, &managed] {
+        let error = claim(store, id(1)).await.unwrap_err();
+        assert_eq!(error.kind(), RedisStoreErrorKind::TimedOut, "{error}");
+    }
+    redis.pause(false);
+    for store in [&plain, &managed] {
+        assert_eq!(claim(store, id(1)).await.unwrap(), Claim::Acknowledged);
+    }
+    let _: redis::Value = redis.run(&["CLIENT", "KILL", "TYPE", "normal"]);
+    assert_eq!(claim(&managed, id(2)).await.unwrap(), Claim::Acknowledged);
+    for _ in 0..2 {
+        let error = claim(&plain, id(1)).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Redis cannot be reached: connection closed"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_name_the_cause() {
+    let redis = Redis::start(&[]);
+    let sentinel = Sentinel::start(NAME, &redis, 0);
+    let error = claim(&RedisStore::cluster([redis.url()]).unwrap(), id(1)).await;
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "Redis rejected the command (ERR): the server is no node of a Redis Cluster"
+    );
+    let error = claim(&RedisStore::sentinel([redis.url()], NAME).unwrap(), id(1)).await;
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "Redis rejected the command (ERR): the server is no sentinel"
+    );
+    let error = claim(
+        &RedisStore::sentinel([sentinel.url()], "other").unwrap(),
+        id(1),
+    )
+    .await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), RedisStoreErrorKind::NoPrimary);
+    assert_eq!(
+        error.to_string(),
+        "no primary is known: the sentinels do not know the name"
+    );
+    let node = Redis::start(&["--cluster-enabled", "yes", "--cluster-port", "0"]);
+    let error = claim(&RedisStore::cluster([node.url()]).unwrap(), id(1)).await;
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "no primary is known: no node of the cluster has a slot"
+    );
+
+    const NONE: &[&str] = &[];
+    for (urls, reason) in [
+        (NONE, "at least one URL is needed"),
+        (
+            &["redis://127.0.0.1", "127.0.0.1"],
+            "the scheme must be redis:// or rediss://",
+        ),
+        (
+            &["unix:///run/redis.sock"],
+            "a Unix socket or a database is not possible here",
+        ),
+        (
+            &["redis://127.0.0.1/1"],
+            "a Unix socket or a database is not possible here",
+        ),
+    ] {
+        let text = format!("invalid Redis URL: {reason}");
+        assert_eq!(RedisStore::cluster(urls).unwrap_err().to_string(), text);
+        assert_eq!(
+            RedisStore::sentinel(urls, NAME).unwrap_err().to_string(),
+            text
+        );
+    }
+    for name in ["", "unix:///run/redis.sock", "a/b", "redis://"] {
+        let error = RedisStore::sentinel(["redis://127.0.0.1"], name).unwrap_err();
+        assert_eq!(error.kind(), RedisStoreErrorKind::InvalidUrl, "{name}");
+    }
+}
