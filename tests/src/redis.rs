@@ -41,6 +41,25 @@ impl Redis {
         redis
     }
 
+    /// Starts a node of a Redis Cluster, which knows no other node.
+    #[must_use]
+    pub fn start_node() -> Self {
+        // The default is the port and 10,000, which may be taken or too large.
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let bus = free.expect("a free port").port().to_string();
+        // A replica takes over soon after its primary is gone.
+        let timeout = ["--cluster-node-timeout", "1000"];
+        let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+        Self::start(&[&cluster[..], &timeout].concat())
+    }
+
+    /// Introduces another node of a Redis Cluster.
+    pub fn meet(&self, node: &Self) {
+        let (_, bus): (String, String) = node.run(&["CONFIG", "GET", "cluster-port"]);
+        let port = node.address.port().to_string();
+        let () = self.run(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

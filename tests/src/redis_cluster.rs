@@ -1,5 +1,3 @@
-use std::net::TcpListener;
-
 use crate::{Redis, redis::wait_until};
 
 /// A Redis Cluster of a test's own: three primaries, and replicas if some are added. Each keeps on
@@ -122,16 +120,9 @@ impl RedisCluster {
     }
 
     fn add_node(&mut self) -> usize {
-        // The default is the port and 10,000, which may be taken or too large.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let bus = free.expect("a free port").port().to_string();
-        let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
-        // A replica takes over soon after its primary is gone.
-        let options = [&cluster[..], &["--cluster-node-timeout", "1000"]].concat();
-        let node = Redis::start(&options);
+        let node = Redis::start_node();
         if let Some(first) = self.nodes.first() {
-            let port = node.address().port().to_string();
-            let () = first.run(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
+            first.meet(&node);
         }
         self.nodes.push(node);
         self.nodes.len() - 1

@@ -1,4 +1,5 @@
 use std::{
+    collections::HashMap,
     fs,
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
@@ -9,7 +10,7 @@ use std::{
 use crate::{Redis, redis::wait_until};
 
 /// A Redis Sentinel of a test's own, which decides alone and promotes a replica once the primary
-/// has been silent for half a second. It ends with the value.
+/// has been silent for 2 s. It ends with the value.
 #[derive(Debug)]
 pub struct Sentinel {
     address: SocketAddr,
@@ -31,8 +32,8 @@ impl Sentinel {
         let settings = format!(
             "bind 127.0.0.1\nport {}\ndir {}\nloglevel warning\n\
              sentinel monitor {name} 127.0.0.1 {} 1\n\
-             sentinel down-after-milliseconds {name} 500\n\
-             sentinel failover-timeout {name} 2000\n",
+             sentinel down-after-milliseconds {name} 2000\n\
+             sentinel failover-timeout {name} 3000\n",
             address.port(),
             directory.display(),
             primary.address().port(),
@@ -51,12 +52,32 @@ impl Sentinel {
         wait_until("the sentinel listens", || {
             TcpStream::connect(address).is_ok()
         });
-        let known = format!("slaves={replicas},");
-        wait_until("the sentinel knows the replicas", || {
-            let info: String = sentinel.run(&["INFO", "sentinel"]);
-            info.contains("status=ok") && info.contains(&known)
-        });
+        sentinel.wait_for_replicas(name, replicas);
         sentinel
+    }
+
+    /// Waits until it knows the number of replicas, each of which can take over.
+    pub fn wait_for_replicas(&self, name: &str, replicas: usize) {
+        wait_until("the sentinel knows the replicas", || {
+            let known: Vec<HashMap<String, String>> = self.run(&["SENTINEL", "REPLICAS", name]);
+            let is = |replica: &HashMap<_, _>, key, value| {
+                replica
+                    .get(key)
+                    .is_some_and(|found: &String| found == value)
+            };
+            let ready = known.iter().filter(|replica| {
+                is(replica, "flags", "slave") && is(replica, "master-link-status", "ok")
+            });
+            ready.count() == replicas
+        });
+    }
+
+    /// Waits until a failover to this primary has ended.
+    pub fn wait_for_primary(&self, primary: &Redis) {
+        let named = format!("status=ok,address={},", primary.address());
+        wait_until("the failover has ended", || {
+            self.run::<String>(&["INFO", "sentinel"]).contains(&named)
+        });
     }
 
     /// Its URL.
@@ -72,21 +93,12 @@ impl Sentinel {
     /// If it responds with an error.
     #[must_use]
     pub fn run<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
-        let reply = self.try_run(command);
-        reply.unwrap_or_else(|error| panic!("{command:?}: {error}"))
-    }
-
-    /// Runs a command.
-    ///
-    /// # Errors
-    ///
-    /// What it responds with.
-    pub fn try_run<T: redis::FromRedisValue>(&self, command: &[&str]) -> redis::RedisResult<T> {
         let client = redis::Client::open(self.url()).expect("a URL");
         let mut connection = client.get_connection().expect("a connection");
-        redis::cmd(command[0])
+        let reply = redis::cmd(command[0])
             .arg(&command[1..])
-            .query(&mut connection)
+            .query::<T>(&mut connection);
+        reply.unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 }
 

@@ -704,7 +704,7 @@ async fn tasks_and_connections_end_with_the_last_clone() {
 #[tokio::test]
 async fn a_node_of_a_cluster_is_rejected() {
     const TEXT: &str = "the server is a node of a Redis Cluster, which needs RedisStore::cluster";
-    let nodes = [(); 2].map(|()| Redis::start(&["--cluster-enabled", "yes"]));
+    let nodes = [(); 2].map(|()| Redis::start_node());
     for (node, slots) in nodes.iter().zip([("0", "8191"), ("8192", "16383")]) {
         let () = node.run(&["CLUSTER", "ADDSLOTSRANGE", slots.0, slots.1]);
         let rights = ["on", ">word", "~scrupp:delivery:*", "+eval", "+get", "+set"];
@@ -720,8 +720,7 @@ async fn a_node_of_a_cluster_is_rejected() {
     let store = RedisStore::new(&url).unwrap();
     let error = claim(&store, 1).await.unwrap_err();
     assert_eq!(error.to_string(), format!("{TEXT} (CLUSTERDOWN)"));
-    let port = nodes[1].address().port().to_string();
-    let () = nodes[0].run(&["CLUSTER", "MEET", "127.0.0.1", &port]);
+    nodes[0].meet(&nodes[1]);
     let started = Instant::now();
     loop {
         let info: String = nodes[0].run(&["CLUSTER", "INFO"]);
