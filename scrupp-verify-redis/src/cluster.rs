@@ -26,8 +26,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The primaries of a Redis Cluster, each with a connection of its own, and their slots.
 pub(crate) struct Cluster {
     seeds: Vec<Arc<Node>>,
-    /// The user, password and TLS for nodes that other nodes name.
-    info: ConnectionInfo,
     runtime: Handle,
     map: Mutex<Map>,
     /// The end and the result of the latest [`Cluster::refresh`].
@@ -47,12 +45,8 @@ struct Node {
 }
 
 impl Cluster {
-    /// Creates a cluster of which these nodes are known, at least one.
-    pub(crate) fn new(
-        info: ConnectionInfo,
-        seeds: &[ConnectionInfo],
-        runtime: Handle,
-    ) -> Result<Self, RedisStoreError> {
+    /// Creates a cluster of which these nodes are known.
+    pub(crate) fn new(seeds: &[ConnectionInfo], runtime: Handle) -> Result<Self, RedisStoreError> {
         let seeds = seeds.iter().map(|info| match info.addr() {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
                 Ok(Node::new(host, *port, client(info)?, &runtime))
@@ -66,7 +60,6 @@ impl Cluster {
                 slots: HashMap::new(),
             }),
             seeds,
-            info,
             runtime,
             refreshed: tokio::sync::Mutex::default(),
         })
@@ -158,6 +151,8 @@ impl Cluster {
                 result = slots.and_then(|slots| self.read(slots, &by));
             }
         }
+        // A reply that nobody waits for would look like silence.
+        asked.detach_all();
         *refreshed = Some((Instant::now(), result.clone()));
         result
     }
@@ -192,7 +187,8 @@ impl Cluster {
         self.node_at(&mut self.map(), host, port, by)
     }
 
-    /// Returns the node at an address as another node names it, by default on the same host.
+    /// Returns the node at an address as another node names it, by default on the same host. Nodes
+    /// share their user, password and TLS.
     fn node_at(
         &self,
         map: &mut Map,
@@ -205,7 +201,7 @@ impl Cluster {
         if let Some(node) = nodes.find(|node| node.host == host && node.port == port) {
             return Ok(Arc::clone(node));
         }
-        let client = client_at(&self.info, host, port)?;
+        let client = client_at(by.client.get_connection_info(), host, port)?;
         let node = Node::new(host, port, client, &self.runtime);
         map.nodes.push(Arc::clone(&node));
         Ok(node)
@@ -262,4 +258,37 @@ fn read_row(row: &[Value]) -> Option<(u16, u16, &str, u16)> {
     };
     let number = |int: &i64| u16::try_from(*int).ok();
     (host != "?").then_some((number(first)?, number(last)?, host, number(port)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slot_is_that_of_the_key() {
+        let mut command = cmd("EVAL");
+        command.arg("return 0").arg(1).arg("{one}:two").arg("three");
+        assert_eq!(slot(&command), Slot::for_key("one"));
+    }
+
+    #[test]
+    fn reads_ranges_of_slots() {
+        let host = |host: &str| Value::BulkString(host.into());
+        let row = |first, host| {
+            let primary = Value::Array(vec![host, Value::Int(6379), Value::Nil]);
+            [Value::Int(first), Value::Int(9), primary, Value::Nil]
+        };
+        for (row, range) in [
+            (row(0, host("redis")), Some((0, 9, "redis", 6379))),
+            (row(0, host("")), Some((0, 9, "", 6379))),
+            (row(0, Value::Nil), Some((0, 9, "", 6379))),
+            (row(0, host("?")), None),
+            (row(0, Value::Int(1)), None),
+            (row(-1, host("redis")), None),
+            (row(1 << 16, host("redis")), None),
+        ] {
+            assert_eq!(read_row(&row), range, "{row:?}");
+            assert_eq!(read_row(&row[..2]), None);
+        }
+    }
 }

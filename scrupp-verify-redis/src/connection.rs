@@ -288,8 +288,7 @@ impl Connection {
                     return Err(RedisStoreError::new(RedisStoreErrorKind::ClusterNode));
                 }
             }
-            // The user may not run INFO, or the server does not know it.
-            Err(error) if matches!(error.code(), Some("NOPERM")) || unknown_command(&error) => {}
+            Err(error) if is_unavailable(&error) => {}
             Err(error) => return Err(error.into()),
         }
         Ok(())
@@ -313,10 +312,10 @@ impl Connection {
     }
 }
 
-fn unknown_command(error: &RedisError) -> bool {
-    error
-        .detail()
-        .is_some_and(|detail| detail.starts_with("unknown command"))
+/// Whether the user may not run a command, or the server does not know it.
+pub(crate) fn is_unavailable(error: &RedisError) -> bool {
+    let is_unknown = |detail: &str| detail.starts_with("unknown command");
+    error.code() == Some("NOPERM") || error.detail().is_some_and(is_unknown)
 }
 
 /// Tells the kernel to close a connection whose other end is gone.
@@ -350,5 +349,36 @@ impl Tasks {
             tasks.spawn_on(task, runtime);
         }
         is_room
+    }
+}
+
+#[cfg(all(test, any(feature = "cluster", feature = "sentinel")))]
+mod tests {
+    use redis::{ConnectionAddr, IntoConnectionInfo};
+
+    use super::*;
+
+    #[test]
+    fn another_server_has_the_same_user_database_and_tls() {
+        for url in ["redis://user:word@one:1/2", "rediss://user:word@one:1/2"] {
+            let Ok(info) = url.into_connection_info() else {
+                assert!(!cfg!(feature = "tls"));
+                continue;
+            };
+            let other = client_at(&info, "two", 3).unwrap();
+            let other = other.get_connection_info();
+            let is_tls = matches!(
+                other.addr(),
+                ConnectionAddr::TcpTls {
+                    insecure: false,
+                    ..
+                }
+            );
+            assert_eq!(is_tls, url.starts_with("rediss"));
+            assert_eq!(other.addr().to_string(), "two:3");
+            assert_eq!(other.redis_settings().username(), Some("user"));
+            assert_eq!(other.redis_settings().password(), Some("word"));
+            assert_eq!(other.redis_settings().db(), 2);
+        }
     }
 }

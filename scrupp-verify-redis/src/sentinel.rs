@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     RedisStoreError, RedisStoreErrorKind,
-    connection::{Connection, client_at},
+    connection::{Connection, client_at, is_unavailable},
 };
 
 /// The sentinels of a primary.
@@ -52,7 +52,7 @@ impl Sentinels {
             Ok(Value::Array(role)) if role.first() != Some(&Value::BulkString("master".into())) => {
                 Err(RedisStoreError::no_primary("a sentinel names a replica"))
             }
-            Err(error) if error.code() != Some("NOPERM") => Err(error.into()),
+            Err(error) if !is_unavailable(&error) => Err(error.into()),
             _ => Ok(connection),
         }
     }

@@ -23,8 +23,8 @@ use crate::{
 /// # Connecting
 ///
 /// The first operation connects. Clones share the connection, and their operations do not wait for
-/// each other. The connection runs on the Tokio runtime in which [`RedisStore::new`] was called, so
-/// call it in a runtime that lives as long as the server. With actix-web that is
+/// each other. The connection runs on the Tokio runtime in which the store was created, so create it
+/// in a runtime that lives as long as the server. With actix-web that is
 /// `#[actix_web::main]`, not the closure that every worker calls.
 ///
 /// An operation fails after one second at most. A closed connection is replaced within the operation.
@@ -33,7 +33,7 @@ use crate::{
 /// - gets `READONLY`, `MASTERDOWN` or `NOAUTH`, or
 /// - has had no reply for 2.5 s after a request.
 ///
-/// Every attempt to connect resolves the host name again. Attempts begin at least 100 ms apart.
+/// Every attempt to connect resolves the host name again, or asks the sentinels. Attempts begin at least 100 ms apart.
 /// While Redis loads its data (`LOADING`), operations are repeated within their second.
 ///
 /// # Cancel safety
@@ -58,6 +58,10 @@ use crate::{
 /// if the URL has a password, `SELECT` if it has a database, and `INFO cluster`. With `+info`, the
 /// store detects a node of a Redis Cluster when it connects. Without that right, Redis's `ACL LOG` shows
 /// one denied command for each connection.
+///
+/// In a Redis Cluster, the user needs `+cluster|slots` and `+asking` as well, on every node. Behind
+/// Sentinel, give the user `+role`, so that the store never connects to a replica. A user of the
+/// sentinels needs only `+sentinel|get-master-addr-by-name`.
 ///
 /// # Examples
 ///
@@ -141,34 +145,84 @@ impl RedisStore {
         Self::of(Source::Server(client(&url::read(url)?)?))
     }
 
-    /// Creates a store in a Redis Cluster of which these nodes are known.
+    /// Creates a store in a Redis Cluster. At least one of these nodes has to be reachable to learn
+    /// of the others. Does not connect yet.
+    ///
+    /// Each primary has a connection of its own, so a silent one does not hold up the keys of the
+    /// others. If a primary is silent for 0.5 s or cannot be reached, the store asks all nodes for
+    /// their slots.
+    ///
+    /// Other nodes are reached with the user, the password and the TLS of the node that names them.
+    /// With `rediss://`, the nodes have to announce the host names of their certificates
+    /// (`cluster-announce-hostname`, and `cluster-preferred-endpoint-type hostname`).
     ///
     /// # Errors
     ///
-    /// [`RedisStoreErrorKind::InvalidUrl`], and [`RedisStoreErrorKind::NoRuntime`] outside of a
-    /// Tokio runtime.
+    /// [`RedisStoreErrorKind::InvalidUrl`], also for a database other than 0 or no URL at all, and
+    /// [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_redis::RedisStore;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = RedisStore::cluster(["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"])?;
+    ///
+    /// let error = RedisStore::cluster(["redis://10.0.0.1:6379/1"]).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "invalid Redis URL: neither a Unix socket nor a database is possible here"
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "cluster")]
     pub fn cluster<U: AsRef<str>>(
         urls: impl IntoIterator<Item = U>,
     ) -> Result<Self, RedisStoreError> {
-        let (first, nodes) = url::read_all(urls)?;
+        let nodes = url::read_all(urls)?;
         let runtime = current_runtime()?;
-        let cluster = Cluster::new(first, &nodes, runtime.clone())?;
+        let cluster = Cluster::new(&nodes, runtime.clone())?;
         Ok(Self::with_servers(Servers::Cluster(cluster), runtime))
     }
 
-    /// Creates a store in the primary that these sentinels watch under a name.
+    /// Creates a store in the primary that these sentinels watch. Does not connect yet.
+    ///
+    /// The primary is its name, or a URL with the name as the host if it needs a user, a password, a
+    /// database or TLS: `redis://user:password@mymaster/0`. A user and a password in the sentinels'
+    /// URLs are for the sentinels.
+    ///
+    /// Every attempt to connect asks all sentinels at once, and takes the first one that names a
+    /// primary. With `rediss://`, the sentinels have to announce the host names of the servers'
+    /// certificates (`sentinel resolve-hostnames` and `sentinel announce-hostnames`).
     ///
     /// # Errors
     ///
-    /// [`RedisStoreErrorKind::InvalidUrl`], and [`RedisStoreErrorKind::NoRuntime`] outside of a
-    /// Tokio runtime.
+    /// [`RedisStoreErrorKind::InvalidUrl`], also for no URL at all, and
+    /// [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_redis::RedisStore;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sentinels = ["redis://10.0.0.1:26379", "redis://10.0.0.2:26379"];
+    /// let store = RedisStore::sentinel(sentinels, "redis://scrupp:password@mymaster")?;
+    ///
+    /// assert!(RedisStore::sentinel(["10.0.0.1:26379"], "mymaster").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "sentinel")]
     pub fn sentinel<U: AsRef<str>>(
         urls: impl IntoIterator<Item = U>,
         primary: &str,
     ) -> Result<Self, RedisStoreError> {
-        let (_, sentinels) = url::read_all(urls)?;
+        let sentinels = url::read_all(urls)?;
         let sentinels = sentinels.iter().map(client).collect::<Result<_, _>>()?;
         let (name, primary) = url::read_primary(primary)?;
         Self::of(Source::Sentinels(Arc::new(Sentinels {
@@ -178,11 +232,37 @@ impl RedisStore {
         })))
     }
 
-    /// Creates a store on an asynchronous connection that the service already has.
+    /// Creates a store on an asynchronous connection that the service already has, of release 1 of
+    /// the `redis` crate.
+    ///
+    /// An operation fails after one second at most, and is repeated within 0.8 s if the connection
+    /// reports that it was closed. To replace the connection is its owner's task:
+    ///
+    /// | connection | replaced if |
+    /// |---|---|
+    /// | `MultiplexedConnection` | never, so every operation fails once it is closed |
+    /// | `ConnectionManager` | it is closed, but not if it is silent or Redis responds with `READONLY` |
+    /// | `ClusterConnection` | a node closes it or a slot is moved, but not if a node is silent |
+    ///
+    /// A release does not follow its claim to a connection that the owner has replaced. A claim that
+    /// Redis executes late then stays until its lease ends.
     ///
     /// # Errors
     ///
     /// [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use scrupp_verify_redis::RedisStore;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = redis::Client::open("redis://127.0.0.1:6379")?;
+    /// let connection = client.get_multiplexed_async_connection().await?;
+    /// let store = RedisStore::from_connection(connection)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn from_connection<C>(connection: C) -> Result<Self, RedisStoreError>
     where
         C: ConnectionLike + Clone + Send + Sync + 'static,
@@ -208,7 +288,7 @@ impl RedisStore {
     }
 
     /// Sets the prefix of all keys, by default `scrupp:delivery:`. Stores with the same prefix share
-    /// their deliveries.
+    /// their deliveries. In a Redis Cluster, a prefix with `{` and `}` puts all keys into one slot.
     #[must_use]
     pub fn key_prefix(mut self, prefix: &str) -> Self {
         self.key_prefix = prefix.into();

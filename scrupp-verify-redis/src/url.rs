@@ -12,7 +12,7 @@ pub(crate) const INVALID: &str = "the host or a parameter is not valid";
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 const NONE: &str = "at least one URL is needed";
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
-const NO_DATABASE: &str = "a Unix socket or a database is not possible here";
+const NO_DATABASE: &str = "neither a Unix socket nor a database is possible here";
 const SCHEME: &str = "the scheme must be redis:// or rediss://";
 #[cfg(not(feature = "tls"))]
 const TLS: &str = "rediss:// needs the feature `tls` of scrupp-verify-redis";
@@ -34,7 +34,7 @@ pub(crate) fn read(url: &str) -> Result<ConnectionInfo, RedisStoreError> {
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 pub(crate) fn read_all<U: AsRef<str>>(
     urls: impl IntoIterator<Item = U>,
-) -> Result<(ConnectionInfo, Vec<ConnectionInfo>), RedisStoreError> {
+) -> Result<Vec<ConnectionInfo>, RedisStoreError> {
     let infos = urls.into_iter().map(|url| {
         let info = read(url.as_ref())?;
         let is_unix = matches!(info.addr(), ConnectionAddr::Unix(_));
@@ -44,11 +44,10 @@ pub(crate) fn read_all<U: AsRef<str>>(
         Ok(info)
     });
     let infos = infos.collect::<Result<Vec<_>, _>>()?;
-    let first = infos.first().cloned();
-    Ok((
-        first.ok_or_else(|| RedisStoreError::invalid_url(NONE))?,
-        infos,
-    ))
+    if infos.is_empty() {
+        return Err(RedisStoreError::invalid_url(NONE));
+    }
+    Ok(infos)
 }
 
 /// Reads the name of a primary, or a URL with the name as its host, and how to connect to it.

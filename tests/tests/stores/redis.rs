@@ -228,6 +228,9 @@ async fn cluster_follows_a_failover_of_a_silent_primary() {
     acknowledge(&store, handled).await;
     acknowledge(&store, others.next().unwrap()).await;
     replicated(cluster.node(0), cluster.node(replica)).await;
+    let client = ClusterClient::new(cluster.urls()).unwrap();
+    let given = client.get_async_connection().await.unwrap();
+    let given = RedisStore::from_connection(given).unwrap();
 
     cluster.pause(0, true);
     // The other nodes are as fast as before.
@@ -249,6 +252,11 @@ async fn cluster_follows_a_failover_of_a_silent_primary() {
     assert_eq!(claim(&store, handled).await.unwrap(), Claim::Acknowledged);
     let late = ids.next().unwrap();
     acknowledge(&store, late).await;
+    // The client's own connection sends to the silent node still.
+    for _ in 0..3 {
+        let error = claim(&given, late).await.unwrap_err();
+        assert_eq!(error.kind(), RedisStoreErrorKind::TimedOut);
+    }
 
     // The old primary lacks this, and first believes that it still has the slots.
     cluster.pause(0, false);
@@ -566,11 +574,11 @@ async fn errors_name_the_cause() {
         ),
         (
             &["unix:///run/redis.sock"],
-            "a Unix socket or a database is not possible here",
+            "neither a Unix socket nor a database is possible here",
         ),
         (
             &["redis://127.0.0.1/1"],
-            "a Unix socket or a database is not possible here",
+            "neither a Unix socket nor a database is possible here",
         ),
     ] {
         let text = format!("invalid Redis URL: {reason}");
