@@ -1,4 +1,5 @@
 //! Redis Cluster, Sentinel, and connections that the service already has.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use core::{
     sync::atomic::{AtomicUsize, Ordering},
