@@ -85,9 +85,39 @@ impl SqlxStore<Postgres> {
     /// Returns false if the lease was lost to another attempt or a purge, and after a serialization
     /// failure, a deadlock or a lock time-out. Roll back then, and respond with 503.
     ///
+    /// The claim is that of the adapter's extractor `ScruppClaim`. If the handler fails after its
+    /// transaction has committed, the next attempt is a duplicate. Until the transaction ends, further
+    /// attempts at this delivery wait or are rejected with 503.
+    ///
     /// # Errors
     ///
     /// Any other failure of the database.
+    ///
+    /// # Examples
+    ///
+    /// The body of a handler. The package `example-transaction` has the whole program.
+    ///
+    /// ```no_run
+    /// use scrupp_verify_core::dedup::Claimed;
+    /// use scrupp_verify_sqlx::{SqlxStore, SqlxStoreError};
+    /// use sqlx::{PgPool, Postgres};
+    ///
+    /// /// Adds a task. If this returns false, the lease was lost: respond with 503.
+    /// async fn add_task(
+    ///     pool: &PgPool,
+    ///     store: &SqlxStore<Postgres>,
+    ///     claimed: &Claimed,
+    /// ) -> Result<bool, SqlxStoreError> {
+    ///     let mut transaction = pool.begin().await?;
+    ///     let task = sqlx::query("INSERT INTO tasks VALUES (6666)");
+    ///     task.execute(&mut *transaction).await?;
+    ///     if !store.commit_in(claimed, &mut transaction).await? {
+    ///         return Ok(false); // A transaction that is dropped is rolled back.
+    ///     }
+    ///     transaction.commit().await?;
+    ///     Ok(true)
+    /// }
+    /// ```
     pub async fn commit_in(
         &self,
         claimed: &Claimed,

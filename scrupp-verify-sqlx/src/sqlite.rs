@@ -140,12 +140,73 @@ impl SqlxStore<Sqlite> {
     /// Returns false if the lease was lost to another attempt or a purge, and if another transaction
     /// holds the database. Roll back then, and respond with 503.
     ///
-    /// Begin the transaction with `BEGIN IMMEDIATE`. SQLite has one writer at a time, so claims of other
-    /// deliveries wait until the transaction ends. Keep it short.
+    /// The claim is that of the adapter's extractor `ScruppClaim`. If the handler fails after its
+    /// transaction has committed, the next attempt is a duplicate.
+    ///
+    /// # `BEGIN IMMEDIATE`
+    ///
+    /// Begin the transaction with `BEGIN IMMEDIATE`, which waits for other writers up to the busy
+    /// time-out. A plain `BEGIN` fails at its first write if another connection has written since its
+    /// first read.
+    ///
+    /// SQLite has one writer at a time, so claims of other deliveries wait until the transaction ends. A
+    /// claim that waits longer than its busy time-out is rejected with 503. Do slow work, such as a
+    /// request to another server, before the transaction.
     ///
     /// # Errors
     ///
     /// Any failure of the database.
+    ///
+    /// # Examples
+    ///
+    /// The body of a handler. The package `example-transaction` has the whole program.
+    ///
+    /// ```
+    /// use scrupp_verify_core::dedup::Claimed;
+    /// use scrupp_verify_sqlx::{SqlxStore, SqlxStoreError};
+    /// use sqlx::{Sqlite, SqlitePool};
+    /// # use core::time::Duration;
+    /// # use scrupp_verify_core::dedup::{ClaimToken, DeliveryId, DeliveryStore};
+    /// # use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+    ///
+    /// /// Adds a task. If this returns false, the lease was lost: respond with 503.
+    /// async fn add_task(
+    ///     pool: &SqlitePool,
+    ///     store: &SqlxStore<Sqlite>,
+    ///     claimed: &Claimed,
+    /// ) -> Result<bool, SqlxStoreError> {
+    ///     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    ///     let task = sqlx::query("INSERT INTO tasks VALUES (6666)");
+    ///     task.execute(&mut *transaction).await?;
+    ///     if !store.commit_in(claimed, &mut transaction).await? {
+    ///         return Ok(false); // A transaction that is dropped is rolled back.
+    ///     }
+    ///     transaction.commit().await?;
+    ///     Ok(true)
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), SqlxStoreError> {
+    /// # let path = std::env::temp_dir().join(format!("scrupp-commit-in-{}.db", std::process::id()));
+    /// # let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    /// # let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    /// # let pool = SqlitePool::connect_with(options).await?;
+    /// # sqlx::query("CREATE TABLE tasks (process_id INTEGER)").execute(&pool).await?;
+    /// # let store = SqlxStore::new(pool.clone());
+    /// # store.migrate().await?;
+    /// # let (id, token) = (DeliveryId::of(&[b"6666"]), ClaimToken::from_bytes([7; 16]));
+    /// # let claimed = Claimed::new(id, token, Duration::from_secs(86_400));
+    /// # store.claim(id, token, Duration::from_secs(60)).await?;
+    ///
+    /// assert!(add_task(&pool, &store, &claimed).await?);
+    /// assert!(!add_task(&pool, &store, &claimed).await?);
+    /// let tasks = sqlx::query_scalar("SELECT count(*) FROM tasks");
+    /// let tasks: i64 = tasks.fetch_one(&pool).await?;
+    /// assert_eq!(tasks, 1);
+    /// # pool.close().await;
+    /// # std::fs::remove_file(path).map_err(sqlx::Error::Io)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn commit_in(
         &self,
         claimed: &Claimed,

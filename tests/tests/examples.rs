@@ -8,7 +8,7 @@ use std::{
     os::unix::ffi::OsStrExt,
 };
 
-use scrupp_verify_tests::{Connection, Delivery, PREVIOUS_SECRET, Program, SECRET, Step};
+use scrupp_verify_tests::{Connection, Delivery, PREVIOUS_SECRET, Postgres, Program, SECRET, Step};
 
 const EXAMPLES: [&str; 5] = [
     "example-axum",
@@ -231,5 +231,30 @@ async fn they_are_healthy_without_a_signature_and_end_cleanly() {
             "{example}"
         );
         assert_eq!(program.terminate().await, Some(0), "{example}");
+    }
+}
+
+#[tokio::test]
+async fn transaction_has_each_effect_once_in_sqlite_and_postgres() {
+    let postgres = Postgres::start().await;
+    for url in ["", &postgres.url()] {
+        let ended = Program::run("example-transaction", &[], &[("DATABASE_URL", url)]).await;
+        let said = String::from_utf8(ended.stdout).unwrap();
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines: Vec<_> = said.lines().map(words).collect();
+        let expected = [
+            "delivery expected status handler tasks",
+            "✓ genuine 200 200 ran 1",
+            "✓ its retry, after a restart of the receiver 200 200 did not run 1",
+            "✓ one whose transaction is rolled back 503 503 ran 0",
+            "✓ and its retry 200 200 ran 1",
+            "✓ the retry of one that exceeds its lease 200 200 ran 1",
+            "✓ and its first attempt, which commits too late 503 503 ran 1",
+            "✓ and another retry 200 200 did not run 1",
+            "",
+            "all as expected",
+        ];
+        assert_eq!(lines, expected, "{url}");
+        assert_eq!(ended.status.code(), Some(0), "{url}");
     }
 }

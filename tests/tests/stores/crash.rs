@@ -28,10 +28,10 @@ use crate::{
 
 const LEASE: Duration = Duration::from_millis(500);
 
-/// At least, in each database.
+/// The least number of deliveries, in each database.
 const DELIVERIES: u64 = 500;
 
-/// How often a process is killed at each point, in each database.
+/// The number of kills at each point, in each database.
 const KILLS: usize = 10;
 
 const POINTS: [Point; 6] = [
@@ -90,7 +90,7 @@ async fn has_each_effect_once(url: &str) {
     assert!(hit >= kills, "only {hit} deliveries in several attempts");
 }
 
-/// What the senders share.
+/// The state that the senders share.
 #[derive(Default)]
 struct Load {
     last: AtomicU64,

@@ -1,0 +1,132 @@
+//! Acknowledges each delivery in the transaction of its effect, on a file of SQLite, and prints the
+//! outcome of each attempt.
+//!
+//! Run with `cargo run -p example-transaction`. With `DATABASE_URL=postgres://..`, runs on PostgreSQL, and
+//! leaves the tables `scrupp_deliveries`, `scrupp_deliveries_format` and `tasks` there.
+
+mod postgres;
+mod receiver;
+mod sqlite;
+mod trouble;
+
+use core::{error::Error, net::SocketAddr, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{env, fs, io, process, process::ExitCode};
+
+use receiver::Tasks;
+use scrupp_verify_tower::{Secret, Signer, UnixTime};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::sleep,
+};
+
+const SECRET: &str = "topsecret";
+const LEASE: Duration = Duration::from_secs(1);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let directory = env::temp_dir().join(format!("scrupp-transaction-{}", process::id()));
+    let unexpected = match env::var("DATABASE_URL") {
+        Ok(url) if url.starts_with("postgres") => run(&url).await?,
+        _ => {
+            fs::create_dir(&directory)?;
+            let unexpected = run(&directory.join("tasks.db").to_string_lossy()).await;
+            fs::remove_dir_all(&directory)?;
+            unexpected?
+        }
+    };
+    if unexpected > 0 {
+        println!("\n{unexpected} not as expected");
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("\nall as expected");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns how many attempts did not come out as expected.
+async fn run(database: &str) -> Result<usize, Box<dyn Error>> {
+    println!(
+        "  {:<52} {:>8} {:>6}  {:<12} tasks",
+        "delivery", "expected", "status", "handler"
+    );
+    // Other ids in each run, because the database remembers.
+    let now = UnixTime::now().map_or(0, UnixTime::as_secs).cast_signed();
+    let [plain, fails, late] = [1, trouble::FAILS, trouble::IS_LATE].map(|digit| now * 10 + digit);
+    let tasks = Tasks::open(database).await?;
+    let (address, server) = receiver::start(&tasks).await?;
+    let mut unexpected = 0;
+    let name = "genuine";
+    unexpected += row(name, (200, true, 1), &tasks, plain, post(address, plain)).await?;
+    server.abort();
+    drop(tasks);
+    let tasks = Tasks::open(database).await?;
+    let (address, _) = receiver::start(&tasks).await?;
+    let name = "its retry, after a restart of the receiver";
+    unexpected += row(name, (200, false, 1), &tasks, plain, post(address, plain)).await?;
+
+    let name = "one whose transaction is rolled back";
+    unexpected += row(name, (503, true, 0), &tasks, fails, post(address, fails)).await?;
+    let name = "and its retry";
+    unexpected += row(name, (200, true, 1), &tasks, fails, post(address, fails)).await?;
+
+    let first = tokio::spawn(post(address, late));
+    trouble::WAITS.notified().await;
+    sleep(LEASE + LEASE / 2).await;
+    let name = "the retry of one that exceeds its lease";
+    unexpected += row(name, (200, true, 1), &tasks, late, post(address, late)).await?;
+    let first = async {
+        trouble::CONTINUE.notify_one();
+        first.await?
+    };
+    let name = "and its first attempt, which commits too late";
+    unexpected += row(name, (503, true, 1), &tasks, late, first).await?;
+    let name = "and another retry";
+    unexpected += row(name, (200, false, 1), &tasks, late, post(address, late)).await?;
+    Ok(unexpected)
+}
+
+/// Makes an attempt at a delivery, and prints its outcome: the status, whether the handler ran, and the
+/// number of tasks afterwards. Returns 1 if the outcome is not as expected.
+async fn row(
+    name: &str,
+    expected: (u16, bool, i64),
+    tasks: &Tasks,
+    process_id: i64,
+    attempt: impl Future<Output = io::Result<u16>>,
+) -> Result<usize, Box<dyn Error>> {
+    let runs = trouble::RUNS.load(Relaxed);
+    let status = attempt.await?;
+    let ran = trouble::RUNS.load(Relaxed) > runs;
+    let tasks = tasks.count(process_id).await?;
+    let is_expected = (status, ran, tasks) == expected;
+    println!(
+        "{} {name:<52} {:>8} {status:>6}  {:<12} {tasks:>5}",
+        if is_expected { "✓" } else { "✗" },
+        expected.0,
+        if ran { "ran" } else { "did not run" },
+    );
+    Ok(usize::from(!is_expected))
+}
+
+/// Sends a delivery on a connection of its own, and returns the status of the response.
+async fn post(receiver: SocketAddr, process_id: i64) -> io::Result<u16> {
+    let body =
+        format!(r#"{{"event":"task.completed","process_id":{process_id},"status":"completed"}}"#);
+    let secret = Secret::new(SECRET).map_err(io::Error::other)?;
+    let now = UnixTime::now().unwrap_or(UnixTime::from_secs(0));
+    let signed = Signer::new(&secret).sign(now, body.as_bytes());
+    let [signature, timestamp] = signed
+        .pairs()
+        .map(|(name, value)| format!("{name}: {value}"));
+    let length = body.len();
+    let request = format!(
+        "POST /webhooks/scrupp HTTP/1.1\r\nHost: {receiver}\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n{signature}\r\n{timestamp}\r\n\r\n{body}"
+    );
+    let mut stream = TcpStream::connect(receiver).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    let status = response.split(' ').nth(1).unwrap_or_default();
+    status.parse().map_err(io::Error::other)
+}
