@@ -30,7 +30,7 @@ use std::{
 use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
 use tokio::task::JoinSet;
 
-/// Instantiates the suite for a kind of store: for all of them, and further parts by name.
+/// Instantiates the tests of every store for a kind of store, and further parts of the suite by name.
 macro_rules! suite {
     ($name:ident: $shape:ty $(, $part:ident)*) => {
         mod $name {

@@ -87,10 +87,14 @@ impl<const IS_POOLED: bool> Server for Database<IS_POOLED> {
 }
 
 async fn pool(url: &str) -> PgPool {
+    pool_of(10, url).await
+}
+
+async fn pool_of(connections: u32, url: &str) -> PgPool {
     let options: PgConnectOptions = url.parse().unwrap();
     // PgBouncer rejects a parameter that it does not know, and sqlx sends this one by default.
     let options = options.extra_float_digits(None);
-    let pool = PgPoolOptions::new().max_connections(10);
+    let pool = PgPoolOptions::new().max_connections(connections);
     pool.connect_with(options).await.unwrap()
 }
 
@@ -205,8 +209,7 @@ async fn read_only_server_is_an_error_until_it_is_writable_or_replaced() {
     let address = |server: &Postgres| SocketAddr::from(([127, 0, 0, 1], server.port()));
     let proxy = Proxy::start(address(&primary)).await;
     // One connection, because each reads the settings again on its own.
-    let single = PgPoolOptions::new().max_connections(1);
-    let store = store(&single.connect(&proxy.postgres_url()).await.unwrap()).await;
+    let store = store(&pool_of(1, &proxy.postgres_url()).await).await;
     let set_read_only = |is| {
         let set = format!("ALTER SYSTEM SET default_transaction_read_only = {is}");
         let _ = primary.sql(&set);
@@ -277,8 +280,7 @@ async fn connections_that_fall_silent_are_replaced() {
 #[tokio::test]
 async fn waits_for_another_transaction_a_second_at_most() {
     let server = Postgres::start().await;
-    let single = PgPoolOptions::new().max_connections(1);
-    let single = single.connect(&server.url()).await.unwrap();
+    let single = pool_of(1, &server.url()).await;
     let store = store(&single).await;
     store.claim(id(1), token(1), LEASE).await.unwrap();
     let claimed = Claimed::new(id(1), token(1), RETENTION);
@@ -324,10 +326,10 @@ async fn commit_that_another_transaction_overtook_is_false() {
 #[tokio::test]
 async fn sends_no_time_of_the_process() {
     let server = Postgres::start().await;
-    let store = store(&pool(&server.url()).await).await;
+    let store = store(&pool_of(1, &server.url()).await).await;
     let sent = async || {
         store.claim(id(1), token(1), LEASE).await.unwrap();
-        let claim = "SELECT DISTINCT query FROM pg_stat_activity
+        let claim = "SELECT query FROM pg_stat_activity
             WHERE query LIKE '%INSERT INTO scrupp%' AND pid <> pg_backend_pid()";
         server.sql(claim)
     };

@@ -264,7 +264,7 @@ async fn another_process_that_holds_the_database_is_busy_in_time() {
     let error = store.claim(id(1), token(1), LEASE).await.unwrap_err();
     assert_eq!(error.kind(), SqlxStoreErrorKind::Busy, "{error}");
     let lasted = begin.elapsed();
-    assert!(lasted < Duration::from_secs(3), "{lasted:?}");
+    assert!(lasted < Duration::from_secs(5), "{lasted:?}");
     drop(input);
     other.wait().unwrap();
     remembers(&store).await;
