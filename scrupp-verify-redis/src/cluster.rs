@@ -10,7 +10,7 @@ use redis::{
 };
 use tokio::{
     runtime::Handle,
-    task::JoinSet,
+    sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
 
@@ -137,22 +137,22 @@ impl Cluster {
             }
             sleep_until(*at + PAUSE).await;
         }
-        let mut asked = JoinSet::new();
+        let (sender, mut told) = mpsc::unbounded_channel();
         for node in self.map().nodes.clone() {
-            let ask = async move {
+            let sender = sender.clone();
+            // Not aborted with the caller: a reply that nobody waits for would look like silence.
+            self.runtime.spawn(async move {
                 let slots = node.connector.run(cmd("CLUSTER").arg("SLOTS")).await;
-                (slots, node)
-            };
-            asked.spawn_on(ask, &self.runtime);
+                let _ = sender.send((slots, node));
+            });
         }
+        drop(sender);
         let mut result = Err(RedisStoreError::runtime_ended());
-        while let (Err(_), Some(told)) = (&result, asked.join_next().await) {
-            if let Ok((slots, by)) = told {
-                result = slots.and_then(|slots| self.read(slots, &by));
-            }
+        while result.is_err()
+            && let Some((slots, by)) = told.recv().await
+        {
+            result = slots.and_then(|slots| self.read(slots, &by));
         }
-        // A reply that nobody waits for would look like silence.
-        asked.detach_all();
         *refreshed = Some((Instant::now(), result.clone()));
         result
     }

@@ -343,6 +343,33 @@ async fn a_release_follows_its_claim_on_a_replaced_connection_to_a_node() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_late_reply_about_slots_keeps_the_connection() {
+    let cluster = RedisCluster::start();
+    let store = RedisStore::cluster(cluster.urls()).unwrap();
+    let mut ids = [0, 1].map(|index| ids_on(&cluster, index).step_by(2));
+    for ids in &mut ids {
+        recover(&store, ids.next().unwrap()).await;
+    }
+    let id = ids[0].next().unwrap();
+    for index in [0, 1] {
+        cluster.pause(index, true);
+    }
+    // Of the nodes that are asked for their slots, only the third responds at once.
+    let claimed = timeout(Duration::from_millis(700), claim(&store, id)).await;
+    assert!(claimed.is_err());
+    for index in [0, 1] {
+        cluster.pause(index, false);
+    }
+    sleep(Duration::from_millis(2600)).await;
+    recover(&store, ids[1].next().unwrap()).await;
+    let clients: String = cluster.node(1).run(&["CLIENT", "LIST", "TYPE", "normal"]);
+    let store = clients.lines().find(|line| line.contains("cmd=eval"));
+    let age = store.unwrap().split_once(" age=").unwrap().1;
+    let age: u64 = age.split_once(' ').unwrap().0.parse().unwrap();
+    assert!(age >= 2, "{clients}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cluster_follows_a_slot_that_is_moved() {
     let cluster = RedisCluster::start();
     let slot: u16 = cluster.node(0).run(&["CLUSTER", "KEYSLOT", "{one}:"]);
