@@ -61,10 +61,10 @@ struct State {
 /// An attempt to connect, pending while it holds `None`.
 type Attempt = watch::Receiver<Option<Result<Arc<Connection>, RedisStoreError>>>;
 
-/// Where a connection comes from.
+/// The origin of a connection.
 #[derive(Clone)]
 pub(crate) enum Source {
-    /// A server that is no node of a Redis Cluster.
+    /// A server that is not a node of a Redis Cluster.
     Server(Client),
     #[cfg(feature = "cluster")]
     Node(Client),
@@ -312,7 +312,7 @@ impl Connection {
     }
 }
 
-/// Whether the user may not run a command, or the server does not know it.
+/// Returns whether the user may not run a command, or the server does not know it.
 pub(crate) fn is_unavailable(error: &RedisError) -> bool {
     let is_unknown = |detail: &str| detail.starts_with("unknown command");
     error.code() == Some("NOPERM") || error.detail().is_some_and(is_unknown)

@@ -94,7 +94,7 @@ impl RedisStoreError {
         self.redirect.as_deref()
     }
 
-    /// Whether a node of a cluster may soon be able to execute the command.
+    /// Returns whether a node of a cluster may soon be able to execute the command.
     #[cfg(feature = "cluster")]
     pub(crate) fn is_passing(&self) -> bool {
         use RedisStoreErrorKind::{ClusterNode, NoPrimary, TimedOut, Unreachable};
@@ -102,7 +102,7 @@ impl RedisStoreError {
             || self.code() == Some("READONLY")
     }
 
-    /// In a cluster, an error about slots is like any other.
+    /// Returns the error of an operation in a cluster, where one about slots is like any other.
     #[cfg(feature = "cluster")]
     pub(crate) fn of_cluster(mut self) -> Self {
         if self.kind == RedisStoreErrorKind::ClusterNode {
@@ -160,9 +160,9 @@ fn rejection_cause(detail: &str) -> Option<Cow<'static, str>> {
         ("DB index is out of range", "the database does not exist"),
         (
             "cluster support disabled",
-            "the server is no node of a Redis Cluster",
+            "the server is not a node of a Redis Cluster",
         ),
-        ("unknown command 'SENTINEL'", "the server is no sentinel"),
+        ("unknown command 'SENTINEL'", "the server is not a sentinel"),
         (
             "permissions to access",
             "the user has no permission for the keys",

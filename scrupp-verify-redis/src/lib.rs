@@ -36,7 +36,7 @@
 //! - **A replica takes over:** replication is asynchronous, so the new primary may lack the last
 //!   claims and commits. A delivery in flight can then be claimed twice, and one that was just handled
 //!   can be handled again. The old primary accepts operations until it is demoted, and then loses
-//!   them. With `min-replicas-to-write 1`, it soon stops to accept any if its replicas are gone.
+//!   them. With `min-replicas-to-write 1`, it rejects them if it has had no replica for some seconds.
 //! - **Redis evicts keys:** every `maxmemory-policy` but `noeviction` can evict a delivery. Give the
 //!   store a Redis that does not evict.
 //!
@@ -58,10 +58,10 @@
 //! | failure | what the store does | first success |
 //! |---|---|---|
 //! | a primary of a Cluster is killed | asks the other nodes every 0.1 s | after 0.1 s |
-//! | a primary of a Cluster goes silent | asks the other nodes after 0.5 s, and keeps their connections | after 0.8 s |
+//! | a primary of a Cluster goes silent | asks the other nodes after 0.5 s, and keeps their connections | after 0.9 s |
 //! | a slot is moved (`MOVED`, `ASK`) | sends the operation to the node that has it | with the same operation |
 //! | a primary behind Sentinel is killed or demoted | asks the sentinels every 0.1 s | after 0.1 s |
-//! | a primary behind Sentinel goes silent | asks the sentinels if a request has had no reply for 2.5 s | after 0.1 s, and 3.1 s after the silence began |
+//! | a primary behind Sentinel goes silent | asks the sentinels if a request has had no reply for 2.5 s | after 0.2 s, but not before 3.1 s of silence |
 //! | a sentinel is silent, gone, or has missed a failover | takes the reply of another | with the same operation |
 //!
 //! While a slot of a Cluster has no primary, Redis rejects operations on all keys. With

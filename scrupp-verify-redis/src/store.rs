@@ -24,8 +24,8 @@ use crate::{
 ///
 /// The first operation connects. Clones share the connection, and their operations do not wait for
 /// each other. The connection runs on the Tokio runtime in which the store was created, so create it
-/// in a runtime that lives as long as the server. With actix-web that is
-/// `#[actix_web::main]`, not the closure that every worker calls.
+/// in a runtime that lives as long as the server. With actix-web that is `#[actix_web::main]`, not
+/// the closure that every worker calls.
 ///
 /// An operation fails after one second at most. A closed connection is replaced within the operation.
 /// The store also replaces a connection that
@@ -33,8 +33,9 @@ use crate::{
 /// - gets `READONLY`, `MASTERDOWN` or `NOAUTH`, or
 /// - has had no reply for 2.5 s after a request.
 ///
-/// Every attempt to connect resolves the host name again, or asks the sentinels. Attempts begin at least 100 ms apart.
-/// While Redis loads its data (`LOADING`), operations are repeated within their second.
+/// Every attempt to connect resolves the host name again, or asks the sentinels. Attempts begin at
+/// least 100 ms apart. While Redis loads its data (`LOADING`), operations are repeated within their
+/// second.
 ///
 /// # Cancel safety
 ///

@@ -146,7 +146,7 @@ impl Redis {
             .count()
     }
 
-    /// Whether it was started and not killed since.
+    /// Returns whether it was started and not killed since.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.server.is_some()

@@ -92,7 +92,7 @@ impl RedisCluster {
         self.wait_until_ok();
     }
 
-    /// Whether a node is a primary.
+    /// Returns whether a node is a primary.
     #[must_use]
     pub fn is_primary(&self, index: usize) -> bool {
         let info: String = self.nodes[index].run(&["INFO", "replication"]);

@@ -418,7 +418,7 @@ async fn watched() -> (Redis, Redis, Sentinel, RedisStore) {
     (first, second, sentinel, store)
 }
 
-/// Whether the sentinel names a server.
+/// Returns a check that the sentinel names a server.
 fn names(sentinel: &Sentinel, server: &Redis) -> impl Fn() -> bool + Send + use<> {
     let (url, port) = (sentinel.url(), server.address().port());
     move || {
@@ -602,12 +602,12 @@ async fn errors_name_the_cause() {
     let error = claim(&RedisStore::cluster([redis.url()]).unwrap(), id(1)).await;
     assert_eq!(
         error.unwrap_err().to_string(),
-        "Redis rejected the command (ERR): the server is no node of a Redis Cluster"
+        "Redis rejected the command (ERR): the server is not a node of a Redis Cluster"
     );
     let error = claim(&RedisStore::sentinel([redis.url()], NAME).unwrap(), id(1)).await;
     assert_eq!(
         error.unwrap_err().to_string(),
-        "Redis rejected the command (ERR): the server is no sentinel"
+        "Redis rejected the command (ERR): the server is not a sentinel"
     );
     let error = claim(
         &RedisStore::sentinel([sentinel.url()], "other").unwrap(),
