@@ -1,9 +1,14 @@
 use std::{
+    env,
     ffi::OsStr,
+    fs,
     net::SocketAddr,
     path::PathBuf,
-    process::{Output, Stdio},
-    sync::{Arc, Mutex, Once, PoisonError},
+    process::{self, Output, Stdio},
+    sync::{
+        Arc, Mutex, Once, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use tokio::{
@@ -20,6 +25,7 @@ pub struct Program {
     child: Child,
     address: SocketAddr,
     said: Said,
+    directory: Directory,
 }
 
 /// What a program has written.
@@ -28,7 +34,26 @@ type Said = Arc<Mutex<String>>;
 impl Program {
     /// Starts it with these settings in its environment, and waits until it says where it listens.
     pub async fn start(name: &str, settings: &[(&str, impl AsRef<OsStr>)]) -> Self {
-        let mut child = command(name, settings)
+        Self::start_in(Directory::new(), name, settings).await
+    }
+
+    /// Kills it, and starts it in the same working directory again.
+    pub async fn restart(self, name: &str, settings: &[(&str, impl AsRef<OsStr>)]) -> Self {
+        let Self {
+            mut child,
+            directory,
+            ..
+        } = self;
+        child.kill().await.expect("killed");
+        Self::start_in(directory, name, settings).await
+    }
+
+    async fn start_in(
+        directory: Directory,
+        name: &str,
+        settings: &[(&str, impl AsRef<OsStr>)],
+    ) -> Self {
+        let mut child = command(&directory, name, settings)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         let said = Said::default();
@@ -45,6 +70,7 @@ impl Program {
             child,
             address,
             said,
+            directory,
         }
     }
 
@@ -54,7 +80,11 @@ impl Program {
         arguments: &[&str],
         settings: &[(&str, impl AsRef<OsStr>)],
     ) -> Output {
-        let ended = command(name, settings).args(arguments).output().await;
+        let directory = Directory::new();
+        let ended = command(&directory, name, settings)
+            .args(arguments)
+            .output()
+            .await;
         ended.unwrap_or_else(|error| panic!("{name} does not run: {error}"))
     }
 
@@ -124,9 +154,30 @@ impl Program {
     }
 }
 
-fn command(name: &str, settings: &[(&str, impl AsRef<OsStr>)]) -> Command {
+/// A working directory of a program's own, which is removed with it.
+#[derive(Debug)]
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory = env::temp_dir().join(format!("scrupp-program-{}-{number}", process::id()));
+        fs::create_dir(&directory).expect("a directory");
+        Self(directory)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn command(directory: &Directory, name: &str, settings: &[(&str, impl AsRef<OsStr>)]) -> Command {
     let mut command = Command::new(path(name));
     command
+        .current_dir(&directory.0)
         .env("SCRUPP_WEBHOOK_SECRET", SECRET)
         .env("SCRUPP_WEBHOOK_SECRET_PREVIOUS", PREVIOUS_SECRET)
         .env("BIND", "127.0.0.1:0")
@@ -162,7 +213,7 @@ fn path(name: &str) -> PathBuf {
     BUILT.call_once(|| {
         // With all features, as the tests are built: then cargo has next to nothing to do, and
         // a program of an earlier state of the sources is never taken for today's.
-        let built = std::process::Command::new(env!("CARGO"))
+        let built = process::Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--bins", "--all-features"])
             // All of the workspace, which is above this package.
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -172,7 +223,7 @@ fn path(name: &str) -> PathBuf {
             "the programs do not build"
         );
     });
-    let this = std::env::current_exe().expect("a path");
+    let this = env::current_exe().expect("a path");
     let directory = this
         .parent()
         .expect("target/PROFILE or target/PROFILE/deps");

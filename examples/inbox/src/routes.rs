@@ -55,8 +55,8 @@ async fn result(
     Path(process_id): Path<u64>,
 ) -> Result<Response, StatusCode> {
     let found = within(RESPOND_WITHIN, inbox.of_task(process_id)).await?;
-    let (entry, result) = found.ok_or(StatusCode::NOT_FOUND)?;
-    if let Some(result) = result {
+    let mut entry = found.ok_or(StatusCode::NOT_FOUND)?;
+    if let Some(result) = entry.result.take() {
         return Ok(([(CONTENT_TYPE, "application/json")], result).into_response());
     }
     let status = match entry.is_waiting() {

@@ -1,11 +1,13 @@
 use core::time::Duration;
 use std::{
     process::{Command, Stdio},
+    sync::Arc,
     time::Instant,
 };
 
-use scrupp_verify_tests::{PgBouncer, Postgres, TaskApi, is_acknowledged};
-use scrupp_verify_tests::{Retries, Scrupp};
+use scrupp_verify_tests::{
+    PgBouncer, Postgres, Retries, Scrupp, TaskApi, Trouble, is_acknowledged,
+};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -14,13 +16,12 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{completed, deliver, row, run, send, start};
+use crate::{completed, deliver, result, row, run, send, start};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn works_behind_pgbouncer_in_transaction_mode() {
     let postgres = Postgres::start().await;
-    let ignored = "ignore_startup_parameters = extra_float_digits";
-    let bouncer = PgBouncer::start(&postgres, ignored).await;
+    let bouncer = PgBouncer::start(&postgres, "").await;
     let api = TaskApi::start().await;
     let inbox = start(&bouncer.url(), &api, &[]).await;
     const DELIVERIES: u64 = 120;
@@ -45,21 +46,6 @@ async fn works_behind_pgbouncer_in_transaction_mode() {
     assert!(!said.contains("ERROR"), "{said}");
     assert_eq!(inbox.get("/healthz").await.status, 200);
     assert_eq!(postgres.sql("SELECT count(*) FROM deliveries"), "120");
-}
-
-#[tokio::test]
-async fn says_what_to_set_in_pgbouncer() {
-    let postgres = Postgres::start().await;
-    let bouncer = PgBouncer::start(&postgres, "").await;
-    let url = bouncer.url();
-    let ended = run(&[], &[("DATABASE_URL", &url)]).await;
-    let errors = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(ended.status.code(), Some(2), "{errors}");
-    let setting = "set ignore_startup_parameters = extra_float_digits";
-    assert!(
-        errors.starts_with("DATABASE_URL: ") && errors.contains(setting),
-        "{errors}"
-    );
 }
 
 #[tokio::test]
@@ -147,6 +133,58 @@ async fn recovers_from_connections_that_fall_silent() {
         assert!(elapsed < Duration::from_secs(30), "{}", inbox.said());
         sleep(Duration::from_millis(200)).await;
     }
+}
+
+#[tokio::test]
+async fn stores_a_result_of_4_mib() {
+    let postgres = Postgres::start().await;
+    let api = TaskApi::start().await;
+    let inbox = start(&postgres.url(), &api, &[]).await;
+    let large = format!("\"\\\\'$1{}\"", "\u{e4}".repeat(2 * 1024 * 1024));
+    api.trouble(1, [Trouble::Body(large.clone().into_bytes())]);
+    deliver(inbox.address(), &completed(1)).await;
+    assert_eq!(row(&inbox, 1, "stored").await["attempts"], 1);
+    assert!(result(&inbox, 1).await == (200, large));
+}
+
+#[tokio::test]
+async fn requests_that_give_up_leave_no_silent_connection_behind() {
+    let postgres = Postgres::start().await;
+    let (port, silence) = silent_proxy(postgres.port()).await;
+    let api = TaskApi::start().await;
+    let url = format!("postgres://test@127.0.0.1:{port}/postgres");
+    let inbox = Arc::new(start(&url, &api, &[]).await);
+    // Every worker fetches, and uses no connection.
+    for process_id in 1..=4 {
+        api.trouble(process_id, [Trouble::Slow(Duration::from_secs(60))]);
+        deliver(inbox.address(), &completed(process_id)).await;
+    }
+    while (1..=4).any(|process_id| api.fetches(process_id).is_empty()) {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let lock = "BEGIN; LOCK TABLE deliveries; SELECT pg_sleep(5); COMMIT";
+    let mut locked = Command::new("psql")
+        .args([&postgres.url(), "--quiet", "--command", lock])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let locks = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted";
+    while postgres.sql(locks) == "0" {
+        sleep(Duration::from_millis(10)).await;
+    }
+    // Twice as many as the pool has connections.
+    let mut checks = JoinSet::new();
+    for _ in 0..20 {
+        let inbox = Arc::clone(&inbox);
+        checks.spawn(async move { inbox.get("/healthz").await.status });
+    }
+    assert_eq!(checks.join_all().await, [503; 20]);
+    silence.send_replace(());
+    assert!(locked.wait().unwrap().success());
+
+    let patient = Scrupp::new(Retries::SignedAnew).timeout(Duration::from_secs(8));
+    let attempts = patient.deliver(&[inbox.address()], &completed(5)).await;
+    assert!(is_acknowledged(&attempts), "{attempts:?}");
 }
 
 /// Starts a proxy to a port of this machine, and returns its port. Each message silences all

@@ -1,5 +1,4 @@
 use core::iter::repeat_n;
-use std::fs;
 
 use scrupp_verify_tests::{TaskApi, Trouble};
 
@@ -170,9 +169,6 @@ async fn an_empty_setting_is_unset() {
     // The default is a file in the current directory.
     let environment = [("DATABASE_URL", ""), ("BIND", "nonsense")];
     let ended = run(&[], &environment).await;
-    for suffix in ["", "-wal", "-shm"] {
-        let _ = fs::remove_file(format!("inbox.db{suffix}"));
-    }
     let errors = String::from_utf8(ended.stderr).unwrap();
     assert!(errors.starts_with("BIND=nonsense: "), "{errors}");
 }

@@ -1,8 +1,7 @@
 use scrupp_verify_tower::events::{Event, EventError, Status};
 use serde_json::{Value, json};
-use sqlx::{Error, Row, any::AnyRow};
 
-use super::text;
+use super::{Columns, text};
 
 /// A delivery and the state of its job.
 #[derive(Debug)]
@@ -14,19 +13,23 @@ pub(crate) struct Entry {
     error: Option<String>,
     due_at: Option<i64>,
     is_stored: bool,
+    /// The result, if it is stored and was asked for.
+    pub(crate) result: Option<String>,
 }
 
 impl Entry {
-    pub(super) fn from_row(row: &AnyRow) -> Result<Self, Error> {
-        Ok(Self {
-            delivery_id: text(row, "delivery_id")?,
-            process_id: text(row, "process_id")?,
-            event: Event::from_json(row.try_get("body")?),
-            attempts: row.try_get("attempts")?,
-            error: text(row, "error")?,
-            due_at: row.try_get("due_at")?,
-            is_stored: row.try_get::<i64, _>("is_stored")? == 1,
-        })
+    pub(super) fn new(columns: Columns) -> Self {
+        let (delivery_id, process_id, body, attempts, due_at, error, is_stored, result) = columns;
+        Self {
+            delivery_id: delivery_id.map(text),
+            process_id: process_id.map(text),
+            event: Event::from_json(&body),
+            attempts,
+            error: error.map(text),
+            due_at,
+            is_stored,
+            result: result.map(text),
+        }
     }
 
     /// Returns whether the result is still to be fetched.

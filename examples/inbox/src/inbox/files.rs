@@ -13,10 +13,12 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn open(database: &str) -> io::Result<Self> {
+    pub(super) fn open(database: &Path) -> io::Result<Self> {
         // Without the log or its index, commits are lost or overwritten.
         let files = ["", "-wal", "-shm"].map(|suffix| {
-            let path = PathBuf::from(format!("{database}{suffix}"));
+            let mut path = database.as_os_str().to_owned();
+            path.push(suffix);
+            let path = PathBuf::from(path);
             let identity = Identity::of(&path)?;
             Ok((path, identity))
         });

@@ -1,7 +1,6 @@
 use scrupp_verify_tower::events::{Event, Status, TaskCompleted};
-use sqlx::{Error, Row, any::AnyRow};
 
-use super::text;
+use super::{Columns, text};
 
 /// The job of fetching a result, taken for the time of a lease.
 #[derive(Debug)]
@@ -15,18 +14,19 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    pub(super) fn from_row(row: &AnyRow) -> Result<Self, Error> {
-        let task = match Event::from_json(row.try_get("body")?) {
+    pub(super) fn new(columns: Columns) -> Self {
+        let (delivery_id, _, body, attempts, due_at, ..) = columns;
+        let task = match Event::from_json(&body) {
             Ok(Event::TaskCompleted(task)) if task.status == Status::Completed => Ok(task),
             Ok(_) => Err("the stored event is not a completed task".to_owned()),
             Err(error) => Err(error.to_string()),
         };
-        Ok(Self {
-            delivery_id: text(row, "delivery_id")?.unwrap_or_default(),
-            token: row.try_get("attempts")?,
-            is_given_up: row.try_get::<Option<i64>, _>("due_at")?.is_none(),
+        Self {
+            delivery_id: delivery_id.map(text).unwrap_or_default(),
+            token: attempts,
+            is_given_up: due_at.is_none(),
             task,
-        })
+        }
     }
 
     /// Returns the number of this attempt, counted from 1.

@@ -1,0 +1,189 @@
+use core::time::Duration;
+use std::{fmt::Write, sync::Arc};
+
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, FromRow, PgPool, Row, SqlitePool,
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
+    query, query_scalar, raw_sql,
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
+};
+use tokio::time::timeout;
+
+use super::{
+    Error,
+    files::Files,
+    statements::{Dialect, POSTGRES, SQLITE},
+};
+
+/// A SQLite file, or a PostgreSQL database. Each statement is a transaction of its own.
+#[derive(Clone, Debug)]
+pub(super) enum Database {
+    Sqlite(SqlitePool, Arc<Files>),
+    Postgres(PgPool),
+}
+
+/// The value of a place such as `$1` in a statement.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Value<'v> {
+    Number(Option<i64>),
+    Text(Option<&'v str>),
+    Bytes(&'v [u8]),
+}
+
+const IN_MEMORY: &str = "a database in memory forgets every delivery: expected a file";
+
+/// The time limit for a free connection, and for other writers of a SQLite file. A longer wait would
+/// exceed the time that Scrupp waits for a response.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The time limit of a statement, shorter than that of a response.
+const STATEMENT_TIMEOUT: Duration = Duration::from_millis(3500);
+
+/// The time limit of a connection that is opened to learn the reason of a failure.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Database {
+    pub(super) async fn open(url: &str) -> Result<Self, Error> {
+        match url.split_once(':') {
+            Some(("sqlite", _)) => Self::open_sqlite(url).await,
+            Some(("postgres" | "postgresql", _)) => Self::open_postgres(url).await,
+            _ => Err("expected a URL that begins with sqlite: or postgres:".into()),
+        }
+    }
+
+    /// Opens a file whose commits are durable: with a write-ahead log, so that readers do not wait, and
+    /// with `synchronous = FULL`, so that the log is on the disk.
+    async fn open_sqlite(url: &str) -> Result<Self, Error> {
+        if url.contains(":memory:") {
+            return Err(IN_MEMORY.into());
+        }
+        let parameters = if url.contains('?') { "" } else { "?mode=rwc" };
+        let options: SqliteConnectOptions = format!("{url}{parameters}").parse()?;
+        let options = options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(ACQUIRE_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // SQLite removes the write-ahead log with the last connection.
+            .idle_timeout(None)
+            .max_lifetime(None);
+        let pool = pool.connect_with(options.clone()).await?;
+        // Reading the schema makes SQLite open the log.
+        let journal = "SELECT journal_mode, (SELECT count(*) FROM sqlite_schema)
+            FROM pragma_journal_mode";
+        let journal: String = query_scalar(journal).fetch_one(&pool).await?;
+        match journal.as_str() {
+            "wal" => {}
+            "memory" => return Err(IN_MEMORY.into()),
+            _ => return Err(format!("no durable commits: journal_mode = {journal}").into()),
+        }
+        let files = Files::open(options.get_filename())?;
+        Ok(Self::Sqlite(pool, Arc::new(files)))
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self, Error> {
+        let options = url
+            .parse::<PgConnectOptions>()?
+            // PgBouncer rejects this parameter of the driver.
+            .extra_float_digits(None)
+            // The text of a statement contains its values.
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
+        match pool.connect_with(options.clone()).await {
+            // The pool waits for a server that is starting, but hides why none has started.
+            Err(sqlx::Error::PoolTimedOut) => {
+                timeout(CONNECT_TIMEOUT, options.connect()).await??;
+                Err(sqlx::Error::PoolTimedOut.into())
+            }
+            pool => Ok(Self::Postgres(pool?)),
+        }
+    }
+
+    /// Runs a statement, and commits it.
+    pub(super) async fn run<T>(
+        &self,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<T>, Error>
+    where
+        T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>,
+    {
+        match self {
+            Self::Sqlite(pool, files) => {
+                let statement = query(AssertSqlSafe(text(SQLITE, statement)));
+                let statement = values
+                    .iter()
+                    .fold(statement, |statement, value| match *value {
+                        Value::Number(number) => statement.bind(number),
+                        Value::Text(text) => statement.bind(text),
+                        Value::Bytes(bytes) => statement.bind(bytes),
+                    });
+                let rows = timeout(STATEMENT_TIMEOUT, statement.fetch_all(pool)).await??;
+                files.check()?;
+                decoded(&rows)
+            }
+            Self::Postgres(pool) => {
+                let statement = with_values(text(POSTGRES, statement), values);
+                // A task, because the pool would wait for the end of an abandoned statement.
+                let rows = tokio::spawn(run_in_postgres(pool.clone(), statement));
+                decoded(&rows.await??)
+            }
+        }
+    }
+}
+
+async fn run_in_postgres(pool: PgPool, statement: String) -> Result<Vec<PgRow>, Error> {
+    let mut connection = pool.acquire().await?;
+    let statement = raw_sql(AssertSqlSafe(statement));
+    let rows = timeout(STATEMENT_TIMEOUT, statement.fetch_all(&mut *connection)).await;
+    if !matches!(rows, Ok(Ok(_))) {
+        // The server may never respond, or may have become a standby.
+        drop(connection.detach());
+    }
+    Ok(rows??)
+}
+
+fn decoded<'r, R: Row, T: FromRow<'r, R>>(rows: &'r [R]) -> Result<Vec<T>, Error> {
+    Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
+}
+
+/// Returns the text of a statement in a dialect.
+fn text(dialect: &Dialect, statement: &str) -> String {
+    let replace = |text: String, (word, meaning): &(&str, &str)| text.replace(word, meaning);
+    dialect.iter().fold(statement.to_owned(), replace)
+}
+
+/// Writes values into a statement for PostgreSQL, as hex digits and numbers. Bound values need a second
+/// round trip, which PgBouncer may give to another server.
+fn with_values(statement: String, values: &[Value<'_>]) -> String {
+    values
+        .iter()
+        .zip(1..)
+        .fold(statement, |statement, (value, number)| {
+            let value = match value {
+                Value::Number(Some(number)) => number.to_string(),
+                Value::Text(Some(text)) => {
+                    format!("convert_from('\\x{}', 'UTF8')", hex(text.as_bytes()))
+                }
+                Value::Bytes(bytes) => format!("'\\x{}'::bytea", hex(bytes)),
+                Value::Number(None) | Value::Text(None) => "NULL".to_owned(),
+            };
+            statement.replace(&format!("${number}"), &value)
+        })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    // 16 bytes at once, because a result may have 16 MiB.
+    let (chunks, rest) = bytes.as_chunks();
+    for chunk in chunks {
+        let _ = write!(digits, "{:032x}", u128::from_be_bytes(*chunk));
+    }
+    for byte in rest {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
