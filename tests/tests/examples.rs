@@ -18,7 +18,7 @@ const EXAMPLES: [&str; 5] = [
     "example-custom",
 ];
 
-/// Runs an example that does not start, and returns its error.
+/// Runs an example that does not start, and returns its error, the last line that it writes.
 async fn error(example: &str, settings: &[(&str, &OsStr)]) -> String {
     let ended = Program::run(example, &[], settings).await;
     let said = String::from_utf8(ended.stderr).unwrap();
@@ -26,7 +26,10 @@ async fn error(example: &str, settings: &[(&str, &OsStr)]) -> String {
     assert_eq!(ended.status.code(), Some(2), "{label}");
     assert!(ended.stdout.is_empty(), "{label}: says that it listens");
     assert!(!said.contains(SECRET), "{label}");
-    said
+    said.lines()
+        .last()
+        .map(|error| format!("{error}\n"))
+        .unwrap()
 }
 
 #[tokio::test]

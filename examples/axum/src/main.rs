@@ -11,10 +11,22 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
 //!
-//! With `REDIS_URL=redis://127.0.0.1`, several servers share one store of claims.
+//! An event that was handled is not handled again. The store that remembers this is `STORE_URL`:
+//!
+//! | `STORE_URL` | shared by | after a restart |
+//! |---|---|---|
+//! | `sqlite:deliveries.db` (default), in the working directory | processes of one machine | remembers everything |
+//! | `postgres://user:password@host/database` | any number of processes | remembers everything |
+//! | `redis://host`, `rediss://host` (TLS) | any number of processes | remembers what Redis keeps |
+//! | `memory:` | | forgets everything |
+//!
+//! If PostgreSQL or Redis cannot be reached, the server starts, and responds with 503 until it can.
+//! `REDIS_URL` is an older name of `STORE_URL`.
 //!
 //! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
 //! server listens on all interfaces (`0.0.0.0`).
+
+mod store;
 
 use std::{error::Error, io, process::ExitCode};
 
@@ -24,8 +36,7 @@ use axum::{
 };
 use example_support::{deliveries, errors, server, settings};
 use hyper_util::service::TowerToHyperService;
-use scrupp_verify_redis::RedisStore;
-use scrupp_verify_tower::{Dedup, ScruppEvent, ScruppVerify, dedup::MemoryStore};
+use scrupp_verify_tower::{ScruppEvent, ScruppVerify};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -34,7 +45,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let verify = ScruppVerify::new(settings::keyring()?).dedup(store()?);
+    let verify = ScruppVerify::new(settings::keyring()?).dedup(store::open().await?);
     let app = Router::new()
         .route("/webhooks/scrupp", post(delivered).layer(verify))
         .route("/healthz", get(|| async {}))
@@ -44,16 +55,6 @@ async fn run() -> Result<(), Box<dyn Error>> {
     // `axum::serve` has no time limit for a request's head, and drops the handler of a client that
     // closes its sending side.
     server::until_stopped(&settings::bind(), TowerToHyperService::new(app)).await
-}
-
-/// Creates the store of claims: in Redis for several processes, or in memory for one.
-fn store() -> Result<Dedup, String> {
-    let Some(url) = settings::text("REDIS_URL")? else {
-        return Ok(MemoryStore::default().into());
-    };
-    let store = RedisStore::new(&url);
-    let store = store.map_err(|error| format!("REDIS_URL: {}", errors::with_causes(&error)))?;
-    Ok(store.into())
 }
 
 /// Handles each event once, and only if Scrupp signed it.

@@ -9,4 +9,5 @@
 mod readme;
 mod redis;
 mod servers;
+mod stores;
 mod verify;

@@ -11,6 +11,9 @@ use crate::abuse;
 
 const DELIVERIES: u64 = 600;
 
+/// A disk does not commit so many claims at once in time.
+const IN_MEMORY: &str = "memory:";
+
 /// Rounds of the comparison, unless `SCRUPP_ABUSE_ROUNDS` is set. 20 rounds have to pass.
 const ROUNDS: u64 = 3;
 
@@ -41,7 +44,10 @@ async fn large_deliveries_do_not_block_each_other(front_end: FrontEnd) {
     };
     let mut servers = Vec::new();
     for threads in threads {
-        let settings = [("TOKIO_WORKER_THREADS", (*threads).to_owned())];
+        let settings = [
+            ("TOKIO_WORKER_THREADS", (*threads).to_owned()),
+            ("STORE_URL", IN_MEMORY.to_owned()),
+        ];
         servers.push((front_end.start_with(&settings).await, Vec::new()));
     }
     let rounds = env::var("SCRUPP_ABUSE_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
@@ -90,7 +96,8 @@ abuse! { slow_deliveries_do_not_block_each_other:
 /// by side until they fill the budget.
 async fn slow_deliveries_do_not_block_each_other(front_end: FrontEnd) {
     let _alone = alone().await;
-    let server = front_end.start().await;
+    let settings = [("STORE_URL", IN_MEMORY.to_owned())];
+    let server = front_end.start_with(&settings).await;
     let slowly = |request: &[u8]| {
         let chunks = request.chunks(8 * 1024);
         let steps = chunks.flat_map(|chunk| [send(chunk), Step::Wait(Duration::from_millis(30))]);

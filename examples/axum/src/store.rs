@@ -1,0 +1,90 @@
+//! The store of claims, by its URL.
+
+use std::{error::Error, time::Duration};
+
+use example_support::{errors::with_causes, settings::text};
+use scrupp_verify_redis::RedisStore;
+use scrupp_verify_sqlx::{SqlxStore, SqlxStoreError, SqlxStoreErrorKind};
+use scrupp_verify_tower::{Dedup, dedup::MemoryStore};
+use sqlx::{
+    Postgres,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+/// Time limit of an attempt to create PostgreSQL's table. The server starts without it after that.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Opens the store at `STORE_URL`, or at its older name `REDIS_URL`. The default is a SQLite file in
+/// the working directory.
+pub(crate) async fn open() -> Result<Dedup, String> {
+    let (name, url) = match (text("STORE_URL")?, text("REDIS_URL")?) {
+        (Some(url), _) => ("STORE_URL", url),
+        (None, Some(url)) => ("REDIS_URL", url),
+        (None, None) => ("STORE_URL", "sqlite:deliveries.db".to_owned()),
+    };
+    let store = at(&url).await;
+    let store = store.map_err(|error| format!("{name}: {}", with_causes(&*error)))?;
+    // Credentials are before the `@`, or in a parameter.
+    let (shown, _) = url.split_once('?').unwrap_or((&url, ""));
+    let (scheme, shown) = shown.split_once(':').unwrap_or((shown, ""));
+    let (_, place) = shown.rsplit_once('@').unwrap_or(("", shown));
+    info!(scheme, place, "store of claims");
+    Ok(store)
+}
+
+async fn at(url: &str) -> Result<Dedup, Box<dyn Error>> {
+    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+    match scheme {
+        "memory" => Ok(MemoryStore::default().into()),
+        "sqlite" => sqlite(rest.strip_prefix("//").unwrap_or(rest)).await,
+        "postgres" | "postgresql" => postgres(url).await,
+        "redis" | "rediss" => Ok(RedisStore::new(url)?.into()),
+        "redis+cluster" => Err("a Redis Cluster is not supported".into()),
+        _ => Err("expected memory:, sqlite:, postgres:, redis: or rediss:".into()),
+    }
+}
+
+async fn sqlite(path: &str) -> Result<Dedup, Box<dyn Error>> {
+    if path.is_empty() || path.contains([':', '?']) {
+        return Err("expected the path of a file, without parameters".into());
+    }
+    let store = SqlxStore::sqlite_file(path);
+    store.migrate().await?;
+    Ok(store.into())
+}
+
+/// Responds with 503 until the database can be reached, as with Redis.
+async fn postgres(url: &str) -> Result<Dedup, Box<dyn Error>> {
+    let (_, parameters) = url.split_once('?').unwrap_or_default();
+    if parameters.contains('@') {
+        // Most likely in a password, which the driver would take for a parameter, and log.
+        return Err("percent-encode `?` and `@` in the user name, password and parameters".into());
+    }
+    // PgBouncer rejects this parameter of the driver.
+    let options = url.parse::<PgConnectOptions>()?.extra_float_digits(None);
+    let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1));
+    let store = SqlxStore::new(pool.connect_lazy_with(options));
+    let migration = tokio::spawn(migrate(store.clone()));
+    // After the time-out, the task continues.
+    if let Ok(migrated) = timeout(MIGRATION_TIMEOUT, migration).await {
+        migrated??;
+    }
+    Ok(store.into())
+}
+
+/// Creates the table, as soon as the database can be reached.
+async fn migrate(store: SqlxStore<Postgres>) -> Result<(), SqlxStoreError> {
+    use SqlxStoreErrorKind::{PoolExhausted, Unreachable};
+    loop {
+        match timeout(MIGRATION_TIMEOUT, store.migrate()).await {
+            Ok(Err(error)) if matches!(error.kind(), PoolExhausted | Unreachable) => {
+                warn!(%error, "PostgreSQL cannot be reached");
+            }
+            Ok(migrated) => return migrated,
+            Err(_) => warn!("PostgreSQL does not respond"),
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,176 @@
+//! The example server with each store that `STORE_URL` names.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use scrupp_verify_tests::{Delivery, Postgres, Program, Redis, SECRET};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+const EXAMPLE: &str = "example-axum";
+const DEFAULT: [(&str, &str); 0] = [];
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Returns how many events the handler ran on.
+async fn handled(program: &Program) -> usize {
+    let deliveries = program.get("/deliveries").await.body;
+    let deliveries: Vec<serde_json::Value> = serde_json::from_slice(&deliveries).unwrap();
+    deliveries.len()
+}
+
+/// A retry, signed a minute after the first attempt.
+fn retry(delivery: &Delivery) -> Delivery {
+    let mut retry = delivery.clone();
+    retry.sign_with(SECRET, delivery.now - 60);
+    retry
+}
+
+#[tokio::test]
+async fn by_default_a_killed_server_remembers_what_it_handled() {
+    let delivery = Delivery::new(1);
+    let program = Program::start(EXAMPLE, &DEFAULT).await;
+    assert_eq!(program.deliver(&delivery).await, 200);
+    assert_eq!(handled(&program).await, 1);
+    let said = program.said();
+    assert!(
+        said.contains(r#"scheme="sqlite" place="deliveries.db""#),
+        "{said}"
+    );
+
+    let program = program.restart(EXAMPLE, &DEFAULT).await;
+    assert_eq!(program.deliver(&delivery).await, 200);
+    assert_eq!(program.deliver(&retry(&delivery)).await, 200);
+    assert_eq!(handled(&program).await, 0);
+    assert_eq!(program.deliver(&Delivery::new(2)).await, 200);
+    assert_eq!(handled(&program).await, 1);
+}
+
+#[tokio::test]
+async fn a_store_of_each_scheme_handles_a_delivery_once() {
+    let (postgres, redis) = (
+        Postgres::start().await,
+        Redis::start(&["--requirepass", "pa55word"]),
+    );
+    let postgres = postgres.url();
+    let with_password = postgres.replace("test@", "test:pa55word@");
+    let redis = format!("redis://:pa55word@{}", redis.address());
+    let other_scheme = with_password.replace("postgres:", "postgresql:") + "?application_name=crm";
+    let (postgres, redis) = (&*with_password, &*redis);
+    for (url, remembers) in [
+        ("memory:", false),
+        ("sqlite:claims.db", true),
+        ("sqlite://claims-2.db", true),
+        (postgres, true),
+        (redis, true),
+    ] {
+        let settings = [("STORE_URL", url), ("REDIS_URL", "redis://127.0.0.1:1")];
+        let delivery = Delivery::new(1);
+        let program = Program::start(EXAMPLE, &settings).await;
+        for attempt in [&delivery, &retry(&delivery)] {
+            assert_eq!(program.deliver(attempt).await, 200, "{url}");
+        }
+        assert_eq!(handled(&program).await, 1, "{url}");
+        let said = program.said();
+        let (scheme, _) = url.split_once(':').unwrap();
+        assert!(
+            said.contains(&format!("scheme=\"{scheme}\"")),
+            "{url}: {said}"
+        );
+        assert!(!said.contains("pa55word"), "{url}: {said}");
+
+        let program = program.restart(EXAMPLE, &settings).await;
+        assert_eq!(program.deliver(&delivery).await, 200, "{url}");
+        assert_eq!(handled(&program).await, usize::from(!remembers), "{url}");
+    }
+    // The same table by another name of the scheme.
+    let program = Program::start(EXAMPLE, &[("REDIS_URL", other_scheme)]).await;
+    assert_eq!(program.deliver(&Delivery::new(1)).await, 200);
+    assert_eq!(handled(&program).await, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_url_is_named_without_its_password() {
+    let postgres = Postgres::start().await;
+    let _ = postgres.sql("CREATE ROLE limited LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    let limited = postgres.url_of("limited");
+    let missing = postgres.url().replace("/postgres", "/missing");
+    let file = "expected the path of a file";
+    let encode = "percent-encode";
+    for (url, message) in [
+        ("nonsense", "expected memory:, sqlite:"),
+        ("mysql://root:pa55word@db/crm", "expected memory:, sqlite:"),
+        ("/var/lib/deliveries.db", "expected memory:, sqlite:"),
+        ("sqlite:", file),
+        ("sqlite::memory:", file),
+        ("sqlite:deliveries.db?mode=ro", file),
+        (
+            "sqlite:/nowhere/deliveries.db",
+            "the database cannot be reached: ",
+        ),
+        ("postgres://crm:pa55word@db:http/crm", "invalid port number"),
+        ("postgres://crm:1?pa55word@db/crm", encode),
+        ("postgres://db/crm?password=pa55word@1", encode),
+        ("redis://:1#pa55word@db", encode),
+        (
+            "redis+cluster://:pa55word@db:1",
+            "a Redis Cluster is not supported",
+        ),
+        (&limited, "the role has no right"),
+        (&missing, "the database failed: "),
+    ] {
+        let settings = [("STORE_URL", url)];
+        let ended = timeout(PATIENCE, Program::run(EXAMPLE, &[], &settings)).await;
+        let ended = ended.unwrap_or_else(|_| panic!("{url}: does not end"));
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{url}: {said}");
+        assert!(
+            said.starts_with("STORE_URL: ") && said.contains(message),
+            "{url}: {said}"
+        );
+        assert!(!said.contains("pa55word"), "{url}: {said}");
+        assert_eq!(said.lines().count(), 1, "{url}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn starts_without_its_postgresql_and_waits_for_it() {
+    let postgres = Postgres::start().await;
+    // Connections are accepted, but nothing responds.
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = proxy.local_addr().unwrap();
+    let url = format!("postgres://test:pa55word@{address}/postgres");
+    let settings = [("STORE_URL", url)];
+    let program = timeout(PATIENCE, Program::start(EXAMPLE, &settings)).await;
+    let program = program.expect("the server starts");
+    let delivery = Delivery::new(1);
+    assert_eq!(program.deliver(&delivery).await, 503);
+    assert_eq!(handled(&program).await, 0);
+    let said = program.said();
+    assert!(said.contains("PostgreSQL cannot be reached"), "{said}");
+
+    let port = postgres.port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = proxy.accept().await {
+            let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    let started = Instant::now();
+    while program.deliver(&delivery).await != 200 {
+        assert!(started.elapsed() < PATIENCE, "{}", program.said());
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(handled(&program).await, 1);
+    assert!(!program.said().contains("pa55word"));
+}
+
+#[tokio::test]
+async fn starts_without_its_redis() {
+    for url in ["redis://127.0.0.1:1", "rediss://127.0.0.1:1"] {
+        let program = Program::start(EXAMPLE, &[("STORE_URL", url)]).await;
+        assert_eq!(program.deliver(&Delivery::new(1)).await, 503, "{url}");
+    }
+}
