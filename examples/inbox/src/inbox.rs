@@ -38,15 +38,16 @@ pub(crate) type Error = Box<dyn core::error::Error + Send + Sync>;
 /// The columns that a [`Job`] or an [`Entry`] is made of: the delivery's id, the process id, the body,
 /// `attempts`, `due_at`, the error, whether there is a result, and the result if it was asked for.
 type Columns = (
-    Option<Vec<u8>>,
-    Option<Vec<u8>>,
+    Column,
+    Column,
     Vec<u8>,
     i64,
     Option<i64>,
-    Option<Vec<u8>>,
+    Column,
     bool,
-    Option<Vec<u8>>,
+    Column,
 );
+type Column = Option<Vec<u8>>;
 
 impl Inbox {
     /// Opens the database, and creates the table if there is none.

@@ -41,9 +41,6 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time limit of a statement, shorter than that of a response.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(3500);
 
-/// The time limit of a connection that is opened to learn the reason of a failure.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 impl Database {
     pub(super) async fn open(url: &str) -> Result<Self, Error> {
         match url.split_once(':') {
@@ -60,8 +57,8 @@ impl Database {
             return Err(IN_MEMORY.into());
         }
         let parameters = if url.contains('?') { "" } else { "?mode=rwc" };
-        let options: SqliteConnectOptions = format!("{url}{parameters}").parse()?;
-        let options = options
+        let options = format!("{url}{parameters}")
+            .parse::<SqliteConnectOptions>()?
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(ACQUIRE_TIMEOUT);
@@ -69,8 +66,9 @@ impl Database {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // SQLite removes the write-ahead log with the last connection.
             .idle_timeout(None)
-            .max_lifetime(None);
-        let pool = pool.connect_with(options.clone()).await?;
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await?;
         // Reading the schema makes SQLite open the log.
         let journal = "SELECT journal_mode, (SELECT count(*) FROM sqlite_schema)
             FROM pragma_journal_mode";
@@ -95,7 +93,7 @@ impl Database {
         match pool.connect_with(options.clone()).await {
             // The pool waits for a server that is starting, but hides why none has started.
             Err(sqlx::Error::PoolTimedOut) => {
-                timeout(CONNECT_TIMEOUT, options.connect()).await??;
+                timeout(ACQUIRE_TIMEOUT, options.connect()).await??;
                 Err(sqlx::Error::PoolTimedOut.into())
             }
             pool => Ok(Self::Postgres(pool?)),
@@ -158,32 +156,27 @@ fn text(dialect: &Dialect, statement: &str) -> String {
 
 /// Writes values into a statement for PostgreSQL, as hex digits and numbers. Bound values need a second
 /// round trip, which PgBouncer may give to another server.
-fn with_values(statement: String, values: &[Value<'_>]) -> String {
-    values
-        .iter()
-        .zip(1..)
-        .fold(statement, |statement, (value, number)| {
-            let value = match value {
-                Value::Number(Some(number)) => number.to_string(),
-                Value::Text(Some(text)) => {
-                    format!("convert_from('\\x{}', 'UTF8')", hex(text.as_bytes()))
-                }
-                Value::Bytes(bytes) => format!("'\\x{}'::bytea", hex(bytes)),
-                Value::Number(None) | Value::Text(None) => "NULL".to_owned(),
-            };
-            statement.replace(&format!("${number}"), &value)
-        })
+fn with_values(mut statement: String, values: &[Value<'_>]) -> String {
+    for (value, number) in values.iter().zip(1..) {
+        let value = match value {
+            Value::Number(Some(number)) => number.to_string(),
+            Value::Text(Some(text)) => format!("convert_from({}, 'UTF8')", bytea(text.as_bytes())),
+            Value::Bytes(bytes) => bytea(bytes),
+            Value::Number(None) | Value::Text(None) => "NULL".to_owned(),
+        };
+        statement = statement.replace(&format!("${number}"), &value);
+    }
+    statement
 }
 
-fn hex(bytes: &[u8]) -> String {
+fn bytea(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
     // 16 bytes at once, because a result may have 16 MiB.
-    let (chunks, rest) = bytes.as_chunks();
-    for chunk in chunks {
-        let _ = write!(digits, "{:032x}", u128::from_be_bytes(*chunk));
+    for chunk in bytes.chunks(16) {
+        let number = chunk
+            .iter()
+            .fold(0, |number, byte| number << 8 | u128::from(*byte));
+        let _ = write!(digits, "{number:0width$x}", width = 2 * chunk.len());
     }
-    for byte in rest {
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
+    format!("decode('{digits}', 'hex')")
 }

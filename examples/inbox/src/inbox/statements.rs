@@ -1,6 +1,4 @@
-//! The statements. A word in braces stands for its text in the dialect of the database.
-
-/// The words in braces, each with its text.
+/// The words in braces of the statements, each with its text in SQLite or PostgreSQL.
 pub(super) type Dialect = [(&'static str, &'static str)];
 
 // In SQLite, a row that was changed by hand may have values of any type. Therefore text is read as
