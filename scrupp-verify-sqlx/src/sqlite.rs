@@ -65,7 +65,8 @@ impl SqlxStore<Sqlite> {
     ///
     /// The journal is a WAL, and every commit is on the disk before it is acknowledged
     /// (`synchronous = FULL`). The store has one connection, because SQLite has one writer at a time. An
-    /// operation waits at most one second for that connection, and one for other writers.
+    /// operation waits at most two seconds for that connection, as an adapter does by default, and one for
+    /// other writers.
     ///
     /// # Panics
     ///
@@ -90,7 +91,7 @@ impl SqlxStore<Sqlite> {
             .busy_timeout(Duration::from_secs(1));
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(Duration::from_secs(1));
+            .acquire_timeout(Duration::from_secs(2));
         Self::new(pool.connect_lazy_with(options))
     }
 

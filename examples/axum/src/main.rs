@@ -18,6 +18,7 @@
 //! | `sqlite:deliveries.db` (default), in the working directory | processes of one machine | remembers everything |
 //! | `postgres://user:password@host/database` | any number of processes | remembers everything |
 //! | `redis://host`, `rediss://host` (TLS) | any number of processes | remembers what Redis keeps |
+//! | `redis+cluster://host,host` | any number of processes | remembers what Redis keeps |
 //! | `memory:` | | forgets everything |
 //!
 //! If PostgreSQL or Redis cannot be reached, the server starts, and responds with 503 until it can.

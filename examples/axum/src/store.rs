@@ -41,8 +41,8 @@ async fn at(url: &str) -> Result<Dedup, Box<dyn Error>> {
         "sqlite" => sqlite(rest.strip_prefix("//").unwrap_or(rest)).await,
         "postgres" | "postgresql" => postgres(url).await,
         "redis" | "rediss" => Ok(RedisStore::new(url)?.into()),
-        "redis+cluster" => Err("a Redis Cluster is not supported".into()),
-        _ => Err("expected memory:, sqlite:, postgres:, redis: or rediss:".into()),
+        "redis+cluster" => redis_cluster(rest.strip_prefix("//").unwrap_or(rest)),
+        _ => Err("expected memory:, sqlite:, postgres:, redis:, rediss: or redis+cluster:".into()),
     }
 }
 
@@ -53,6 +53,15 @@ async fn sqlite(path: &str) -> Result<Dedup, Box<dyn Error>> {
     let store = SqlxStore::sqlite_file(path);
     store.migrate().await?;
     Ok(store.into())
+}
+
+/// Takes `user:password@node,node`: the credentials are those of all nodes.
+fn redis_cluster(nodes: &str) -> Result<Dedup, Box<dyn Error>> {
+    let (credentials, nodes) = nodes.split_at(nodes.rfind('@').map_or(0, |at| at + 1));
+    let urls = nodes
+        .split(',')
+        .map(|node| format!("redis://{credentials}{node}"));
+    Ok(RedisStore::cluster(urls)?.into())
 }
 
 /// Responds with 503 until the database can be reached, as with Redis.

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use scrupp_verify_tests::{Delivery, Postgres, Program, Redis, SECRET};
+use scrupp_verify_tests::{Delivery, Postgres, Program, Redis, RedisCluster, SECRET};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -54,6 +54,11 @@ async fn a_store_of_each_scheme_handles_a_delivery_once() {
         Postgres::start().await,
         Redis::start(&["--requirepass", "pa55word"]),
     );
+    let cluster = tokio::task::spawn_blocking(RedisCluster::start)
+        .await
+        .unwrap();
+    let nodes = cluster.urls().join(",").replace("redis://", "");
+    let cluster = format!("redis+cluster://{nodes}");
     let postgres = postgres.url();
     let with_password = postgres.replace("test@", "test:pa55word@");
     let redis = format!("redis://:pa55word@{}", redis.address());
@@ -65,6 +70,7 @@ async fn a_store_of_each_scheme_handles_a_delivery_once() {
         ("sqlite://claims-2.db", true),
         (postgres, true),
         (redis, true),
+        (&cluster, true),
     ] {
         let settings = [("STORE_URL", url), ("REDIS_URL", "redis://127.0.0.1:1")];
         let delivery = Delivery::new(1);
@@ -114,9 +120,10 @@ async fn a_wrong_url_is_named_without_its_password() {
         ("postgres://crm:1?pa55word@db/crm", encode),
         ("postgres://db/crm?password=pa55word@1", encode),
         ("redis://:1#pa55word@db", encode),
+        ("redis+cluster://:pa55word@", "the host is missing"),
         (
-            "redis+cluster://:pa55word@db:1",
-            "a Redis Cluster is not supported",
+            "redis+cluster://:pa55word@db:1,db:x",
+            "the port must be a number",
         ),
         (&limited, "the role has no right"),
         (&missing, "the database failed: "),

@@ -48,7 +48,7 @@ macro_rules! suite {
         }
     };
     (@processes $name:ident: $shape:ty) => {
-        #[tokio::test]
+        #[tokio::test(flavor = "multi_thread")]
         async fn processes_grant_each_delivery_once() {
             let worker = concat!(stringify!($name), "::worker");
             crate::processes::grant_each_delivery_once::<$shape>(worker).await;
@@ -73,6 +73,8 @@ suite!(in_sqlite: crate::sqlite::File, processes);
 suite!(in_postgres: crate::postgres::Straight, processes, server);
 suite!(behind_pgbouncer: crate::postgres::Pooled, processes, server);
 suite!(in_redis: crate::redis_single::Single, processes, server);
+suite!(in_cluster: crate::redis::Cluster, processes);
+suite!(by_sentinel: crate::redis::Watched, processes, server);
 
 const LEASE: Duration = Duration::from_secs(60);
 const RETENTION: Duration = Duration::from_secs(86_400);
