@@ -2,7 +2,10 @@
 
 use core::time::Duration;
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -33,11 +36,13 @@ pub(crate) async fn survives_a_server_that_is_killed_or_paused<S: Server>() {
     let mut shape = S::start().await;
     let store = shape.store().await;
     let events = Arc::new(Mutex::new(Vec::new()));
+    let is_over = Arc::new(AtomicBool::new(false));
     let mut tasks = JoinSet::new();
     for _ in 0..8 {
         let (store, events) = (store.clone(), Arc::clone(&events));
+        let is_over = Arc::clone(&is_over);
         tasks.spawn(async move {
-            loop {
+            while !is_over.load(Ordering::Relaxed) {
                 let number = fastrand::u64(..DELIVERIES);
                 let op = match Op::random(&[LEASE, RETENTION]) {
                     Op::Claim(by, _) | Op::CommitIn(by, _) => Op::Claim(by, LEASE),
@@ -86,7 +91,8 @@ pub(crate) async fn survives_a_server_that_is_killed_or_paused<S: Server>() {
         }
         works_again().await;
     }
-    tasks.shutdown().await;
+    is_over.store(true, Ordering::Relaxed);
+    tasks.join_all().await;
     sleep(LATE + LEASE).await;
     let events = core::mem::take(&mut *events.lock().unwrap());
     for number in 0..DELIVERIES {
