@@ -114,7 +114,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("postgres", _) => {
             let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1));
             let store = SqlxStore::new(pool.connect_lazy(&url)?);
-            store.migrate().await?;
+            // The server may just have come back, and be busy.
+            let mut attempts = 0..20;
+            while let Err(error) = store.migrate().await {
+                attempts.next().ok_or(error)?;
+                sleep(Duration::from_millis(250)).await;
+            }
             serve(store).await
         }
         _ => serve(RedisStore::new(&url)?).await,

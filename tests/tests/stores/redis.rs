@@ -15,19 +15,14 @@ use scrupp_verify_core::dedup::{Claim, DeliveryId, DeliveryStore};
 use scrupp_verify_redis::{RedisStore, RedisStoreError, RedisStoreErrorKind};
 use scrupp_verify_tests::{Proxy, Redis, RedisCluster, Sentinel};
 use tokio::{
-    task::{JoinSet, block_in_place},
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
 use crate::{
-    LEASE, RETENTION,
-    faults::Server,
-    grants_each_delivery_once, id,
+    LEASE, RETENTION, grants_each_delivery_once, id,
     model::{Model, Op, count, id_of, operations, run},
-    processes::Shared,
-    remembers,
-    suite::Shape,
-    token,
+    remembers, token,
 };
 
 const NAME: &str = "my_Primary";
@@ -153,78 +148,6 @@ fn set_user(redis: &Redis, keys: &str, rights: &[&str]) {
 
 fn as_user(url: &str) -> String {
     url.replace("://", "://narrow:word@")
-}
-
-/// Three primaries.
-pub(crate) struct Cluster(RedisCluster);
-
-impl Shape for Cluster {
-    type Store = RedisStore;
-
-    async fn start() -> Self {
-        Self(block_in_place(RedisCluster::start))
-    }
-
-    async fn store(&self) -> RedisStore {
-        Self::connect(&self.address()).await
-    }
-}
-
-impl Shared for Cluster {
-    /// One node: it knows the others.
-    fn address(&self) -> String {
-        self.0.urls().remove(2)
-    }
-
-    async fn connect(address: &str) -> RedisStore {
-        RedisStore::cluster([address]).unwrap()
-    }
-}
-
-/// A primary that a sentinel watches.
-pub(crate) struct Watched {
-    primary: Redis,
-    sentinel: Sentinel,
-}
-
-impl Shape for Watched {
-    type Store = RedisStore;
-
-    async fn start() -> Self {
-        block_in_place(|| {
-            let primary = Redis::start(&[]);
-            let sentinel = Sentinel::start(NAME, &primary, 0);
-            Self { primary, sentinel }
-        })
-    }
-
-    async fn store(&self) -> RedisStore {
-        Self::connect(&self.address()).await
-    }
-}
-
-impl Shared for Watched {
-    fn address(&self) -> String {
-        self.sentinel.url()
-    }
-
-    async fn connect(address: &str) -> RedisStore {
-        RedisStore::sentinel([address], NAME).unwrap()
-    }
-}
-
-impl Server for Watched {
-    fn kill(&mut self) {
-        self.primary.kill();
-    }
-
-    async fn restart(&mut self) {
-        block_in_place(|| self.primary.restart());
-    }
-
-    fn pause(&self, is_paused: bool) {
-        self.primary.pause(is_paused);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
