@@ -174,6 +174,8 @@ struct Sender {
     deliveries: Vec<Option<u8>>,
     attempts: u64,
     acknowledged: u64,
+    /// The oldest delivery that may not be acknowledged.
+    oldest: u64,
 }
 
 fn simulate(plan: &Plan) -> Outcome {
@@ -224,39 +226,23 @@ async fn run(plan: &Plan) -> Outcome {
         drained: None,
         handled_twice: 0,
     };
-    let (mut attempts_before, mut acknowledged_at_end, mut oldest) = (0, 0, 0);
+    let (mut attempts_before, mut acknowledged_at_end) = (0, 0);
     for tick in 1.. {
         let now = start + TICK * tick;
         sleep_until(now).await;
         receiver.is_down.store((down..up).contains(&now), Relaxed);
-        let due = {
-            let mut sender = lock(&sender);
-            let created = u64::from(plan.per_second) * u64::from(tick) / 20;
-            for number in sender.deliveries.len() as u64..created {
-                sender.deliveries.push(Some(0));
-                sender.to_come.push(Reverse((now, number)));
-            }
-            let mut due = Vec::new();
-            while let Some(Reverse((time, number))) = sender.to_come.peek().copied()
-                && time <= now
-            {
-                sender.to_come.pop();
-                due.push(number);
-            }
-            sender.attempts += due.len() as u64;
-            due
-        };
+        let created = u64::from(plan.per_second) * u64::from(tick) / 20;
+        let due = lock(&sender).due(now, created);
         for number in due {
+            if plan.outage == Outage::Killed && receiver.is_down.load(Relaxed) {
+                lock(&sender).note(number, None::<&Response<()>>, plan.retry_after);
+                continue;
+            }
             let (service, sender) = (service.clone(), Arc::clone(&sender));
-            let request = request(&signer, number, start);
-            let is_refused = plan.outage == Outage::Killed && receiver.is_down.load(Relaxed);
-            let honours = plan.retry_after;
+            let (request, honours) = (request(&signer, number, start), plan.retry_after);
             tokio::spawn(async move {
-                let response = match is_refused {
-                    true => None,
-                    false => timeout(SENDER_TIMEOUT, service.oneshot(request)).await.ok(),
-                };
-                let response = response.and_then(Result::ok);
+                let response = timeout(SENDER_TIMEOUT, service.oneshot(request)).await;
+                let response = response.ok().and_then(Result::ok);
                 lock(&sender).note(number, response.as_ref(), honours);
             });
         }
@@ -264,7 +250,7 @@ async fn run(plan: &Plan) -> Outcome {
             continue;
         }
         // Once a second after the outage.
-        let sender = lock(&sender);
+        let mut sender = lock(&sender);
         if now == up {
             outcome.backlog = sender.deliveries.len() as u64 - sender.acknowledged;
             acknowledged_at_end = sender.acknowledged;
@@ -272,15 +258,10 @@ async fn run(plan: &Plan) -> Outcome {
             outcome.peak = outcome.peak.max(sender.attempts - attempts_before);
         }
         attempts_before = sender.attempts;
-        let is_open = |number: &u64| sender.deliveries[*number as usize].is_some();
-        oldest = (oldest..sender.deliveries.len() as u64)
-            .find(is_open)
-            .unwrap_or(oldest);
         let seconds = (now - up).as_secs_f64();
         outcome.used =
             (sender.acknowledged - acknowledged_at_end) as f64 / (seconds * plan.capacity());
-        let open_since = sender.deliveries.len() as u64 - oldest;
-        if open_since <= 60 * u64::from(plan.per_second) {
+        if sender.since_oldest() <= 60 * u64::from(plan.per_second) {
             outcome.drained = Some(now - up);
         }
         if outcome.drained.is_some() || now - up > PATIENCE {
@@ -292,6 +273,31 @@ async fn run(plan: &Plan) -> Outcome {
 }
 
 impl Sender {
+    /// Creates deliveries up to this number, and returns those whose next attempt is due.
+    fn due(&mut self, now: Instant, created: u64) -> Vec<u64> {
+        for number in self.deliveries.len() as u64..created {
+            self.deliveries.push(Some(0));
+            self.to_come.push(Reverse((now, number)));
+        }
+        let mut due = Vec::new();
+        while let Some(Reverse((time, number))) = self.to_come.peek().copied()
+            && time <= now
+        {
+            self.to_come.pop();
+            due.push(number);
+        }
+        self.attempts += due.len() as u64;
+        due
+    }
+
+    /// Returns how many deliveries were created since the oldest that is not acknowledged.
+    fn since_oldest(&mut self) -> u64 {
+        let is_open = |number: &u64| self.deliveries[*number as usize].is_some();
+        let created = self.deliveries.len() as u64;
+        self.oldest = (self.oldest..created).find(is_open).unwrap_or(created);
+        created - self.oldest
+    }
+
     /// Notes the result of an attempt, and plans the next one.
     fn note<B>(&mut self, number: u64, response: Option<&Response<B>>, honours: bool) {
         let Some(attempts) = &mut self.deliveries[number as usize] else {
