@@ -1,4 +1,4 @@
-//! What a claim and its commit cost in SQLite, PostgreSQL and Redis: beside the bare statements on a
+//! The time of a claim and its commit in SQLite, PostgreSQL and Redis, against the bare statements on a
 //! connection of the same kind, and with a million ids.
 
 use core::time::Duration;

@@ -1,5 +1,5 @@
-//! What an hour's outage of a receiver does to the time after it. In virtual time, a stand-in for
-//! Scrupp sends deliveries at a steady rate to the tower layer, and each of them again with backoff
+//! Simulates an outage of an hour and the hours after it. In virtual time, a stand-in for Scrupp
+//! sends deliveries at a steady rate to the tower layer, and each of them again with backoff
 //! until it is acknowledged. The argument is the rate a second.
 //!
 //! The handlers share a database that can take one and a half times the rate.
@@ -90,7 +90,7 @@ fn plans() -> [(Outage, Duration, bool); 5] {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outage {
-    /// The process is killed. Its claims are left, and connections are refused.
+    /// The process is killed. Its claims stay, and connections are refused.
     Killed,
     /// The store of claims cannot be reached, so each delivery is rejected with 503.
     NoStore,
@@ -104,7 +104,7 @@ struct Plan {
     outage: Outage,
     /// How long a handler waits for the database before it responds with 503.
     wait: Duration,
-    /// Whether the sender pauses at least as long as `Retry-After` says.
+    /// If true, the sender pauses at least as long as `Retry-After` says.
     retry_after: bool,
 }
 
@@ -118,7 +118,7 @@ impl Plan {
     }
 }
 
-/// What came of a plan.
+/// The result of a plan.
 struct Outcome {
     outage: Outage,
     wait: Duration,
@@ -165,7 +165,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What the sender knows.
+/// The sender's deliveries and their attempts.
 #[derive(Default)]
 struct Sender {
     /// Attempts to come: the time, and which delivery.

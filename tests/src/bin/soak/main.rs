@@ -121,7 +121,7 @@ struct Receivers {
     harm: Harm,
 }
 
-/// What was done to them.
+/// The faults so far.
 #[derive(Default)]
 struct Harm {
     killed: BTreeSet<u32>,

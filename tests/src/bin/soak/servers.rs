@@ -40,7 +40,7 @@ impl Fault {
 const STOPPED: Duration = Duration::from_secs(2);
 const SILENT: Duration = Duration::from_secs(4);
 
-/// What keeps the claims.
+/// The servers of a store, or its file.
 pub(crate) enum Servers {
     Redis {
         primary: Redis,
