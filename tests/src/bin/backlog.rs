@@ -90,7 +90,7 @@ fn plans() -> [(Outage, Duration, bool); 5] {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outage {
-    /// The process is killed. Its claims stay, and connections are refused.
+    /// The process is killed. Its claims stay, and no connection is possible.
     Killed,
     /// The store of claims cannot be reached, so each delivery is rejected with 503.
     NoStore,
