@@ -1,16 +1,22 @@
 use core::time::Duration;
+use std::sync::Arc;
 
 use scrupp_verify_core::dedup::{Claim, ClaimToken, Claimed, DeliveryId, DeliveryStore};
 use sqlx::{
     AssertSqlSafe, Executor, PgConnection, Postgres, Row, pool::PoolConnection, postgres::PgRow,
     raw_sql,
 };
+use tokio::time::timeout;
 
 use crate::{
     SqlxStore, SqlxStoreError,
     store::{claimed, lost_if_busy, millis},
     table::check_format,
 };
+
+/// How long an attempt to connect continues, at most. Longer than callers wait, and short enough to
+/// reach another server soon after a failover.
+const LINGER: Duration = Duration::from_secs(5);
 
 const SCHEMA: &str = include_str!("../schema/postgres.sql");
 
@@ -68,9 +74,7 @@ impl SqlxStore<Postgres> {
             // One message is one transaction. The number is that of this lock alone.
             let alone = "SELECT pg_advisory_xact_lock(5283016437719216842);";
             let schema = self.table.statement(SCHEMA);
-            self.pool
-                .execute(raw_sql(AssertSqlSafe(format!("{alone}{schema}"))))
-                .await?;
+            self.run(format!("{alone}{schema}")).await?;
         }
         let oldest = self
             .table
@@ -142,23 +146,43 @@ impl SqlxStore<Postgres> {
         Ok(self.pool.execute(raw_sql(purge)).await?.rows_affected())
     }
 
-    async fn run(&self, statement: AssertSqlSafe<String>) -> Result<Vec<PgRow>, SqlxStoreError> {
-        let statement = format!("{LOCK_TIMEOUT}{}", statement.0);
+    /// Runs an operation on a delivery.
+    async fn operation(
+        &self,
+        statement: AssertSqlSafe<String>,
+    ) -> Result<Vec<PgRow>, SqlxStoreError> {
+        self.run(format!("{LOCK_TIMEOUT}{}", statement.0)).await
+    }
+
+    async fn one(&self, statement: String) -> Result<PgRow, SqlxStoreError> {
+        let rows = self.run(statement).await?;
+        Ok(rows.into_iter().next().ok_or(sqlx::Error::RowNotFound)?)
+    }
+
+    async fn run(&self, statements: String) -> Result<Vec<PgRow>, SqlxStoreError> {
         let mut running = Running {
-            connection: self.pool.acquire().await?,
+            connection: self.acquire().await?,
             has_succeeded: false,
         };
-        let rows = raw_sql(AssertSqlSafe(statement)).fetch_all(&mut *running.connection);
+        let rows = raw_sql(AssertSqlSafe(statements)).fetch_all(&mut *running.connection);
         let rows = rows.await?;
         running.has_succeeded = true;
         Ok(rows)
     }
 
-    async fn one(&self, statement: String) -> Result<PgRow, SqlxStoreError> {
-        Ok(self
-            .pool
-            .fetch_one(raw_sql(AssertSqlSafe(statement)))
-            .await?)
+    /// Acquires a connection of the pool. An attempt to connect outlives its caller, and the next caller
+    /// gets the connection. Otherwise a server that stalled would find its queue full of attempts that
+    /// were given up, and would start a process for each, while the attempts behind them are given up too.
+    async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        let permit = Arc::clone(&self.acquiring).acquire_owned().await;
+        let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
+        let pool = self.pool.clone();
+        let acquiring = tokio::spawn(async move {
+            let acquired = timeout(LINGER, pool.acquire()).await;
+            drop(permit);
+            acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        });
+        acquiring.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
     /// Writes the values into a statement, which the simple protocol needs: hex digits and a number. An
@@ -218,7 +242,7 @@ impl DeliveryStore for SqlxStore<Postgres> {
         lease: Duration,
     ) -> Result<Claim, SqlxStoreError> {
         let claim = self.statement(CLAIM, id, token, lease);
-        let rows = self.run(claim).await?;
+        let rows = self.operation(claim).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         let holder: Option<&str> = row.try_get(0)?;
         Ok(claimed(holder, &*hex(token.as_bytes())))
@@ -231,11 +255,11 @@ impl DeliveryStore for SqlxStore<Postgres> {
         retention: Duration,
     ) -> Result<bool, SqlxStoreError> {
         let commit = self.statement(COMMIT, id, token, retention);
-        Ok(!self.run(commit).await?.is_empty())
+        Ok(!self.operation(commit).await?.is_empty())
     }
 
     async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), SqlxStoreError> {
         let release = self.statement(RELEASE, id, token, Duration::ZERO);
-        self.run(release).await.map(drop)
+        self.operation(release).await.map(drop)
     }
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use scrupp_verify_core::dedup::Claim;
 use sqlx::{Database, Pool};
+use tokio::sync::Semaphore;
 
 use crate::{SqlxStoreError, SqlxStoreErrorKind, table::Table};
 
@@ -18,9 +19,14 @@ use crate::{SqlxStoreError, SqlxStoreErrorKind, table::Table};
 /// On PostgreSQL, an operation waits at most one second for other transactions. An operation has no
 /// other time limit of its own: the adapters set one (`Dedup::store_timeout`).
 ///
+/// If an operation on PostgreSQL has to wait for a new connection, the attempt to connect continues
+/// after the operation was dropped, for 5 s in all, and the next operation uses the connection. Leave
+/// the pool's `acquire_timeout` above that, as by default: a server that stalled would otherwise be
+/// kept busy by attempts that were given up.
+///
 /// # Cancel safety
 ///
-/// If an operation on PostgreSQL fails, or is dropped before completion, its connection is closed. So
+/// If an operation on PostgreSQL fails, or is dropped after it was sent, its connection is closed. So
 /// the next operation reaches the server by a new connection if the old one fell silent, or leads to
 /// a standby after a failover.
 ///
@@ -31,14 +37,20 @@ use crate::{SqlxStoreError, SqlxStoreErrorKind, table::Table};
 pub struct SqlxStore<DB: Database> {
     pub(crate) pool: Pool<DB>,
     pub(crate) table: Arc<Table>,
+    /// One permit a connection of the pool, for tasks that acquire one.
+    pub(crate) acquiring: Arc<Semaphore>,
 }
 
 impl<DB: Database> SqlxStore<DB> {
     /// Creates a store in the table `scrupp_deliveries`. Does no I/O.
     #[must_use]
     pub fn new(pool: Pool<DB>) -> Self {
-        let table = Arc::default();
-        Self { pool, table }
+        let connections = pool.options().get_max_connections();
+        Self {
+            table: Arc::default(),
+            acquiring: Arc::new(Semaphore::new(connections as usize)),
+            pool,
+        }
     }
 
     /// Sets the name of the table: `table`, or `schema.table` with PostgreSQL.
@@ -58,6 +70,7 @@ impl<DB: Database> Clone for SqlxStore<DB> {
         Self {
             pool: self.pool.clone(),
             table: Arc::clone(&self.table),
+            acquiring: Arc::clone(&self.acquiring),
         }
     }
 }

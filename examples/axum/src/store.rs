@@ -6,10 +6,7 @@ use example_support::{errors::with_causes, settings::text};
 use scrupp_verify_redis::RedisStore;
 use scrupp_verify_sqlx::{SqlxStore, SqlxStoreError, SqlxStoreErrorKind};
 use scrupp_verify_tower::{Dedup, dedup::MemoryStore};
-use sqlx::{
-    Postgres,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{PgPool, Postgres, postgres::PgConnectOptions};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -73,8 +70,7 @@ async fn postgres(url: &str) -> Result<Dedup, Box<dyn Error>> {
     }
     // PgBouncer rejects this parameter of the driver.
     let options = url.parse::<PgConnectOptions>()?.extra_float_digits(None);
-    let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1));
-    let store = SqlxStore::new(pool.connect_lazy_with(options));
+    let store = SqlxStore::new(PgPool::connect_lazy_with(options));
     let migration = tokio::spawn(migrate(store.clone()));
     // After the time-out, the task continues.
     if let Ok(migrated) = timeout(MIGRATION_TIMEOUT, migration).await {

@@ -21,7 +21,7 @@ use scrupp_verify_tower::{
     Dedup, ScruppVerify, Secret, VerifiedDelivery,
     dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore},
 };
-use sqlx::postgres::PgPoolOptions;
+use sqlx::PgPool;
 use tokio::{net::TcpListener, time::sleep};
 
 /// Short, so that what a killed process had claimed is soon tried again.
@@ -112,8 +112,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             serve(store).await
         }
         ("postgres", _) => {
-            let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1));
-            let store = SqlxStore::new(pool.connect_lazy(&url)?);
+            let store = SqlxStore::new(PgPool::connect_lazy(&url)?);
             // The server may just have come back, and be busy.
             let mut attempts = 0..20;
             while let Err(error) = store.migrate().await {

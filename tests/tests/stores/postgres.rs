@@ -278,6 +278,33 @@ async fn connections_that_fall_silent_are_replaced() {
 }
 
 #[tokio::test]
+async fn attempt_to_connect_outlives_its_caller() {
+    let server = Postgres::start().await;
+    store(&pool(&server.url()).await).await;
+    let proxy = Proxy::start(([127, 0, 0, 1], server.port()).into()).await;
+    let lazy = PgPoolOptions::new().max_connections(4);
+    let lazy = lazy.connect_lazy(&proxy.postgres_url()).unwrap();
+    let store = SqlxStore::new(lazy.clone());
+    server.pause(true);
+    for number in 0..20 {
+        let claim = store.claim(id(number), token(1), LEASE);
+        let claim = timeout(Duration::from_millis(50), claim).await;
+        assert!(claim.is_err(), "{claim:?}");
+    }
+    server.pause(false);
+    // Without a further caller.
+    let connected = async {
+        while lazy.num_idle() < 4 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), connected).await.unwrap();
+    let claim = store.claim(id(20), token(1), LEASE).await.unwrap();
+    assert_eq!(claim, Claim::Granted);
+    assert_eq!(proxy.opened(), 4);
+}
+
+#[tokio::test]
 async fn waits_for_another_transaction_a_second_at_most() {
     let server = Postgres::start().await;
     let single = pool_of(1, &server.url()).await;
