@@ -1,7 +1,7 @@
 use core::time::Duration;
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
+    net::Ipv4Addr,
     os::unix::{fs::MetadataExt, process::CommandExt},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{net::TcpStream, time::sleep};
 
-use crate::{Postgres, postgres::UNPRIVILEGED};
+use crate::{Postgres, free_port, postgres::UNPRIVILEGED};
 
 /// A PgBouncer in front of a [`Postgres`], in transaction mode. Ends with its test.
 #[derive(Debug)]
@@ -22,9 +22,7 @@ pub struct PgBouncer {
 impl PgBouncer {
     /// Starts a pooler with four server connections and these further settings.
     pub async fn start(postgres: &Postgres, settings: &str) -> Self {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = free_port();
         let configuration = std::env::temp_dir().join(format!("scrupp-pgbouncer-{port}.ini"));
         let server = postgres.port();
         let text = format!(

@@ -1,7 +1,6 @@
 use core::time::Duration;
 use std::{
     env, fs,
-    net::{Ipv4Addr, TcpListener},
     os::unix::{
         fs::{MetadataExt, PermissionsExt, chown},
         process::CommandExt,
@@ -11,6 +10,8 @@ use std::{
 };
 
 use tokio::time::sleep;
+
+use crate::free_port;
 
 /// A PostgreSQL server of its own, which ends with its test.
 #[derive(Debug)]
@@ -50,9 +51,7 @@ impl Postgres {
 
     fn new() -> Self {
         let programs = programs().expect("PostgreSQL, of Debian's package postgresql");
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = free_port();
         let directory = env::temp_dir().join(format!("scrupp-postgres-{port}"));
         fs::create_dir(&directory).expect("a directory");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("private");

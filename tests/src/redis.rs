@@ -1,13 +1,15 @@
 use core::time::Duration;
 use std::{
     fs,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{self, Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Instant,
 };
+
+use crate::free_port;
 
 /// A Redis of a test's own, on a free port of 127.0.0.1, that keeps on disk what it acknowledges.
 /// It ends with the value.
@@ -30,9 +32,8 @@ impl Redis {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("redis-{}-{number}", process::id()));
         fs::create_dir_all(&directory).expect("a directory");
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let mut redis = Self {
-            address: free.expect("a free port"),
+            address: (Ipv4Addr::LOCALHOST, free_port()).into(),
             directory,
             options: options.iter().map(|option| (*option).to_owned()).collect(),
             server: None,
@@ -45,8 +46,7 @@ impl Redis {
     #[must_use]
     pub fn start_node() -> Self {
         // The default is the port and 10,000, which may be taken or too large.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let bus = free.expect("a free port").port().to_string();
+        let bus = free_port().to_string();
         // A replica takes over soon after its primary is gone.
         let timeout = ["--cluster-node-timeout", "1000"];
         let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
@@ -199,26 +199,30 @@ impl Redis {
             .stdout(Stdio::null())
             .spawn();
         self.server = Some(server.expect("redis-server, of Debian's package of that name"));
-        let started = Instant::now();
-        while TcpStream::connect(self.address).is_err() {
-            assert!(started.elapsed() < TIMEOUT, "Redis does not start");
-            thread::sleep(Duration::from_millis(20));
-        }
-        // While it still reads its file, it takes connections and answers with errors.
-        while started.elapsed() < TIMEOUT {
-            let pong = redis::cmd("PING").query::<String>(&mut self.connection());
-            match pong {
-                Err(error) if error.code() == Some("LOADING") => {
-                    thread::sleep(Duration::from_millis(20));
-                }
-                _ => break,
-            }
+        wait_until("Redis is ready", || {
+            let server = self.server.as_mut().expect("started");
+            let ended = server.try_wait().expect("a status");
+            assert!(ended.is_none(), "Redis has ended: {ended:?}");
+            self.is_ready()
+        });
+    }
+
+    /// Returns whether it responds to commands. It does not while it reads its files.
+    fn is_ready(&self) -> bool {
+        let client = redis::Client::open(self.url()).expect("a URL");
+        let pong = client
+            .get_connection()
+            .and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection));
+        match pong {
+            Ok(_) => true,
+            // It may ask for a password first.
+            Err(error) => error.code().is_some_and(|code| code != "LOADING"),
         }
     }
 }
 
 /// Waits until a condition holds, and panics if that takes too long.
-pub(crate) fn wait_until(what: &str, is_true: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_true() {
         assert!(started.elapsed() < TIMEOUT, "still not true: {what}");

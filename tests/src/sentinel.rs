@@ -1,13 +1,13 @@
 use std::{
     collections::HashMap,
     fs,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::PathBuf,
     process::{self, Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use crate::{Redis, redis::wait_until};
+use crate::{Redis, free_port, redis::wait_until};
 
 /// A Redis Sentinel of a test's own, which decides alone and promotes a replica once the primary
 /// has been silent for 2 s. It ends with the value.
@@ -26,8 +26,7 @@ impl Sentinel {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("sentinel-{}-{number}", process::id()));
         fs::create_dir_all(&directory).expect("a directory");
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let address = free.expect("a free port");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let file = directory.join("sentinel.conf");
         let settings = format!(
             "bind 127.0.0.1\nport {}\ndir {}\nloglevel warning\n\

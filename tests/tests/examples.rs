@@ -8,7 +8,9 @@ use std::{
     os::unix::ffi::OsStrExt,
 };
 
-use scrupp_verify_tests::{Connection, Delivery, PREVIOUS_SECRET, Postgres, Program, SECRET, Step};
+use scrupp_verify_tests::{
+    Connection, Delivery, PREVIOUS_SECRET, Postgres, Program, SECRET, Step, free_port,
+};
 
 const EXAMPLES: [&str; 5] = [
     "example-axum",
@@ -141,11 +143,6 @@ async fn listens_on_all_interfaces_at_port_unless_bind_is_set() {
             "{example}"
         );
     }
-}
-
-fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use axum::{
     routing::any,
 };
 use http::{StatusCode, header::LOCATION};
-use scrupp_verify_tests::{Connection, Delivery, Program, SECRET, Step};
+use scrupp_verify_tests::{Connection, Delivery, Program, SECRET, Step, free_port};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -115,9 +115,8 @@ async fn log_lines(gateway: &Program, text: &str, expected: usize) -> Vec<String
 }
 
 /// Returns a URL on which nothing listens.
-async fn nobody() -> String {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}/{TOKEN}", free.local_addr().unwrap())
+fn nobody() -> String {
+    format!("http://127.0.0.1:{}/{TOKEN}", free_port())
 }
 
 async fn send(gateway: &Program, delivery: &Delivery) -> u16 {
@@ -260,7 +259,7 @@ async fn responds_504_while_the_target_is_slow_and_502_while_it_is_down() {
     target.response(200, Duration::ZERO);
     assert_eq!(send(&gateway, &delivery).await, 200);
 
-    let without_target = start(&nobody().await).await;
+    let without_target = start(&nobody()).await;
     assert_eq!(send(&without_target, &delivery).await, 502);
     assert_eq!(gateway.terminate().await, Some(0));
 

@@ -4,12 +4,11 @@
 use core::{fmt::Write, time::Duration};
 use std::{
     env, fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Output, Stdio},
 };
 
-use scrupp_verify_tests::{Connection, SECRET};
+use scrupp_verify_tests::{Connection, SECRET, free_port};
 use tokio::{
     process::{Child, Command},
     time::{sleep, timeout},
@@ -141,11 +140,6 @@ async fn shell(script: &str, port: u16) -> Output {
         .output()
         .await
         .unwrap()
-}
-
-fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
 }
 
 fn text(bytes: &[u8]) -> &str {

@@ -16,7 +16,7 @@ use scrupp_verify_core::{
     dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore},
 };
 use scrupp_verify_redis::{RedisStore, RedisStoreError, RedisStoreErrorKind};
-use scrupp_verify_tests::{Connection, Delivery, Proxy, Redis, SECRET, Step};
+use scrupp_verify_tests::{Connection, Delivery, Proxy, Redis, SECRET, Step, free_port};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -601,9 +601,7 @@ async fn a_worker_that_is_blocked_does_not_fail_the_claims_of_others() {
 
 #[tokio::test]
 async fn errors_name_the_cause() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = free.local_addr().unwrap();
-    drop(free);
+    let closed = format!("127.0.0.1:{}", free_port());
     let redis = Redis::start(&[]);
     let full = Redis::start(&["--maxclients", "5"]);
     let held = [(); 6].map(|()| std::net::TcpStream::connect(full.address()).unwrap());
