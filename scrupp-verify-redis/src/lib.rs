@@ -1,15 +1,7 @@
 //! Handles each of Scrupp's deliveries once, across all processes that share a Redis (7 or later)
 //! or Valkey. [`RedisStore`] is for `.dedup(store)` of the adapters.
 //!
-//! # Which store
-//!
-//! | | `MemoryStore` | [`RedisStore`] |
-//! |---|---|---|
-//! | processes | one | any number |
-//! | remembers across a restart | no | yes, as far as Redis persists |
-//! | holds | a set number of deliveries, then rejects | as many as fit into Redis |
-//! | costs | a microsecond | a round trip to claim, and one to commit |
-//! | can fail | when it is full | as any network service: Scrupp gets 503 and tries again |
+//! `STORES.md` in the repository compares the stores.
 //!
 //! # When Redis fails
 //!

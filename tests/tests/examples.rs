@@ -235,6 +235,15 @@ async fn they_are_healthy_without_a_signature_and_end_cleanly() {
 }
 
 #[tokio::test]
+async fn transaction_rejects_other_databases() {
+    let url = [("DATABASE_URL", "mysql://127.0.0.1/tasks")];
+    let ended = Program::run("example-transaction", &[], &url).await;
+    assert_eq!(ended.status.code(), Some(1));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("DATABASE_URL is not that of a"), "{said}");
+}
+
+#[tokio::test]
 async fn transaction_has_each_effect_once_in_sqlite_and_postgres() {
     let postgres = Postgres::start().await;
     for url in ["", &postgres.url()] {

@@ -26,14 +26,16 @@ const LEASE: Duration = Duration::from_secs(1);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let directory = env::temp_dir().join(format!("scrupp-transaction-{}", process::id()));
-    let unexpected = match env::var("DATABASE_URL") {
-        Ok(url) if url.starts_with("postgres") => run(&url).await?,
-        _ => {
+    let url = env::var("DATABASE_URL").unwrap_or_default();
+    let unexpected = match &*url {
+        url if url.starts_with("postgres:") || url.starts_with("postgresql:") => run(url).await?,
+        "" => {
             fs::create_dir(&directory)?;
             let unexpected = run(&directory.join("tasks.db").to_string_lossy()).await;
             fs::remove_dir_all(&directory)?;
             unexpected?
         }
+        _ => return Err("DATABASE_URL is not that of a PostgreSQL server".into()),
     };
     if unexpected > 0 {
         println!("\n{unexpected} not as expected");
