@@ -91,7 +91,9 @@ pub use rejection_body::RejectionBody;
 pub use service::ScruppVerifyService;
 
 #[doc(no_inline)]
-pub use scrupp_verify_adapter::{Duplicate, SharedKeyring};
+pub use scrupp_verify_adapter::{
+    Duplicate, Observation, Observer, SharedKeyring, StoreOperation, StoreResult,
+};
 #[doc(no_inline)]
 #[cfg(feature = "events")]
 pub use scrupp_verify_core::events;

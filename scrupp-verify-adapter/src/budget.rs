@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::observer::{Observation, Reporter};
 
 /// How many bytes of unverified bodies may be held at once, over all connections.
 ///
@@ -22,7 +24,10 @@ pub struct Budget {
 }
 
 /// The part of a [`Budget`] that one delivery has reserved; given back on drop.
-pub(crate) type Reservation<'b> = SemaphorePermit<'b>;
+pub(crate) struct Reservation<'b> {
+    permits: SemaphorePermit<'b>,
+    reporter: &'b Reporter,
+}
 
 impl Budget {
     /// Creates a budget of this many bytes, of at least one, and at most [`Semaphore::MAX_PERMITS`].
@@ -43,14 +48,38 @@ impl Budget {
         self.semaphore.available_permits()
     }
 
+    /// Returns how many bytes there are in all.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Waits until this many bytes are available, or the whole budget if that is less.
     ///
-    /// Fails if the semaphore is closed, which nothing does.
-    pub(crate) fn reserve(
-        &self,
+    /// Returns `None` if the semaphore is closed, which nothing does.
+    pub(crate) async fn reserve<'b>(
+        &'b self,
         bytes: usize,
-    ) -> impl Future<Output = Result<Reservation<'_>, AcquireError>> {
+        reporter: &'b Reporter,
+    ) -> Option<Reservation<'b>> {
         let permits = u32::try_from(bytes.min(self.bytes)).unwrap_or(u32::MAX);
-        self.semaphore.acquire_many(permits)
+        let permits = self.semaphore.acquire_many(permits).await.ok()?;
+        let reservation = Reservation { permits, reporter };
+        reservation.report(1);
+        Some(reservation)
+    }
+}
+
+impl Reservation<'_> {
+    /// Reports the bytes with a sign.
+    fn report(&self, sign: i64) {
+        self.reporter.report(|| Observation::UnverifiedBytes {
+            change: sign * i64::try_from(self.permits.num_permits()).unwrap_or(i64::MAX),
+        });
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        self.report(-1);
     }
 }

@@ -14,7 +14,10 @@ use scrupp_verify_core::{
 };
 use tokio::{runtime::Handle, time::timeout};
 
-use crate::log;
+use crate::{
+    log,
+    observer::{Observation, Reporter, StoreOperation, StoreResult},
+};
 
 /// How an adapter handles each delivery once: a [`DeliveryStore`] and its terms.
 ///
@@ -154,6 +157,7 @@ impl Dedup {
         id: DeliveryId,
         window: Duration,
         claimed: Option<&Claimed>,
+        reporter: &Reporter,
     ) -> Result<Option<ClaimGuard>, RejectionKind> {
         if claimed.is_some_and(|claimed| claimed.id() == id) {
             log::claimed_outside(id);
@@ -164,6 +168,7 @@ impl Dedup {
         let held = Held {
             store: self.store.clone(),
             claimed: Claimed::new(id, random_token()?, self.retention.max(window)),
+            reporter: reporter.clone(),
         };
         let claim = self
             .store
@@ -173,7 +178,10 @@ impl Dedup {
         let mut guard = ClaimGuard {
             held: Some(Box::new(held)),
         };
-        let claim = self.store.run("claim", id, claim).await;
+        let claim = self
+            .store
+            .run(StoreOperation::Claim, id, claim, reporter)
+            .await;
         let claim = claim.ok_or(RejectionKind::StoreUnavailable)?;
         if claim == Claim::Granted {
             return Ok(Some(guard));
@@ -247,6 +255,7 @@ pub(crate) struct ClaimGuard {
 struct Held {
     store: Store,
     claimed: Claimed,
+    reporter: Reporter,
 }
 
 impl ClaimGuard {
@@ -282,30 +291,39 @@ impl ClaimGuard {
 
 impl Held {
     async fn commit(self) {
-        let claimed = self.claimed;
-        let commit =
-            self.store
-                .operations
-                .commit(claimed.id(), claimed.token(), claimed.retention());
-        if let Some(false) = self.store.run("commit", claimed.id(), commit).await {
-            log::lease_lost(claimed.id());
+        let (id, token) = (self.claimed.id(), self.claimed.token());
+        let commit = self
+            .store
+            .operations
+            .commit(id, token, self.claimed.retention());
+        let (commit, reporter) = (commit, &self.reporter);
+        let committed = self.store.run(StoreOperation::Commit, id, commit, reporter);
+        if let Some(false) = committed.await {
+            log::lease_lost(id);
+            reporter.report(|| Observation::LeaseLost);
         }
     }
 
     async fn release(self) {
         let (id, token) = (self.claimed.id(), self.claimed.token());
         let release = self.store.operations.release(id, token);
-        self.store.run("release", id, release).await;
+        let operation = StoreOperation::Release;
+        self.store.run(operation, id, release, &self.reporter).await;
     }
 }
 
 impl Drop for ClaimGuard {
     fn drop(&mut self) {
-        if let Some(held) = self.held.take()
-            && let (id, token) = (held.claimed.id(), held.claimed.token())
-            && !held.store.operations.release_now(id, token)
-            && let Ok(runtime) = Handle::try_current()
-        {
+        let Some(held) = self.held.take() else { return };
+        let (id, token) = (held.claimed.id(), held.claimed.token());
+        let started = held.reporter.start();
+        if held.store.operations.release_now(id, token) {
+            held.reporter.report(|| Observation::Store {
+                operation: StoreOperation::Release,
+                result: StoreResult::Ok,
+                time: started.elapsed(),
+            });
+        } else if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(held.release());
         }
     }
@@ -320,11 +338,25 @@ struct Store {
 
 impl Store {
     /// Returns the result of an operation, or `None` if it failed, as the log says.
-    async fn run<T>(&self, name: &str, id: DeliveryId, operation: Operation<'_, T>) -> Option<T> {
-        let result = timeout(self.timeout, operation).await;
-        let result = result.unwrap_or_else(|elapsed| Err(elapsed.to_string()));
-        result
-            .inspect_err(|error| log::store_failed(name, id, error))
+    async fn run<T>(
+        &self,
+        operation: StoreOperation,
+        id: DeliveryId,
+        running: Operation<'_, T>,
+        reporter: &Reporter,
+    ) -> Option<T> {
+        let started = reporter.start();
+        let (result, done) = match timeout(self.timeout, running).await {
+            Ok(Ok(done)) => (StoreResult::Ok, Ok(done)),
+            Ok(Err(error)) => (StoreResult::Failed, Err(error)),
+            Err(elapsed) => (StoreResult::TimedOut, Err(elapsed.to_string())),
+        };
+        reporter.report(|| Observation::Store {
+            operation,
+            result,
+            time: started.elapsed(),
+        });
+        done.inspect_err(|error| log::store_failed(operation, id, error))
             .ok()
     }
 }

@@ -11,7 +11,7 @@ use scrupp_verify_core::{
 };
 use tokio::{runtime::Handle, sync::Semaphore, time::sleep};
 
-use crate::{Budget, SharedKeyring, claims::Dedup, log};
+use crate::{Budget, Observer, SharedKeyring, claims::Dedup, log, observer::Reporter};
 
 /// An adapter's settings. `R` is a request as its framework shows it to an account lookup; `F`
 /// makes the response to a rejection.
@@ -31,6 +31,7 @@ pub struct Config<R, F> {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// How each delivery is handled once; `None` runs the handler for every delivery.
     pub dedup: Option<Dedup>,
+    pub(crate) reporter: Reporter,
     /// Makes the response to a rejection.
     pub on_rejection: F,
 }
@@ -96,8 +97,14 @@ impl<R, F> Config<R, F> {
             buffer_budget: Budget::new(64 * 1024 * 1024),
             clock: Arc::new(UnixTime::now),
             dedup: None,
+            reporter: Reporter::default(),
             on_rejection,
         }
+    }
+
+    /// Sets the observer, by default none.
+    pub fn observe(&mut self, observer: impl Observer) {
+        self.reporter = Reporter::new(observer);
     }
 
     /// Checks everything that needs neither a secret nor the body: the runtime, the clock, the two

@@ -7,6 +7,7 @@ use scrupp_verify_core::VerifiedDelivery;
 use crate::{
     claims::{ClaimGuard, Claimed},
     log,
+    observer::{Observation, Reporter, Started},
 };
 
 /// A guard around the handler of a delivery: logs its outcome, and commits or releases its claim.
@@ -23,12 +24,24 @@ pub struct HandlerGuard {
 struct Running {
     delivery: VerifiedDelivery<Bytes>,
     claim: Option<ClaimGuard>,
+    reporter: Reporter,
+    started: Started,
 }
 
 impl HandlerGuard {
-    pub(crate) fn new(delivery: VerifiedDelivery<Bytes>, claim: Option<ClaimGuard>) -> Self {
-        let running = Some(Running { delivery, claim });
-        Self { running }
+    pub(crate) fn new(
+        delivery: VerifiedDelivery<Bytes>,
+        claim: Option<ClaimGuard>,
+        reporter: &Reporter,
+    ) -> Self {
+        Self {
+            running: Some(Running {
+                delivery,
+                claim,
+                reporter: reporter.clone(),
+                started: reporter.start(),
+            }),
+        }
     }
 
     /// Returns the claim of this adapter. Insert it into the request's extensions, so an inner adapter
@@ -50,16 +63,37 @@ impl HandlerGuard {
     /// If dropped before completion, the operation continues as a background task on the current
     /// Tokio runtime. Without a runtime, the claim expires with its lease.
     pub async fn complete(mut self, status: Option<u16>, is_duplicate: bool) {
-        let Some(Running { delivery, claim }) = self.running.take() else {
+        let Some(mut running) = self.running.take() else {
             return;
         };
         if !is_duplicate {
-            log::responded(&delivery, claim.as_ref(), status);
+            running.responded(status);
         }
-        drop(delivery);
+        let claim = running.claim.take();
+        // The store is not waited for with the body in memory.
+        drop(running);
         if let Some(claim) = claim {
             claim.complete(is_success(status)).await;
         }
+    }
+}
+
+impl Running {
+    fn responded(&self, status: Option<u16>) {
+        log::responded(&self.delivery, self.claim.as_ref(), status);
+        self.reporter.report(|| Observation::Handled {
+            verified: self.delivery.verified(),
+            status,
+            time: self.started.elapsed(),
+        });
+    }
+
+    fn dropped(&self) {
+        log::dropped(&self.delivery, self.claim.as_ref(), thread::panicking());
+        self.reporter.report(|| Observation::HandlerDropped {
+            verified: self.delivery.verified(),
+            time: self.started.elapsed(),
+        });
     }
 }
 
@@ -70,8 +104,8 @@ pub(crate) fn is_success(status: Option<u16>) -> bool {
 
 impl Drop for HandlerGuard {
     fn drop(&mut self) {
-        if let Some(Running { delivery, claim }) = &self.running {
-            log::dropped(delivery, claim.as_ref(), thread::panicking());
+        if let Some(running) = &self.running {
+            running.dropped();
         }
     }
 }

@@ -33,6 +33,11 @@
 //! first chunk is polled, and one that declares no length once it exceeds 16 KiB. Each acquires everything that
 //! it may need in one step, so no delivery waits while it holds a part of the budget.
 //!
+//! # Observer
+//!
+//! [`Config::observe`] sets an [`Observer`], which gets an [`Observation`] of each thing that a service may
+//! want to count or to measure. Without one, no clock is read for it and nothing is allocated.
+//!
 //! # Log
 //!
 //! With the feature `tracing`, events have the target `scrupp_verify`. `delivery_id` needs the feature
@@ -51,6 +56,7 @@
 //! | an operation of the store failed | error | `operation`, `delivery_id`, `error` |
 //! | a lease was too short | error | `delivery_id` |
 //! | an account lookup failed; no random numbers for a claim token | error | `error` |
+//! | the observer panicked | error | |
 //! | a lookup took too long, or waited too long; an extractor without its layer, or without a store | error | |
 //! | an outer layer has claimed the delivery | warn | `delivery_id` |
 //!
@@ -75,6 +81,7 @@ mod config;
 mod event;
 mod handler;
 mod log;
+mod observer;
 mod receive;
 mod setters;
 mod shared_keyring;
@@ -87,6 +94,7 @@ pub use config::Config;
 #[cfg(feature = "events")]
 pub use event::read_event;
 pub use handler::HandlerGuard;
+pub use observer::{Observation, Observer, StoreOperation, StoreResult};
 pub use receive::{Accepted, Rejected};
 pub use shared_keyring::SharedKeyring;
 

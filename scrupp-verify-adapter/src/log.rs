@@ -14,6 +14,8 @@ use bytes::Bytes;
 use scrupp_verify_core::{AccountId, Rejection, RejectionKind, VerifiedDelivery};
 
 use crate::claims::{ClaimGuard, DeliveryId};
+#[cfg(feature = "dedup")]
+use crate::observer::StoreOperation;
 #[cfg(feature = "tracing")]
 use crate::{claims, handler::is_success};
 
@@ -138,8 +140,8 @@ pub(crate) fn not_an_event(error: &dyn Display, delivery: &Delivery, id: Option<
 
 /// An operation of the store failed or took too long.
 #[cfg(feature = "dedup")]
-pub(crate) fn store_failed(operation: &str, id: DeliveryId, error: &str) {
-    event!(error, operation, delivery_id = %id, error, "the delivery store failed");
+pub(crate) fn store_failed(operation: StoreOperation, id: DeliveryId, error: &str) {
+    event!(error, operation = operation.as_str(), delivery_id = %id, error, "the delivery store failed");
 }
 
 /// Another attempt claimed a delivery while a handler ran on it.

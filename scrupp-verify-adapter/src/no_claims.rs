@@ -8,6 +8,8 @@ use core::{
 use bytes::Bytes;
 use scrupp_verify_core::{RejectionKind, VerifiedDelivery};
 
+use crate::observer::Reporter;
+
 /// A store and its terms: never made without the feature `dedup`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -19,6 +21,7 @@ impl Dedup {
         _: DeliveryId,
         _: Duration,
         _: Option<&Claimed>,
+        _: &Reporter,
     ) -> Result<Option<ClaimGuard>, RejectionKind> {
         match *self {}
     }

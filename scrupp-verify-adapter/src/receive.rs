@@ -21,6 +21,7 @@ use crate::{
     claims::{self, Claimed, DeliveryId},
     config::Secrets,
     log,
+    observer::Observation,
 };
 
 /// A body of up to this many bytes needs no reservation in the budget.
@@ -54,37 +55,43 @@ pub struct Rejected {
     deadline: Option<Instant>,
 }
 
-impl Rejected {
-    /// Before the body is polled, a client that expects `100 Continue` sends nothing. Without a
-    /// runtime there is no timer to drain with.
-    fn before_body(rejection: impl Into<Rejection>, headers: &(impl Headers + ?Sized)) -> Self {
-        let rejection = rejection.into();
-        log::rejected(&rejection, None, None);
-        Self {
-            rejection,
+impl<R, F> Config<R, F> {
+    /// Rejects a delivery before its body is polled. A client that expects `100 Continue` sends nothing
+    /// until then. Without a runtime there is no timer to drain with.
+    fn reject_head(
+        &self,
+        rejection: impl Into<Rejection>,
+        headers: &(impl Headers + ?Sized),
+    ) -> Rejected {
+        let rejected = self.reject(rejection, None, None);
+        Rejected {
             is_sending: headers.values("expect").next().is_none()
-                && rejection.kind() != RejectionKind::RuntimeUnavailable,
-            deadline: None,
+                && rejected.rejection.kind() != RejectionKind::RuntimeUnavailable,
+            ..rejected
         }
     }
 
-    /// Once the body is polled, only one that exceeds the limit is neither complete, broken nor timed out.
-    fn after_poll(
+    /// Rejects a delivery. Once its body is polled, only one that exceeds the limit is neither complete,
+    /// broken nor timed out.
+    fn reject(
+        &self,
         rejection: impl Into<Rejection>,
         account: Option<AccountId>,
         id: Option<DeliveryId>,
-    ) -> Self {
+    ) -> Rejected {
         let rejection = rejection.into();
         log::rejected(&rejection, account, id);
-        Self {
+        self.reporter.report(|| Observation::Rejected {
+            rejection: &rejection,
+            account,
+        });
+        Rejected {
             rejection,
             is_sending: rejection.kind() == RejectionKind::BodyTooLarge,
             deadline: None,
         }
     }
-}
 
-impl<R, F> Config<R, F> {
     /// Receives a delivery: checks the head, looks up the account, reads the body, verifies it and
     /// claims the delivery, in this order.
     ///
@@ -108,17 +115,19 @@ impl<R, F> Config<R, F> {
         claimed: Option<&Claimed>,
         body: &mut B,
     ) -> Result<Option<Accepted>, Rejected> {
+        self.reporter.report_limit(self.buffer_budget.bytes());
+        let started = self.reporter.start();
         let head = self.check_head(headers);
-        let head = head.map_err(|rejection| Rejected::before_body(rejection, headers))?;
+        let head = head.map_err(|rejection| self.reject_head(rejection, headers))?;
         let account = self.look_up(request).await;
-        let account = account.map_err(|kind| Rejected::before_body(kind, headers))?;
+        let account = account.map_err(|kind| self.reject_head(kind, headers))?;
         let account_id = || account.as_deref().map(Account::id);
 
         let mut deadline = None;
         let read = self.read_in_time(body, &mut deadline).await;
         let (body, reservation) = read.map_err(|kind| Rejected {
             deadline,
-            ..Rejected::after_poll(kind, account_id(), None)
+            ..self.reject(kind, account_id(), None)
         })?;
 
         let delivery = if body.len() <= HASH_STEP_BYTES {
@@ -132,8 +141,12 @@ impl<R, F> Config<R, F> {
             }
             steps.finish()
         };
-        let delivery =
-            delivery.map_err(|rejection| Rejected::after_poll(rejection, account_id(), None))?;
+        let delivery = delivery.map_err(|rejection| self.reject(rejection, account_id(), None))?;
+        self.reporter.report(|| Observation::Verified {
+            verified: delivery.verified(),
+            body_bytes: delivery.body().len(),
+            time: started.elapsed(),
+        });
         // From here on the body is the handler's.
         drop(reservation);
 
@@ -143,15 +156,17 @@ impl<R, F> Config<R, F> {
         {
             let window = self.policy.tolerance.window();
             // In a box, like the steps of a large body.
-            claim = Box::pin(dedup.claim(id, window, claimed))
+            claim = Box::pin(dedup.claim(id, window, claimed, &self.reporter))
                 .await
-                .map_err(|kind| Rejected::after_poll(kind, account_id(), Some(id)))?;
+                .map_err(|kind| self.reject(kind, account_id(), Some(id)))?;
             if claim.is_none() {
                 log::duplicate(&delivery, id);
+                let verified = delivery.verified();
+                self.reporter.report(|| Observation::Duplicate { verified });
                 return Ok(None);
             }
         }
-        let handler = HandlerGuard::new(delivery.clone(), claim);
+        let handler = HandlerGuard::new(delivery.clone(), claim, &self.reporter);
         Ok(Some(Accepted { delivery, handler }))
     }
 
@@ -236,7 +251,8 @@ impl<R, F> Config<R, F> {
             if reservation.is_none() && with(remaining.lower()) > FREE_BYTES {
                 whole = with(remaining.upper().unwrap_or(u64::MAX)).min(self.policy.body_limit);
                 *on_timeout = RejectionKind::OverBudget;
-                reservation = Box::pin(self.buffer_budget.reserve(whole)).await.ok();
+                let reserve = self.buffer_budget.reserve(whole, &self.reporter);
+                reservation = Box::pin(reserve).await;
                 *on_timeout = RejectionKind::BodyTimeout;
             }
             let limit = self.policy.body_limit.saturating_sub(received.len());

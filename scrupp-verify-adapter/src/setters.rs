@@ -66,6 +66,14 @@ macro_rules! setters {
             self.set(|config| config.clock = ::std::sync::Arc::new(clock))
         }
 
+        /// Sets an [`Observer`]($crate::Observer), by default none: a function that is told of each
+        /// delivery, for example to count it. `MetricsObserver` of the package `scrupp-verify-metrics` is
+        /// one.
+        #[must_use]
+        pub fn observe(self, observer: impl $crate::Observer) -> Self {
+            self.set(|config| config.observe(observer))
+        }
+
         /// Handles each delivery once: takes a store, or a [`Dedup`]($crate::Dedup) to change the
         /// terms.
         ///

@@ -105,7 +105,9 @@ pub use service::ScruppVerifyService;
 pub use verified_body::VerifiedBody;
 
 #[doc(no_inline)]
-pub use scrupp_verify_adapter::{Duplicate, SharedKeyring};
+pub use scrupp_verify_adapter::{
+    Duplicate, Observation, Observer, SharedKeyring, StoreOperation, StoreResult,
+};
 #[doc(no_inline)]
 #[cfg(feature = "events")]
 pub use scrupp_verify_core::events;

@@ -17,6 +17,8 @@ mod tower {
     mod bodies;
     #[path = "../suite/claims.rs"]
     mod claims;
+    #[path = "../suite/observer.rs"]
+    mod observer;
     #[path = "../suite/proof.rs"]
     mod proof;
     #[path = "../suite/rejections.rs"]
@@ -32,6 +34,8 @@ mod actix {
     mod bodies;
     #[path = "../suite/claims.rs"]
     mod claims;
+    #[path = "../suite/observer.rs"]
+    mod observer;
     #[path = "../suite/proof.rs"]
     mod proof;
     #[path = "../suite/rejections.rs"]

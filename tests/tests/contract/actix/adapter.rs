@@ -18,7 +18,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http_body::Body;
 use scrupp_verify_actix::Duplicate;
-pub(crate) use scrupp_verify_actix::{Dedup, ScruppVerify};
+pub(crate) use scrupp_verify_actix::{Dedup, Observation, ScruppVerify};
 use scrupp_verify_core::{Account, Rejection, UnixTime};
 
 use crate::support::{

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use scrupp_verify_core::{Account, Rejection, UnixTime};
-pub(crate) use scrupp_verify_tower::{Dedup, ScruppVerify};
+pub(crate) use scrupp_verify_tower::{Dedup, Observation, ScruppVerify};
 use scrupp_verify_tower::{Duplicate, VerifiedBody};
 use tower::{Layer, ServiceExt, service_fn};
 

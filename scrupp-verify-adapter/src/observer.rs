@@ -1,0 +1,248 @@
+use core::{fmt, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    panic::catch_unwind,
+    sync::{Arc, OnceLock},
+};
+
+use scrupp_verify_core::{AccountId, Rejection, Verified};
+use tokio::time::Instant;
+
+use crate::log;
+
+/// A function that is told what an adapter does, to count it or to measure it.
+///
+/// Any `Fn(&Observation<'_>)` is an observer. The adapter calls it on the request's path, so it should
+/// return at once. If it panics, the panic is logged as an error, and the delivery is not affected.
+///
+/// # Examples
+///
+/// Counts the duplicates:
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use scrupp_verify_adapter::{Observation, Observer};
+///
+/// static DUPLICATES: AtomicU64 = AtomicU64::new(0);
+///
+/// let observer = |observation: &Observation<'_>| {
+///     if let Observation::Duplicate { .. } = observation {
+///         DUPLICATES.fetch_add(1, Ordering::Relaxed);
+///     }
+/// };
+/// # fn is_an_observer(_: impl Observer) {}
+/// # is_an_observer(observer);
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// Observes one thing that happened.
+    fn observe(&self, observation: &Observation<'_>);
+}
+
+impl<F: Fn(&Observation<'_>) + Send + Sync + 'static> Observer for F {
+    fn observe(&self, observation: &Observation<'_>) {
+        self(observation);
+    }
+}
+
+/// Something that an adapter did.
+///
+/// Every delivery is observed once as `Handled`, `HandlerDropped`, `Duplicate` or `Rejected`. If two
+/// adapters wrap one handler, the inner one observes the duplicate.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Observation<'o> {
+    /// A delivery was verified. Whether the handler runs is decided next.
+    #[non_exhaustive]
+    Verified {
+        /// The proof.
+        verified: &'o Verified,
+        /// The length of the body.
+        body_bytes: usize,
+        /// The time since the headers were received, account lookup and body included.
+        time: Duration,
+    },
+    /// A handler responded, or failed without a response.
+    #[non_exhaustive]
+    Handled {
+        /// The proof.
+        verified: &'o Verified,
+        /// The status of the response. A 2xx acknowledges the delivery.
+        status: Option<u16>,
+        /// The time that the handler took.
+        time: Duration,
+    },
+    /// A handler panicked, or was dropped before it responded: the client disconnected, an outer time-out
+    /// passed, or the server shuts down.
+    #[non_exhaustive]
+    HandlerDropped {
+        /// The proof.
+        verified: &'o Verified,
+        /// The time that the handler took until then.
+        time: Duration,
+    },
+    /// A delivery was acknowledged before, so its handler did not run.
+    #[non_exhaustive]
+    Duplicate {
+        /// The proof.
+        verified: &'o Verified,
+    },
+    /// A delivery was rejected.
+    #[non_exhaustive]
+    Rejected {
+        /// The reason.
+        rejection: &'o Rejection,
+        /// The account, if one was looked up and found. A rejected delivery may be forged.
+        account: Option<AccountId>,
+    },
+    /// The store ended an operation, or did not in time.
+    #[non_exhaustive]
+    Store {
+        /// The operation.
+        operation: StoreOperation,
+        /// The result.
+        result: StoreResult,
+        /// The time that the operation took.
+        time: Duration,
+    },
+    /// A handler took longer than its lease, and the delivery was claimed again. It may have been handled
+    /// twice.
+    #[non_exhaustive]
+    LeaseLost,
+    /// A delivery reserved a part of the budget for unverified bodies, or gave it back.
+    #[non_exhaustive]
+    UnverifiedBytes {
+        /// The change. Negative if bytes were given back.
+        change: i64,
+    },
+    /// An adapter received its first request, or was dropped after that. The sum of the changes is the
+    /// budget of all adapters.
+    #[non_exhaustive]
+    UnverifiedBytesLimit {
+        /// The change. Negative if an adapter was dropped.
+        change: i64,
+    },
+}
+
+/// An operation of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreOperation {
+    /// Claims a delivery before its handler runs.
+    Claim,
+    /// Acknowledges a delivery that its handler handled.
+    Commit,
+    /// Gives up a claim.
+    Release,
+}
+
+impl StoreOperation {
+    /// Returns a name for logs and metrics, such as `claim`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claim => "claim",
+            Self::Commit => "commit",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// The result of an operation of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreResult {
+    /// The store did what it was asked for, or said why not: a claim that is not granted is a result.
+    Ok,
+    /// The store failed.
+    Failed,
+    /// The store took longer than the store time-out.
+    TimedOut,
+}
+
+impl StoreResult {
+    /// Returns a name for logs and metrics, such as `timed_out`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
+/// Reports to the observer of an adapter, if it has one. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Reporter(Option<Arc<Shared>>);
+
+struct Shared {
+    observer: Box<dyn Observer>,
+    /// The limit that was reported.
+    limit: OnceLock<i64>,
+}
+
+/// When something started: `None` if nobody asks.
+#[derive(Clone, Copy)]
+pub(crate) struct Started(Option<Instant>);
+
+impl Reporter {
+    pub(crate) fn new(observer: impl Observer) -> Self {
+        Self(Some(Arc::new(Shared {
+            observer: Box::new(observer),
+            limit: OnceLock::new(),
+        })))
+    }
+
+    /// Reports an observation. Without an observer, it is not made.
+    #[inline]
+    pub(crate) fn report<'o>(&self, observation: impl FnOnce() -> Observation<'o>) {
+        if let Some(shared) = &self.0 {
+            shared.report(&observation());
+        }
+    }
+
+    /// Reports the limit of unverified bytes, the first time.
+    pub(crate) fn report_limit(&self, bytes: usize) {
+        if let Some(shared) = &self.0 {
+            shared.limit.get_or_init(|| {
+                let change = i64::try_from(bytes).unwrap_or(i64::MAX);
+                shared.report(&Observation::UnverifiedBytesLimit { change });
+                change
+            });
+        }
+    }
+
+    /// Reads the clock, if there is an observer.
+    pub(crate) fn start(&self) -> Started {
+        Started(self.0.is_some().then(Instant::now))
+    }
+}
+
+impl Started {
+    /// Returns the time since then: zero without an observer, who is the only one to see it.
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.map_or(Duration::ZERO, |started| started.elapsed())
+    }
+}
+
+impl Shared {
+    fn report(&self, observation: &Observation<'_>) {
+        let observe = AssertUnwindSafe(|| self.observer.observe(observation));
+        if catch_unwind(observe).is_err() {
+            log::error("the observer panicked");
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(limit) = self.limit.get() {
+            self.report(&Observation::UnverifiedBytesLimit { change: -limit });
+        }
+    }
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reporter").field(&self.0.is_some()).finish()
+    }
+}
