@@ -123,7 +123,7 @@ pub enum Observation<'o> {
 }
 
 /// An operation of a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreOperation {
     /// Claims a delivery before its handler runs.
@@ -147,7 +147,7 @@ impl StoreOperation {
 }
 
 /// The result of an operation of a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreResult {
     /// The store did what it was asked for, or said why not: a claim that is not granted is a result.

@@ -157,6 +157,33 @@ impl Rejection {
 }
 
 impl RejectionKind {
+    /// All kinds of this version, in the order of their declaration.
+    pub const ALL: &'static [Self] = &[
+        Self::MissingSignature,
+        Self::RepeatedSignature,
+        Self::MalformedSignature,
+        Self::MissingTimestamp,
+        Self::RepeatedTimestamp,
+        Self::MalformedTimestamp,
+        Self::TimestampInMilliseconds,
+        Self::TooOld,
+        Self::InFuture,
+        Self::SignatureMismatch,
+        Self::UnknownAccount,
+        Self::BodyTooLarge,
+        Self::BodyTimeout,
+        Self::BodyBroken,
+        Self::OverBudget,
+        Self::RuntimeUnavailable,
+        Self::ClockUnavailable,
+        Self::SecretsUnavailable,
+        Self::StoreUnavailable,
+        Self::InFlight,
+        Self::NotVerified,
+        Self::NotClaimed,
+        Self::NotAnEvent,
+    ];
+
     /// Returns a short name in snake case, which stays the same across versions.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -289,3 +316,20 @@ static SERVICE_UNAVAILABLE: Response = Response {
     headers: &[PROBLEM_JSON, ("retry-after", "5")],
     problem: r#"{"title":"Service Unavailable","status":503}"#,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::RejectionKind;
+
+    #[test]
+    fn all_kinds_are_there_once_and_have_names_of_their_own() {
+        let all = RejectionKind::ALL;
+        // The last one.
+        assert_eq!(all.len(), RejectionKind::NotAnEvent as usize + 1);
+        for (index, kind) in all.iter().enumerate() {
+            assert_eq!(*kind as usize, index);
+            let same = |other: &&RejectionKind| other.as_str() == kind.as_str();
+            assert_eq!(all.iter().filter(same).count(), 1, "{kind:?}");
+        }
+    }
+}

@@ -13,6 +13,9 @@
 //!
 //! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
 //! server listens on all interfaces (`0.0.0.0`).
+//!
+//! With `METRICS_BIND=127.0.0.1:9464`, Prometheus can scrape `http://127.0.0.1:9464/metrics`. Anybody who
+//! can reach that address can read the metrics.
 
 use std::{error::Error, io, process::ExitCode, time::Duration};
 
@@ -21,7 +24,7 @@ use actix_web::{
     guard::{Any, Get, Head},
     web,
 };
-use example_support::{deliveries, errors, settings};
+use example_support::{deliveries, errors, metrics, settings};
 use scrupp_verify_actix::{ScruppEvent, ScruppVerify, dedup::MemoryStore};
 
 #[actix_web::main]
@@ -32,7 +35,10 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     // One store for all workers: the middleware's clones share it.
-    let verify = ScruppVerify::new(settings::keyring()?).dedup(MemoryStore::default());
+    let mut verify = ScruppVerify::new(settings::keyring()?).dedup(MemoryStore::default());
+    if let Some(observer) = metrics::observer()? {
+        verify = verify.observe(observer);
+    }
     let app = move || {
         let webhook = web::resource("/webhooks/scrupp").wrap(verify.clone());
         let webhook = webhook.route(web::post().to(delivered));

@@ -26,6 +26,9 @@
 //!
 //! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
 //! server listens on all interfaces (`0.0.0.0`).
+//!
+//! With `METRICS_BIND=127.0.0.1:9464`, Prometheus can scrape `http://127.0.0.1:9464/metrics`. Anybody who
+//! can reach that address can read the metrics.
 
 mod store;
 
@@ -35,7 +38,7 @@ use axum::{
     Json, Router,
     routing::{get, post},
 };
-use example_support::{deliveries, errors, server, settings};
+use example_support::{deliveries, errors, metrics, server, settings};
 use hyper_util::service::TowerToHyperService;
 use scrupp_verify_tower::{ScruppEvent, ScruppVerify};
 
@@ -46,7 +49,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let verify = ScruppVerify::new(settings::keyring()?).dedup(store::open().await?);
+    let mut verify = ScruppVerify::new(settings::keyring()?).dedup(store::open().await?);
+    if let Some(observer) = metrics::observer()? {
+        verify = verify.observe(observer);
+    }
     let app = Router::new()
         .route("/webhooks/scrupp", post(delivered).layer(verify))
         .route("/healthz", get(|| async {}))
