@@ -43,22 +43,25 @@
 //! With the feature `tracing`, events have the target `scrupp_verify`. `delivery_id` needs the feature
 //! `dedup`; `account` is an [`AccountId`](scrupp_verify_core::AccountId), if accounts are looked up.
 //!
-//! | event | level | fields |
-//! |---|---|---|
-//! | the handler responded with a 2xx | info | `outcome` "handled", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` |
-//! | the handler responded otherwise, or failed without a response | info | the same, `outcome` "failed" |
-//! | a duplicate | info | the same, `outcome` "duplicate" |
-//! | the handler was dropped: the client disconnected, an outer time-out passed, or the server shuts down | warn | the same without `status`, `outcome` "dropped" |
-//! | the handler was dropped during a panic | warn | the same, `outcome` "panicked" |
-//! | a rejection that the sender causes | info | `kind`, `delivery_id` and `account` if known, `age_secs` if the time is the reason, at most a day |
-//! | a rejection that the receiver causes | error | the same |
-//! | a verified delivery is not an event | error | `delivery_id`, `error` |
-//! | an operation of the store failed | error | `operation`, `delivery_id`, `error` |
-//! | a lease was too short | error | `delivery_id` |
-//! | an account lookup failed; no random numbers for a claim token | error | `error` |
-//! | the observer panicked | error | |
-//! | a lookup took too long, or waited too long; an extractor without its layer, or without a store | error | |
-//! | an outer layer has claimed the delivery | warn | `delivery_id` |
+//! | message | level | fields | when |
+//! |---|---|---|---|
+//! | delivery handled | info | `outcome` "handled", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the handler responded with a 2xx |
+//! | delivery not handled | info | `outcome` "failed", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the handler responded otherwise, or failed without a response |
+//! | delivery handled before | info | `outcome` "duplicate", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the delivery is a duplicate |
+//! | the handler was dropped before it responded | warn | `outcome` "dropped" or "panicked", `delivery_id`, `account`, `age_secs`, `secret_index` | the client disconnected, an outer time-out passed, or the server shuts down; or the handler panicked |
+//! | the reason of the rejection | info | `kind`, `delivery_id`, `account`, `age_secs` | a rejection that the sender causes; `age_secs` is at most a day |
+//! | the reason of the rejection | error | `kind`, `delivery_id`, `account` | a rejection that the receiver causes |
+//! | a verified delivery is not an event | error | `delivery_id`, `error` | an extractor cannot read the event |
+//! | the delivery store failed | error | `operation`, `delivery_id`, `error` | an operation of the store failed, or took too long |
+//! | the handler took longer than its lease, and the delivery was claimed again | error | `delivery_id` | the delivery may be handled twice |
+//! | an outer ScruppVerify has already claimed this delivery: the inner one does not use its store | warn | `delivery_id` | |
+//! | the account lookup failed | error | `error` | |
+//! | an account lookup took longer than the body time-out | error | | |
+//! | too many account lookups run, and none ended in time | error | | 64 lookups run, and others wait |
+//! | a claim token cannot be generated | error | `error` | the operating system gives no random numbers |
+//! | a handler extracts a verified delivery, but ScruppVerify does not wrap it | error | | |
+//! | a handler extracts a claim, but ScruppVerify with a store does not wrap it | error | | |
+//! | the observer panicked | error | | |
 //!
 //! # Features
 //!

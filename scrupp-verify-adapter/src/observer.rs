@@ -45,8 +45,8 @@ impl<F: Fn(&Observation<'_>) + Send + Sync + 'static> Observer for F {
 
 /// Something that an adapter did.
 ///
-/// Every delivery is observed once as `Handled`, `HandlerDropped`, `Duplicate` or `Rejected`. If two
-/// adapters wrap one handler, the inner one observes the duplicate.
+/// An adapter observes each delivery once as `Handled`, `HandlerDropped`, `Duplicate` or `Rejected`. If two
+/// adapters wrap one handler, only the inner one observes a duplicate.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Observation<'o> {
