@@ -74,10 +74,13 @@ fn table() -> Vec<Logged> {
     let rows = table.lines().filter_map(|line| line.strip_prefix("//! | "));
     let rows = rows.skip(1).map(|row| {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
-        let names = cells[2].split('`').skip(1).step_by(2);
+        let [message, level, fields, ..] = cells[..] else {
+            panic!("{row}");
+        };
+        let names = fields.split('`').skip(1).step_by(2);
         Logged {
-            message: cells[0].to_owned(),
-            level: cells[1].to_owned(),
+            message: message.to_owned(),
+            level: level.to_owned(),
             fields: names.map(str::to_owned).collect(),
         }
     });

@@ -1,4 +1,4 @@
-//! What Prometheus gets to see of deliveries.
+//! Outcomes, times and the budget, as Prometheus reads them.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::time::Duration;
