@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use scrupp_verify_core::RejectionKind as Kind;
+use scrupp_verify_core::RejectionKind;
 use serde_json::Value;
+
+use crate::DASHBOARD;
 
 const ALERTS: &str = include_str!("../../../observability/prometheus/alerts.yaml");
 const ALERTS_TEST: &str = include_str!("../../../observability/prometheus/alerts_test.yaml");
-const DASHBOARD: &str = include_str!("../../../observability/grafana/scrupp-verify.json");
 const RUNBOOK: &str = include_str!("../../../observability/RUNBOOK.md");
+const CODE: &str = include_str!("../../../scrupp-verify-metrics/src/lib.rs");
 
 /// Every metric. Those in seconds are histograms.
 const METRICS: [&str; 9] = [
@@ -23,19 +25,6 @@ const METRICS: [&str; 9] = [
     "scrupp_verify_lease_lost_total",
 ];
 
-/// The reasons that the files name.
-const REASONS: [Kind; 9] = [
-    Kind::MissingSignature,
-    Kind::TooOld,
-    Kind::InFuture,
-    Kind::SignatureMismatch,
-    Kind::UnknownAccount,
-    Kind::OverBudget,
-    Kind::ClockUnavailable,
-    Kind::SecretsUnavailable,
-    Kind::StoreUnavailable,
-];
-
 #[test]
 fn every_metric_in_the_files_exists() {
     for text in [ALERTS, ALERTS_TEST, DASHBOARD, RUNBOOK] {
@@ -44,6 +33,22 @@ fn every_metric_in_the_files_exists() {
             assert!(metric(name).is_some(), "{name} is no series");
         }
     }
+}
+
+#[test]
+fn every_metric_is_in_the_code_and_in_its_documentation() {
+    let in_code = CODE
+        .lines()
+        .filter_map(|line| line.strip_prefix("const ")?.split('"').nth(1));
+    assert_eq!(in_code.collect::<BTreeSet<_>>(), BTreeSet::from(METRICS));
+    let documented = CODE
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | `scrupp_verify_")?.split_once('`'));
+    let documented: BTreeSet<_> = documented
+        .map(|(name, _)| format!("scrupp_verify_{name}"))
+        .collect();
+    let metrics = METRICS.map(str::to_owned);
+    assert_eq!(documented, BTreeSet::from(metrics));
 }
 
 #[test]
@@ -228,7 +233,10 @@ fn is_label_value(label: &str, value: &str) -> bool {
             value,
             "handled" | "failed" | "dropped" | "duplicate" | "rejected"
         ),
-        "reason" => value == "none" || REASONS.iter().any(|kind| kind.as_str() == value),
+        "reason" => {
+            let is_name = |kind: &RejectionKind| kind.as_str() == value;
+            value == "none" || RejectionKind::ALL.iter().any(is_name)
+        }
         "secret_index" => matches!(value, "0" | "1" | "2" | "3"),
         "operation" => matches!(value, "claim" | "commit" | "release"),
         "result" => matches!(value, "ok" | "failed" | "timed_out"),
