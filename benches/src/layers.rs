@@ -12,11 +12,14 @@ use futures_util::{TryFutureExt, future::MapOk};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{Either, Full};
+use metrics::with_local_recorder;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use scrupp_verify_benches::{
     by_hand,
     delivery::{self, SECRET, http_headers, sign},
     service::{call, request, runtime},
 };
+use scrupp_verify_metrics::MetricsObserver;
 use scrupp_verify_tower::{ScruppVerify, UnixTime};
 use sha2::block_api::compress256;
 use tower::{Layer, Service};
@@ -36,6 +39,13 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
     let _entered = runtime.enter();
     let bare = Router::new().route("/", post(|_: Bytes| async {}));
     let layer = bare.clone().layer(ScruppVerify::new(delivery::secret()));
+    let observed = |observer| {
+        let layer = ScruppVerify::new(delivery::secret()).observe(observer);
+        bare.clone().layer(layer)
+    };
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let recorded = observed(with_local_recorder(&recorder, MetricsObserver::new));
+    let observed = observed(MetricsObserver::new());
     let by_hand = Router::new().route("/", post(check_by_hand));
     let mut rounds = Rounds::default();
     let any_layer = bare.clone().layer(AnyLayer);
@@ -43,6 +53,8 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
         ("bare", bare),
         ("any layer", any_layer),
         ("layer", layer),
+        ("observed", observed),
+        ("recorded", recorded),
         ("hand", by_hand),
     ] {
         // Layers are put around the handlers once, as `axum::serve` does it for a connection.
@@ -68,6 +80,16 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
             added,
         )
     });
+    let observer = [
+        ("without_recorder", "observed"),
+        ("with_recorder", "recorded"),
+    ];
+    let observer = observer.map(|(recorder, name)| {
+        Figure::reported(
+            format!("nanoseconds_added_by_observer_{recorder}"),
+            (times.median(name) - times.median("layer")) * 1e9,
+        )
+    });
     let least = times.median("any layer") - bare + times.median(LEAST);
     let per_least = (times.median("layer") - bare) / least;
     let per_least = Figure::at_most(
@@ -75,7 +97,8 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
         per_least,
         1.85,
     );
-    added.into_iter().chain([per_least]).collect()
+    let added = added.into_iter().chain(observer);
+    added.chain([per_least]).collect()
 }
 
 async fn check_by_hand(headers: HeaderMap, body: Bytes) -> StatusCode {

@@ -1,6 +1,10 @@
 //! The alerts, the dashboard and the runbook.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 mod end_to_end;
 mod files;
