@@ -65,8 +65,8 @@ impl SqlxStore<Sqlite> {
     ///
     /// The journal is a WAL, and every commit is on the disk before it is acknowledged
     /// (`synchronous = FULL`). The store has one connection, because SQLite has one writer at a time. An
-    /// operation waits at most two seconds for that connection, as an adapter does by default, and one for
-    /// other writers.
+    /// operation waits for that connection until its caller gives up, or 30 s, and a second for writers of
+    /// other connections.
     ///
     /// # Panics
     ///
@@ -89,9 +89,7 @@ impl SqlxStore<Sqlite> {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(1));
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_secs(2));
+        let pool = SqlitePoolOptions::new().max_connections(1);
         Self::new(pool.connect_lazy_with(options))
     }
 

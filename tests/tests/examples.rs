@@ -156,6 +156,41 @@ async fn default_address_is_port_3000_of_127_0_0_1() {
     }
 }
 
+#[tokio::test]
+async fn metrics_are_served_at_an_address_of_their_own() {
+    for example in ["example-axum", "example-actix"] {
+        let port = free_port();
+        let bind = format!("127.0.0.1:{port}");
+        let settings = [("METRICS_BIND", &*bind), ("STORE_URL", "memory:")];
+        let program = Program::start(example, &settings).await;
+        assert_eq!(program.deliver(&Delivery::new(1)).await, 200);
+        assert_eq!(program.get("/metrics").await.status, 404, "{example}");
+
+        let address = (Ipv4Addr::LOCALHOST, port).into();
+        let mut connection = Connection::open(address).await.unwrap();
+        let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let request = Step::Send(request.to_vec());
+        connection.send(&[request]).await.unwrap();
+        let metrics = connection.response().await.unwrap().body;
+        let metrics = String::from_utf8(metrics).unwrap();
+        let handled = "scrupp_verify_deliveries_total{outcome=\"handled\",reason=\"none\"} 1";
+        let handler = "scrupp_verify_handler_seconds_bucket{le=\"60\"} 1";
+        for line in [handled, handler] {
+            assert!(metrics.contains(line), "{example}: {metrics}");
+        }
+
+        let said = error(example, &settings).await;
+        assert!(
+            said.starts_with(&format!("METRICS_BIND={bind}: ")),
+            "{said}"
+        );
+        let settings = [("METRICS_BIND", "localhost"), ("STORE_URL", "memory:")];
+        let said = error(example, &settings).await;
+        let expected = "METRICS_BIND=localhost: expected an IP address and a port\n";
+        assert_eq!(said, expected, "{example}");
+    }
+}
+
 /// Sends a delivery that is signed with this secret.
 async fn send(program: &Program, secret: &str, process_id: u64) -> u16 {
     let mut delivery = Delivery::new(process_id);

@@ -49,7 +49,8 @@ async fn sqlite(path: &str) -> Result<Dedup, Box<dyn Error>> {
     }
     let store = SqlxStore::sqlite_file(path);
     store.migrate().await?;
-    Ok(store.into())
+    // In a burst, deliveries wait for the disk, one after the other.
+    Ok(Dedup::new(store).store_timeout(Duration::from_secs(5)))
 }
 
 /// Takes `user:password@node,node`: the credentials are those of all nodes.

@@ -29,7 +29,7 @@ const CHECK: Duration = Duration::from_secs(14);
 /// How many deliveries of a kind are sent, times the kind's number.
 const COUNT: u64 = 10;
 
-/// What the handler does, by the last digit of the process id.
+/// The last digit of the process id tells the handler what to do.
 const FAILS: u64 = 1;
 const HANGS: u64 = 2;
 
@@ -164,7 +164,7 @@ fn about(count: u64) -> RangeInclusive<f64> {
     count * 0.9..=count * 1.3
 }
 
-/// What a panel shows, by the labels of each series.
+/// Returns the range of each series of a panel, by values of its labels.
 fn expected(title: &str) -> Vec<(&'static [&'static str], RangeInclusive<f64>)> {
     let per_second = |count: u64| {
         let (low, high) = about(count).into_inner();
