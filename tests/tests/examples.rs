@@ -161,7 +161,10 @@ async fn metrics_are_served_at_an_address_of_their_own() {
     for example in ["example-axum", "example-actix"] {
         let port = free_port();
         let bind = format!("127.0.0.1:{port}");
-        let settings = [("METRICS_BIND", &*bind), ("STORE_URL", "memory:")];
+        let settings = [
+            ("METRICS_BIND", OsStr::new(&bind)),
+            ("STORE_URL", OsStr::new("memory:")),
+        ];
         let program = Program::start(example, &settings).await;
         assert_eq!(program.deliver(&Delivery::new(1)).await, 200);
         assert_eq!(program.get("/metrics").await.status, 404, "{example}");
@@ -184,7 +187,10 @@ async fn metrics_are_served_at_an_address_of_their_own() {
             said.starts_with(&format!("METRICS_BIND={bind}: ")),
             "{said}"
         );
-        let settings = [("METRICS_BIND", "localhost"), ("STORE_URL", "memory:")];
+        let settings = [
+            ("METRICS_BIND", OsStr::new("localhost")),
+            ("STORE_URL", OsStr::new("memory:")),
+        ];
         let said = error(example, &settings).await;
         let expected = "METRICS_BIND=localhost: expected an IP address and a port\n";
         assert_eq!(said, expected, "{example}");
