@@ -16,7 +16,7 @@ use crate::{
 
 /// How long an attempt to connect continues, at most. Longer than callers wait, and short enough to
 /// reach another server soon after a failover.
-const LINGER: Duration = Duration::from_secs(5);
+const LINGER: Duration = Duration::from_secs(6);
 
 const SCHEMA: &str = include_str!("../schema/postgres.sql");
 

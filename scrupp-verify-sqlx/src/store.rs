@@ -20,7 +20,7 @@ use crate::{SqlxStoreError, SqlxStoreErrorKind, table::Table};
 /// other time limit of its own: the adapters set one (`Dedup::store_timeout`).
 ///
 /// If an operation on PostgreSQL has to wait for a new connection, the attempt to connect continues
-/// after the operation was dropped, for 5 s in all, and the next operation uses the connection. Leave
+/// after the operation was dropped, for 6 s in all, and the next operation uses the connection. Leave
 /// the pool's `acquire_timeout` above that, as by default: a server that stalled would otherwise be
 /// kept busy by attempts that were given up.
 ///

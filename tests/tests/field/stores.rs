@@ -156,7 +156,7 @@ async fn starts_without_its_postgresql_and_waits_for_it() {
     assert_eq!(program.deliver(&delivery).await, 503);
     assert_eq!(handled(&program).await, 0);
     let said = program.said();
-    assert!(said.contains("PostgreSQL cannot be reached"), "{said}");
+    assert!(said.contains("PostgreSQL does not respond"), "{said}");
 
     let port = postgres.port();
     tokio::spawn(async move {
