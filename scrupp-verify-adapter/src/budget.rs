@@ -60,10 +60,11 @@ impl Budget {
         &'b self,
         bytes: usize,
         reporter: &'b Reporter,
-    ) -> Option<Reservation<'b>> {
+    ) -> Option<Box<Reservation<'b>>> {
         let permits = u32::try_from(bytes.min(self.bytes)).unwrap_or(u32::MAX);
         let permits = self.semaphore.acquire_many(permits).await.ok()?;
-        let reservation = Reservation { permits, reporter };
+        // In a box: most deliveries need no reservation, nor the room for one.
+        let reservation = Box::new(Reservation { permits, reporter });
         reservation.report(1);
         Some(reservation)
     }

@@ -318,10 +318,10 @@ impl Drop for ClaimGuard {
         let (id, token) = (held.claimed.id(), held.claimed.token());
         let started = held.reporter.start();
         if held.store.operations.release_now(id, token) {
-            held.reporter.report(|| Observation::Store {
+            started.report(|time| Observation::Store {
                 operation: StoreOperation::Release,
                 result: StoreResult::Ok,
-                time: started.elapsed(),
+                time,
             });
         } else if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(held.release());
@@ -351,10 +351,10 @@ impl Store {
             Ok(Err(error)) => (StoreResult::Failed, Err(error)),
             Err(elapsed) => (StoreResult::TimedOut, Err(elapsed.to_string())),
         };
-        reporter.report(|| Observation::Store {
+        started.report(|time| Observation::Store {
             operation,
             result,
-            time: started.elapsed(),
+            time,
         });
         done.inspect_err(|error| log::store_failed(operation, id, error))
             .ok()

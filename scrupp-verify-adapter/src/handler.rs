@@ -7,7 +7,7 @@ use scrupp_verify_core::VerifiedDelivery;
 use crate::{
     claims::{ClaimGuard, Claimed},
     log,
-    observer::{Observation, Reporter, Started},
+    observer::{Observation, Started},
 };
 
 /// A guard around the handler of a delivery: logs its outcome, and commits or releases its claim.
@@ -24,7 +24,6 @@ pub struct HandlerGuard {
 struct Running {
     delivery: VerifiedDelivery<Bytes>,
     claim: Option<ClaimGuard>,
-    reporter: Reporter,
     started: Started,
 }
 
@@ -32,14 +31,14 @@ impl HandlerGuard {
     pub(crate) fn new(
         delivery: VerifiedDelivery<Bytes>,
         claim: Option<ClaimGuard>,
-        reporter: &Reporter,
+        mut started: Started,
     ) -> Self {
+        started.restart();
         Self {
             running: Some(Running {
                 delivery,
                 claim,
-                reporter: reporter.clone(),
-                started: reporter.start(),
+                started,
             }),
         }
     }
@@ -81,18 +80,18 @@ impl HandlerGuard {
 impl Running {
     fn responded(&self, status: Option<u16>) {
         log::responded(&self.delivery, self.claim.as_ref(), status);
-        self.reporter.report(|| Observation::Handled {
+        self.started.report(|time| Observation::Handled {
             verified: self.delivery.verified(),
             status,
-            time: self.started.elapsed(),
+            time,
         });
     }
 
     fn dropped(&self) {
         log::dropped(&self.delivery, self.claim.as_ref(), thread::panicking());
-        self.reporter.report(|| Observation::HandlerDropped {
+        self.started.report(|time| Observation::HandlerDropped {
             verified: self.delivery.verified(),
-            time: self.started.elapsed(),
+            time,
         });
     }
 }

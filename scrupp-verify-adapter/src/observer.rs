@@ -180,9 +180,9 @@ struct Shared {
     limit: OnceLock<i64>,
 }
 
-/// When something started: `None` if nobody asks.
-#[derive(Clone, Copy)]
-pub(crate) struct Started(Option<Instant>);
+/// A request or a handler that is being measured: `None` without an observer. In a box, so that it takes
+/// little room in the future of each request.
+pub(crate) struct Started(Option<Box<(Arc<Shared>, Instant)>>);
 
 impl Reporter {
     pub(crate) fn new(observer: impl Observer) -> Self {
@@ -213,14 +213,24 @@ impl Reporter {
 
     /// Reads the clock, if there is an observer.
     pub(crate) fn start(&self) -> Started {
-        Started(self.0.is_some().then(Instant::now))
+        let start = |shared: &Arc<Shared>| Box::new((Arc::clone(shared), Instant::now()));
+        Started(self.0.as_ref().map(start))
     }
 }
 
 impl Started {
-    /// Returns the time since then: zero without an observer, who is the only one to see it.
-    pub(crate) fn elapsed(self) -> Duration {
-        self.0.map_or(Duration::ZERO, |started| started.elapsed())
+    /// Reads the clock again.
+    pub(crate) fn restart(&mut self) {
+        if let Some(started) = &mut self.0 {
+            started.1 = Instant::now();
+        }
+    }
+
+    /// Reports an observation with the time since the start.
+    pub(crate) fn report<'o>(&self, observation: impl FnOnce(Duration) -> Observation<'o>) {
+        if let Some((shared, at)) = self.0.as_deref() {
+            shared.report(&observation(at.elapsed()));
+        }
     }
 }
 

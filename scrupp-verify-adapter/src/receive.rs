@@ -121,13 +121,12 @@ impl<R, F> Config<R, F> {
         let head = head.map_err(|rejection| self.reject_head(rejection, headers))?;
         let account = self.look_up(request).await;
         let account = account.map_err(|kind| self.reject_head(kind, headers))?;
-        let account_id = || account.as_deref().map(Account::id);
 
         let mut deadline = None;
         let read = self.read_in_time(body, &mut deadline).await;
         let (body, reservation) = read.map_err(|kind| Rejected {
             deadline,
-            ..self.reject(kind, account_id(), None)
+            ..self.reject(kind, account.as_deref().map(Account::id), None)
         })?;
 
         let delivery = if body.len() <= HASH_STEP_BYTES {
@@ -141,11 +140,13 @@ impl<R, F> Config<R, F> {
             }
             steps.finish()
         };
-        let delivery = delivery.map_err(|rejection| self.reject(rejection, account_id(), None))?;
-        self.reporter.report(|| Observation::Verified {
+        let delivery = delivery.map_err(|rejection| {
+            self.reject(rejection, account.as_deref().map(Account::id), None)
+        })?;
+        started.report(|time| Observation::Verified {
             verified: delivery.verified(),
             body_bytes: delivery.body().len(),
-            time: started.elapsed(),
+            time,
         });
         // From here on the body is the handler's.
         drop(reservation);
@@ -158,7 +159,7 @@ impl<R, F> Config<R, F> {
             // In a box, like the steps of a large body.
             claim = Box::pin(dedup.claim(id, window, claimed, &self.reporter))
                 .await
-                .map_err(|kind| self.reject(kind, account_id(), Some(id)))?;
+                .map_err(|kind| self.reject(kind, account.as_deref().map(Account::id), Some(id)))?;
             if claim.is_none() {
                 log::duplicate(&delivery, id);
                 let verified = delivery.verified();
@@ -166,7 +167,7 @@ impl<R, F> Config<R, F> {
                 return Ok(None);
             }
         }
-        let handler = HandlerGuard::new(delivery.clone(), claim, &self.reporter);
+        let handler = HandlerGuard::new(delivery.clone(), claim, started);
         Ok(Some(Accepted { delivery, handler }))
     }
 
@@ -211,7 +212,7 @@ impl<R, F> Config<R, F> {
         &self,
         body: &mut B,
         deadline: &mut Option<Instant>,
-    ) -> Result<(Bytes, Option<Reservation<'_>>), RejectionKind> {
+    ) -> Result<(Bytes, Option<Box<Reservation<'_>>>), RejectionKind> {
         // If time runs out, waiting for the budget is another reason than waiting for the client.
         let mut on_timeout = RejectionKind::BodyTimeout;
         let read = {
@@ -237,7 +238,7 @@ impl<R, F> Config<R, F> {
         &self,
         body: &mut B,
         on_timeout: &mut RejectionKind,
-    ) -> Result<(Bytes, Option<Reservation<'_>>), RejectionKind> {
+    ) -> Result<(Bytes, Option<Box<Reservation<'_>>>), RejectionKind> {
         let mut received = Vec::new();
         let mut reservation = None;
         let mut whole = 0;
