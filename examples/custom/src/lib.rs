@@ -6,16 +6,19 @@ use http_body_util::{BodyExt, Limited};
 use hyper::{Request, Response, StatusCode, body::Body, body::Incoming, http};
 use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore};
 use scrupp_verify_core::{Rejection, RejectionKind as Kind, UnixTime, Verifier, events::Event};
-use tokio::{sync::Semaphore, task::consume_budget, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    task::consume_budget,
+    time::{Instant, timeout_at},
+};
 
 /// Largest body, in bytes.
 const BODY_LIMIT: u64 = 256 * 1024;
-/// Time for a whole body to arrive, including its wait for the budget.
+/// Time for a whole body to arrive, including its wait for the budget. If it is rejected, time for
+/// its rest to be drained.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest body that needs no part of the budget, in bytes. Slow uploads never delay it.
 const FREE_BYTES: u64 = 16 * 1024;
-/// Time for draining a rejected body, of which at most twice the body limit is read.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Lease of a claim. When it expires, another attempt at the same delivery may run the handler.
 const LEASE: Duration = Duration::from_secs(60);
 /// Time for which an acknowledged delivery is remembered: as long as Scrupp retries.
@@ -61,12 +64,13 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
     pub async fn respond(&self, mut request: Request<Incoming>) -> Responded {
         // The reason to reject if time runs out: until the body is polled, it waits for the budget.
         let mut late = Kind::OverBudget;
-        let received = timeout(BODY_TIMEOUT, self.receive(&mut request, &mut late)).await;
+        let deadline = Instant::now() + BODY_TIMEOUT;
+        let received = timeout_at(deadline, self.receive(&mut request, &mut late)).await;
         let received = received.unwrap_or(Err(late.into()));
         // A client that expects `100 Continue` sends nothing before hyper is asked for the body.
         let is_sending = late == Kind::BodyTimeout || !request.headers().contains_key("expect");
         if received.is_err() && is_sending {
-            tokio::spawn(timeout(DRAIN_TIMEOUT, drain(request.into_body())));
+            tokio::spawn(timeout_at(deadline, drain(request.into_body())));
         }
         let handled = self.handle(received).await;
         handled.map_or_else(rejected, |status| response(status.as_u16(), &[], ""))
@@ -146,7 +150,7 @@ impl Drop for Release<'_> {
 /// Reads the rest of a rejected body while hyper sends the response. A connection that is closed
 /// with bytes unread is reset, and the client may lose the response.
 async fn drain(body: Incoming) {
-    let mut body = Limited::new(body, 2 * BODY_LIMIT as usize);
+    let mut body = Limited::new(body, BODY_LIMIT as usize);
     while let Some(Ok(_)) = body.frame().await {
         consume_budget().await;
     }

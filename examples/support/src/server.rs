@@ -23,8 +23,8 @@ const CONNECTIONS: usize = 8192;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest read buffer of an HTTP/1.1 connection, in bytes, which bounds a request's head too. The
-/// default of hyper is about 400 KiB.
-const READ_BUFFER: usize = 64 * 1024;
+/// default of hyper is about 400 KiB. No budget counts it, not even while a rejected body is drained.
+const READ_BUFFER: usize = 16 * 1024;
 
 /// Number of bytes of an HTTP/2 request that a client may send before the handler reads them: the
 /// protocol's own default (RFC 9113, section 6.9.2). A body of 256 KiB takes four windows.
