@@ -83,6 +83,7 @@ impl Running {
         self.started.report(|time| Observation::Handled {
             verified: self.delivery.verified(),
             status,
+            is_success: is_success(status),
             time,
         });
     }

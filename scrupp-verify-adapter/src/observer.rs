@@ -65,8 +65,10 @@ pub enum Observation<'o> {
     Handled {
         /// The proof.
         verified: &'o Verified,
-        /// The status of the response. A 2xx acknowledges the delivery.
+        /// The status of the response, if there is one.
         status: Option<u16>,
+        /// Whether the status is a 2xx, which acknowledges the delivery.
+        is_success: bool,
         /// The time that the handler took.
         time: Duration,
     },

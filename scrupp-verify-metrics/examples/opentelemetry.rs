@@ -65,11 +65,13 @@ fn observer(meter: &Meter) -> impl Observer + use<> {
         .build();
     move |observation: &Observation<'_>| {
         let (outcome, error) = match *observation {
-            Observation::Handled { status, time, .. } => {
+            Observation::Handled {
+                is_success, time, ..
+            } => {
                 handler.record(time.as_secs_f64(), &[]);
-                match status {
-                    Some(200..=299) => ("handled", None),
-                    _ => ("failed", None),
+                match is_success {
+                    true => ("handled", None),
+                    false => ("failed", None),
                 }
             }
             Observation::HandlerDropped { time, .. } => {

@@ -211,10 +211,12 @@ impl Observer for MetricsObserver {
                 self.age.record(verified.age_secs().max(0) as f64);
                 self.receive.record(time);
             }
-            Observation::Handled { status, time, .. } => {
-                match status {
-                    Some(200..=299) => self.handled.increment(1),
-                    _ => self.failed.increment(1),
+            Observation::Handled {
+                is_success, time, ..
+            } => {
+                match is_success {
+                    true => self.handled.increment(1),
+                    false => self.failed.increment(1),
                 }
                 self.handler.record(time);
             }
