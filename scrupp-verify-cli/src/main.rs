@@ -1,0 +1,86 @@
+//! Signs, verifies, sends, receives, records and replays the deliveries of Scrupp's webhooks.
+
+#![forbid(unsafe_code)]
+
+mod completions;
+mod explain;
+mod input;
+mod output;
+mod secrets;
+mod sign;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::output::{Error, Format, note};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    as expected
+  1    not as expected: a delivery is not genuine, or a response is not the expected one
+  2    wrong usage
+  3    could not be done: a file, an address or a receiver is not available
+  130  interrupted";
+
+/// Signs, verifies, sends, receives, records and replays the deliveries of Scrupp's webhooks.
+#[derive(Parser)]
+#[command(name = "scrupp-verify", version)]
+struct Cli {
+    /// Format of standard output: text, or one JSON value a line
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
+    format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Sign(sign::Args),
+    Explain(explain::Args),
+    Completions(completions::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::from_arg_matches(&command().get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let format = cli.format;
+    let ended = match cli.command {
+        Command::Sign(args) => args.run(format),
+        Command::Explain(args) => args.run(format),
+        Command::Completions(args) => args.run(),
+    };
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(Error::Usage(why)) => {
+            note(&format!("error: {why}"));
+            ExitCode::from(2)
+        }
+        Err(Error::Failed(why)) => {
+            note(&format!("error: {why}"));
+            ExitCode::from(3)
+        }
+        Err(Error::Interrupted) => ExitCode::from(130),
+    }
+}
+
+/// Returns the command line, with the exit codes in the help of every command.
+fn command() -> clap::Command {
+    let with_exit_codes = |command: clap::Command| {
+        let help = match command.get_after_help() {
+            Some(examples) => format!("{examples}\n\n{EXIT_CODES}"),
+            None => EXIT_CODES.to_owned(),
+        };
+        command.after_help(help)
+    };
+    with_exit_codes(Cli::command()).mut_subcommands(with_exit_codes)
+}

@@ -1,0 +1,88 @@
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
+
+use scrupp_verify_core::{Keyring, Secret, Signer};
+
+use crate::{
+    input::{is_stdin, read_bytes},
+    output::Error,
+};
+
+const DEFAULT_VARIABLE: &str = "SCRUPP_WEBHOOK_SECRET";
+
+/// Sources of the secrets. None of them is the command line.
+///
+/// No error shows a name or a path from the command line, because it may be a secret that was
+/// entered in the wrong place.
+#[derive(clap::Args)]
+pub(crate) struct Secrets {
+    /// File with the secret, or - for standard input. One line ending at the end is removed
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_env")]
+    secret_file: Option<PathBuf>,
+    /// Environment variable with the secret. If NAME_PREVIOUS is set, it is the previous secret
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_VARIABLE)]
+    secret_env: OsString,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    secret: Option<Option<OsString>>,
+}
+
+impl Secrets {
+    /// Reads the secrets as they are, the current one first.
+    pub(crate) fn read(&self) -> Result<Vec<Vec<u8>>, Error> {
+        if self.secret.is_some() {
+            let why = "--secret does not exist, because every process of this machine can read a \
+                       command line: use --secret-file or --secret-env";
+            return Err(Error::Usage(why.to_owned()));
+        }
+        if let Some(file) = &self.secret_file {
+            let secret = read_bytes(file).map_err(|why| Error::failed("--secret-file", why))?;
+            return Ok(vec![without_line_ending(&secret).to_owned()]);
+        }
+        let mut previous = self.secret_env.clone();
+        previous.push("_PREVIOUS");
+        let current = variable(&self.secret_env).ok_or_else(|| {
+            let is_default = self.secret_env == DEFAULT_VARIABLE;
+            let name = if is_default {
+                DEFAULT_VARIABLE
+            } else {
+                "the variable of --secret-env"
+            };
+            Error::Usage(format!("there is no secret: {name} is not set"))
+        })?;
+        Ok([current].into_iter().chain(variable(&previous)).collect())
+    }
+
+    /// Reads the secrets to verify with.
+    pub(crate) fn keyring(&self) -> Result<Keyring, Error> {
+        let secrets = self.read()?.into_iter().map(Secret::new);
+        let keyring = secrets
+            .collect::<Result<Vec<_>, _>>()
+            .and_then(Keyring::new);
+        keyring.map_err(|why| Error::Usage(why.to_string()))
+    }
+
+    /// Reads the current secret to sign with.
+    pub(crate) fn signer(&self) -> Result<Signer, Error> {
+        let secret = Secret::new(self.read()?.swap_remove(0));
+        let signer = secret.map(|secret| Signer::new(&secret));
+        signer.map_err(|why| Error::Usage(why.to_string()))
+    }
+
+    pub(crate) fn are_on_stdin(&self) -> bool {
+        self.secret_file.as_deref().is_some_and(is_stdin)
+    }
+}
+
+/// Reads a variable. An empty one counts as not set.
+fn variable(name: &OsStr) -> Option<Vec<u8>> {
+    let value = env::var_os(name).filter(|value| !value.is_empty());
+    value.map(OsString::into_encoded_bytes)
+}
+
+fn without_line_ending(text: &[u8]) -> &[u8] {
+    let line = text.strip_suffix(b"\n");
+    line.map_or(text, |line| line.strip_suffix(b"\r").unwrap_or(line))
+}
