@@ -2,12 +2,15 @@
 
 #![forbid(unsafe_code)]
 
+mod cause;
 mod completions;
 mod explain;
 mod input;
 mod output;
+mod recording;
 mod secrets;
 mod sign;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -43,6 +46,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Sign(sign::Args),
+    Verify(verify::Args),
     Explain(explain::Args),
     Completions(completions::Args),
 }
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
     let format = cli.format;
     let ended = match cli.command {
         Command::Sign(args) => args.run(format),
+        Command::Verify(args) => args.run(format),
         Command::Explain(args) => args.run(format),
         Command::Completions(args) => args.run(),
     };

@@ -1,0 +1,309 @@
+//! Reasons why a signature does not match, found by trying what usually goes wrong.
+
+use std::io::Read;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use flate2::read::GzDecoder;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_core::Serialize;
+use serde_json::{
+    Value,
+    ser::{Formatter, PrettyFormatter, Serializer},
+};
+use sha2::Sha256;
+
+/// Largest body that is decompressed, in bytes.
+const GUNZIP_LIMIT: u64 = 1024 * 1024;
+
+/// A change of the delivery or of the secret, without which the signature matches.
+#[derive(Clone, Copy)]
+pub(crate) enum Cause {
+    TrailingNewline,
+    Crlf,
+    Reserialised,
+    ByteOrderMark,
+    Base64,
+    Gzip,
+    Milliseconds,
+    TimestampNotSigned,
+    SecretWhitespace,
+    SecretQuotes,
+    SecretHex,
+}
+
+impl Cause {
+    /// Returns the name in JSON.
+    pub(crate) fn as_str(self) -> &'static str {
+        self.texts().0
+    }
+
+    /// Returns what happened, and what to do.
+    pub(crate) fn advice(self) -> &'static str {
+        self.texts().1
+    }
+
+    fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::TrailingNewline => (
+                "trailing-newline",
+                "the body was signed with another line ending at its end. Verify the raw body, \
+                 and send files with `curl --data-binary`.",
+            ),
+            Self::Crlf => (
+                "crlf",
+                "the body was signed with other line endings (CRLF or LF). Verify the raw body.",
+            ),
+            Self::Reserialised => (
+                "reserialised",
+                "the same JSON was signed, written in another way. Verify the raw body, before a \
+                 JSON parser.",
+            ),
+            Self::ByteOrderMark => (
+                "byte-order-mark",
+                "the body was signed with, or without, a byte order mark (U+FEFF) at its start. \
+                 Verify the raw body, without decoding it to text.",
+            ),
+            Self::Base64 => (
+                "base64",
+                "the body is Base64 of the signed bytes, or the reverse. Decode it before \
+                 verifying, as API Gateway's `isBase64Encoded` tells.",
+            ),
+            Self::Gzip => (
+                "gzip",
+                "the body was compressed after signing. Decompress it before verifying, or turn \
+                 the compression off.",
+            ),
+            Self::Milliseconds => (
+                "milliseconds",
+                "the timestamp counts milliseconds in the header or in the signed content. Sign \
+                 the seconds, with the same digits as in the header.",
+            ),
+            Self::TimestampNotSigned => (
+                "timestamp-not-signed",
+                "only the body was signed. Sign the timestamp, a dot, and the body.",
+            ),
+            Self::SecretWhitespace => (
+                "secret-whitespace",
+                "one side has whitespace around the secret, such as the line feed at the end of a \
+                 file. Remove it.",
+            ),
+            Self::SecretQuotes => (
+                "secret-quotes",
+                "one side has quotes around the secret, for example from a `.env` file. Remove \
+                 them.",
+            ),
+            Self::SecretHex => (
+                "secret-hex",
+                "one side takes the secret as hex digits, the other as text. Use its characters \
+                 as they are.",
+            ),
+        }
+    }
+}
+
+/// Finds the first cause with which the signature matches under one of the secrets.
+///
+/// The timestamp and the signature are in the form that the core accepts. The secrets need not be.
+pub(crate) fn find(
+    timestamp: &[u8],
+    signature: &[u8],
+    body: &[u8],
+    secrets: &[Vec<u8>],
+) -> Option<Cause> {
+    let tag = unhex(signature.strip_prefix(b"sha256=")?)?;
+    // Some of these keys and messages are wrong by design, so the core cannot compute their tags.
+    let matches = |key: &[u8], message: &[&[u8]]| {
+        Hmac::<Sha256>::new_from_slice(key).is_ok_and(|mut mac| {
+            message.iter().for_each(|part| mac.update(part));
+            mac.verify_slice(&tag).is_ok()
+        })
+    };
+    let any_secret = |message: &[&[u8]]| secrets.iter().any(|secret| matches(secret, message));
+
+    let bodies: [(Cause, Variants); 6] = [
+        (Cause::TrailingNewline, other_ends),
+        (Cause::Crlf, other_line_endings),
+        (Cause::Reserialised, reserialised),
+        (Cause::ByteOrderMark, other_starts),
+        (Cause::Base64, base64),
+        (Cause::Gzip, gunzip),
+    ];
+    for (cause, variants) in bodies {
+        let mut bodies = variants(body).into_iter();
+        if bodies.any(|body| any_secret(&[timestamp, b".", &body])) {
+            return Some(cause);
+        }
+    }
+    let mut fractions = (0..1000).map(|millis| format!("{millis:03}."));
+    if fractions.any(|fraction| any_secret(&[timestamp, fraction.as_bytes(), body])) {
+        return Some(Cause::Milliseconds);
+    }
+    if any_secret(&[body]) {
+        return Some(Cause::TimestampNotSigned);
+    }
+    let keys: [(Cause, Variants); 3] = [
+        (Cause::SecretWhitespace, other_whitespace),
+        (Cause::SecretQuotes, other_quotes),
+        (Cause::SecretHex, other_hex),
+    ];
+    for (cause, variants) in keys {
+        let mut keys = secrets.iter().flat_map(|secret| variants(secret));
+        if keys.any(|key| matches(&key, &[timestamp, b".", body])) {
+            return Some(cause);
+        }
+    }
+    None
+}
+
+/// Returns what a body or a secret may have been on the other side.
+type Variants = fn(&[u8]) -> Vec<Vec<u8>>;
+
+fn other_ends(body: &[u8]) -> Vec<Vec<u8>> {
+    let mut bodies = vec![[body, b"\n"].concat(), [body, b"\r\n"].concat()];
+    let shorter = [&b"\n"[..], b"\r\n"].map(|end| body.strip_suffix(end));
+    bodies.extend(shorter.into_iter().flatten().map(<[u8]>::to_vec));
+    bodies
+}
+
+fn other_line_endings(body: &[u8]) -> Vec<Vec<u8>> {
+    let lf: Vec<&[u8]> = body.split(|byte| *byte == b'\n').collect();
+    let lf = lf
+        .iter()
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let lines: Vec<&[u8]> = lf.collect();
+    vec![lines.join(&b"\n"[..]), lines.join(&b"\r\n"[..])]
+}
+
+/// Returns the JSON of a body as other programs write it: in four layouts, with keys as they are
+/// or sorted, and with the escapes of JavaScript, Python and PHP.
+fn reserialised(body: &[u8]) -> Vec<Vec<u8>> {
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        return Vec::new();
+    };
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    let layouts = [value, sorted].into_iter().flat_map(|value| {
+        [
+            value.to_string(),
+            formatted(&value, Spaced),
+            formatted(&value, PrettyFormatter::new()),
+            formatted(&value, PrettyFormatter::with_indent(b"    ")),
+        ]
+    });
+    let escapes = layouts.flat_map(|text| {
+        let ascii = escape_non_ascii(&text);
+        let slashes = ascii.replace('/', r"\/");
+        [text, ascii, slashes]
+    });
+    escapes.map(String::into_bytes).collect()
+}
+
+fn formatted(value: &Value, layout: impl Formatter) -> String {
+    let mut text = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut text, layout);
+    // Writing to memory does not fail, and JSON is UTF-8.
+    let _ = value.serialize(&mut serializer);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// JSON with a space after each colon and comma, as Python writes it.
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_key<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        self.begin_array_value(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+    ) -> std::io::Result<()> {
+        writer.write_all(b": ")
+    }
+}
+
+/// Escapes the characters of JSON that are not ASCII. They are inside of strings only.
+fn escape_non_ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() {
+            text.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            text.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    text
+}
+
+fn other_starts(body: &[u8]) -> Vec<Vec<u8>> {
+    let mark = &b"\xef\xbb\xbf"[..];
+    let without = body.strip_prefix(mark).map(<[u8]>::to_vec);
+    without.into_iter().chain([[mark, body].concat()]).collect()
+}
+
+fn base64(body: &[u8]) -> Vec<Vec<u8>> {
+    let decoded = BASE64_STANDARD.decode(body.trim_ascii()).ok();
+    let encoded = BASE64_STANDARD.encode(body).into_bytes();
+    decoded.into_iter().chain([encoded]).collect()
+}
+
+fn gunzip(body: &[u8]) -> Vec<Vec<u8>> {
+    let mut unzipped = Vec::new();
+    let mut decoder = GzDecoder::new(body).take(GUNZIP_LIMIT);
+    match decoder.read_to_end(&mut unzipped) {
+        Ok(_) => vec![unzipped],
+        Err(_) => Vec::new(),
+    }
+}
+
+fn other_whitespace(secret: &[u8]) -> Vec<Vec<u8>> {
+    let mut secrets = vec![secret.trim_ascii().to_vec()];
+    for space in [&b"\n"[..], b"\r\n", b" ", b"\t"] {
+        secrets.extend([[secret, space].concat(), [space, secret].concat()]);
+    }
+    secrets
+}
+
+fn other_quotes(secret: &[u8]) -> Vec<Vec<u8>> {
+    let mut secrets = Vec::new();
+    for quote in [&b"\""[..], b"'", b"`"] {
+        secrets.push([quote, secret, quote].concat());
+        let inner = secret
+            .strip_prefix(quote)
+            .and_then(|rest| rest.strip_suffix(quote));
+        secrets.extend(inner.map(<[u8]>::to_vec));
+    }
+    secrets
+}
+
+fn other_hex(secret: &[u8]) -> Vec<Vec<u8>> {
+    let lower: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let upper = lower.to_uppercase();
+    let mut secrets = vec![lower.into_bytes(), upper.into_bytes()];
+    secrets.extend(unhex(secret));
+    secrets
+}
+
+fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    let byte = |pair: &[u8]| match pair {
+        [a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
+            u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()
+        }
+        _ => None,
+    };
+    digits.chunks(2).map(byte).collect()
+}
