@@ -3,18 +3,21 @@
 #![forbid(unsafe_code)]
 
 mod cause;
+mod client;
 mod completions;
 mod explain;
 mod input;
 mod output;
 mod recording;
 mod secrets;
+mod send;
 mod sign;
 mod verify;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tokio::runtime::Builder;
 
 use crate::output::{Error, Format, note};
 
@@ -47,6 +50,7 @@ struct Cli {
 enum Command {
     Sign(sign::Args),
     Verify(verify::Args),
+    Send(send::Args),
     Explain(explain::Args),
     Completions(completions::Args),
 }
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
     let ended = match cli.command {
         Command::Sign(args) => args.run(format),
         Command::Verify(args) => args.run(format),
+        Command::Send(args) => block_on(args.run(format)),
         Command::Explain(args) => args.run(format),
         Command::Completions(args) => args.run(),
     };
@@ -76,6 +81,23 @@ fn main() -> ExitCode {
         }
         Err(Error::Interrupted) => ExitCode::from(130),
     }
+}
+
+/// Runs a command that waits for others, until the user interrupts it.
+fn block_on(command: impl Future<Output = Result<bool, Error>>) -> Result<bool, Error> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|why| Error::failed("Tokio runtime", why))?;
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            // In this order: a command that reads standard input first can still be interrupted.
+            biased;
+            ended = command => ended,
+            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+        }
+    });
+    // Do not wait for a name to be resolved.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Returns the command line, with the exit codes in the help of every command.
