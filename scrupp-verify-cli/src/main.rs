@@ -7,6 +7,7 @@ mod client;
 mod completions;
 mod explain;
 mod input;
+mod listen;
 mod output;
 mod recording;
 mod secrets;
@@ -51,6 +52,7 @@ enum Command {
     Sign(sign::Args),
     Verify(verify::Args),
     Send(send::Args),
+    Listen(listen::Args),
     Explain(explain::Args),
     Completions(completions::Args),
 }
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Sign(args) => args.run(format),
         Command::Verify(args) => args.run(format),
         Command::Send(args) => block_on(args.run(format)),
+        Command::Listen(args) => block_on(args.run(format)),
         Command::Explain(args) => args.run(format),
         Command::Completions(args) => args.run(),
     };
