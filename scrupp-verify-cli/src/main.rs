@@ -10,6 +10,7 @@ mod input;
 mod listen;
 mod output;
 mod recording;
+mod replay;
 mod secrets;
 mod send;
 mod sign;
@@ -53,6 +54,7 @@ enum Command {
     Verify(verify::Args),
     Send(send::Args),
     Listen(listen::Args),
+    Replay(replay::Args),
     Explain(explain::Args),
     Completions(completions::Args),
 }
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => args.run(format),
         Command::Send(args) => block_on(args.run(format)),
         Command::Listen(args) => block_on(args.run(format)),
+        Command::Replay(args) => block_on(args.run(format)),
         Command::Explain(args) => args.run(format),
         Command::Completions(args) => args.run(),
     };
