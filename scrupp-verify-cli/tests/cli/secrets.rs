@@ -1,0 +1,125 @@
+use crate::{EVENT, SECRET, file, output_of, program, run, signature};
+
+/// Signature of the empty body at 1.
+fn signed() -> String {
+    signature(SECRET.as_bytes(), b"1.")
+}
+
+#[test]
+fn secret_is_read_from_each_source() {
+    let empty = file("secrets-empty", "");
+    let sources = [
+        ("lf", format!("{SECRET}\n")),
+        ("crlf", format!("{SECRET}\r\n")),
+        ("none", SECRET.to_owned()),
+    ];
+    for (label, content) in sources {
+        let secret = file(&format!("secrets-{label}"), &content);
+        let arguments = [
+            "sign",
+            "--at",
+            "1",
+            empty.to_str().unwrap(),
+            "--secret-file",
+        ];
+        let ran = run(&[&arguments[..], &[secret.to_str().unwrap()]].concat()).exits(0);
+        assert!(ran.stdout.contains(&signed()), "{label}: {ran:?}");
+        let mut command = program(&[&arguments[..], &["-"]].concat());
+        let ran = output_of(
+            command.env_remove("SCRUPP_WEBHOOK_SECRET"),
+            content.as_bytes(),
+        );
+        assert!(ran.exits(0).stdout.contains(&signed()), "{label}");
+    }
+    let mut command = program(&["sign", "--at", "1", "--secret-env", "OTHER"]);
+    command
+        .env("OTHER", SECRET)
+        .env("SCRUPP_WEBHOOK_SECRET", "another");
+    assert!(
+        output_of(&mut command, b"")
+            .exits(0)
+            .stdout
+            .contains(&signed())
+    );
+}
+
+#[test]
+fn previous_secret_verifies_but_does_not_sign() {
+    let mut command = program(&[
+        "verify",
+        "--now",
+        "1",
+        "--timestamp",
+        "1",
+        "--signature",
+        &signed(),
+    ]);
+    command
+        .env("SCRUPP_WEBHOOK_SECRET", "newer")
+        .env("SCRUPP_WEBHOOK_SECRET_PREVIOUS", SECRET);
+    output_of(&mut command, b"").exits(0);
+    let mut command = program(&["sign", "--at", "1"]);
+    command
+        .env("SCRUPP_WEBHOOK_SECRET", "newer")
+        .env("SCRUPP_WEBHOOK_SECRET_PREVIOUS", SECRET);
+    let expected = signature(b"newer", b"1.");
+    assert!(
+        output_of(&mut command, b"")
+            .exits(0)
+            .stdout
+            .contains(&expected)
+    );
+}
+
+/// A secret that is entered in the wrong place is not shown either.
+#[test]
+fn secret_in_arguments_is_rejected_and_not_repeated() {
+    let equals = format!("--secret={SECRET}");
+    for command in ["sign", "verify", "listen"] {
+        for arguments in [&["--secret", SECRET][..], &[&equals], &["--secret"]] {
+            let ran = run(&[&[command], arguments].concat()).exits(2);
+            assert!(
+                ran.stderr.contains("every process of this machine"),
+                "{ran:?}"
+            );
+        }
+    }
+    let url = "http://127.0.0.1:9";
+    run(&["send", url, &equals]).exits(2);
+    run(&["replay", "-", url, &equals]).exits(2);
+    run(&["explain", &equals, "too_old"]).exits(2);
+    run(&[&equals, "sign"]).exits(2);
+    run(&["sign", "--secret-env", SECRET]).exits(2);
+    run(&["sign", "--secret-file", SECRET]).exits(3);
+}
+
+#[test]
+fn unusable_secrets_are_usage_errors() {
+    let secrets = ["", " ", "a\n", "\"a\"", "\u{feff}a"];
+    for secret in secrets {
+        let mut command = program(&["sign"]);
+        let ran = output_of(command.env("SCRUPP_WEBHOOK_SECRET", secret), b"").exits(2);
+        assert!(ran.stderr.contains("secret"), "{ran:?}");
+    }
+    let mut command = program(&["sign"]);
+    let ran = output_of(command.env_remove("SCRUPP_WEBHOOK_SECRET"), b"").exits(2);
+    assert!(
+        ran.stderr.contains("SCRUPP_WEBHOOK_SECRET is not set"),
+        "{ran:?}"
+    );
+    run(&["sign", "--secret-file", "-", "-"]).exits(2);
+}
+
+/// Quotes around the secret are shown as a character, and nothing else of it.
+#[test]
+fn secret_in_quotes_is_not_repeated() {
+    let quoted = format!("'{SECRET}'");
+    for arguments in [&["sign"][..], &["listen"], &["verify", "--timestamp", "1"]] {
+        let mut command = program(arguments);
+        let ran = output_of(
+            command.env("SCRUPP_WEBHOOK_SECRET", &quoted),
+            EVENT.as_bytes(),
+        );
+        assert!(ran.stderr.contains("quotes (')"), "{ran:?}");
+    }
+}
