@@ -37,10 +37,7 @@ pub(crate) fn is_stdin(file: &Path) -> bool {
 /// Returns the time of the system clock, less an age.
 pub(crate) fn time(age: Option<Duration>) -> Result<UnixTime, Error> {
     let now = UnixTime::now().ok_or(Error::Failed("the clock gives no time".to_owned()))?;
-    let sent = now
-        .as_secs()
-        .checked_sub(age.map_or(0, |age| age.as_secs()));
-    let sent = sent.filter(|secs| *secs > 0).ok_or("--age: before 1970");
+    let sent = now.as_secs().checked_sub(age.unwrap_or_default().as_secs());
+    let sent = sent.ok_or(Error::Usage("--age: before 1970".to_owned()));
     sent.map(UnixTime::from_secs)
-        .map_err(|why| Error::Usage(why.to_owned()))
 }

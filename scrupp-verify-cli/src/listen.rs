@@ -179,7 +179,7 @@ impl Args {
             }
         }
         // Requests that are received from here on get a 503.
-        drop((listener, received));
+        drop(received);
         let _ = timeout(LAST_RESPONSES, connections.shutdown()).await;
         Ok(self.count.is_none_or(|most| count >= most))
     }
@@ -254,8 +254,9 @@ impl Receiver {
         body: Incoming,
     ) -> http::Result<Response<String>> {
         let received_at = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        let now = UnixTime::now().ok_or(RejectionKind::ClockUnavailable);
         let (body, fault) = read(body, self.policy.body_limit).await;
-        let rejection = self.verdict(&head, &body, fault).err();
+        let rejection = self.verdict(&head, &body, now, fault).err();
         let status = match rejection {
             Some(rejection) => StatusCode::from_u16(rejection.status())?,
             None => self.handle(&head, body.clone()).await,
@@ -295,14 +296,14 @@ impl Receiver {
         &self,
         head: &Parts,
         body: &[u8],
+        now: Result<UnixTime, RejectionKind>,
         fault: Option<RejectionKind>,
     ) -> Result<(), Rejection> {
         let headers = head.headers.iter();
         let headers: Vec<_> = headers
             .map(|(name, value)| (name.as_str(), value.as_bytes()))
             .collect();
-        let now = UnixTime::now().ok_or(RejectionKind::ClockUnavailable)?;
-        let head = self.policy.check_head(&headers[..], now)?;
+        let head = self.policy.check_head(&headers[..], now?)?;
         match fault {
             Some(fault) => Err(fault.into()),
             None => head.verify(&self.keyring, body).map(drop),

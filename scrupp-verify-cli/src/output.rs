@@ -1,4 +1,4 @@
-//! What commands write: data to standard output, everything else to standard error.
+//! Output of commands: data on standard output, everything else on standard error.
 
 use std::io::Write;
 

@@ -1,8 +1,10 @@
 use std::{
     fs,
-    net::TcpStream,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     process::Command,
+    thread::sleep,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -114,7 +116,7 @@ fn new_recording_is_private() {
     );
 }
 
-/// What a stranger sends ends neither the program nor its recording.
+/// Requests of a stranger end neither the program nor its recording.
 #[test]
 fn hostile_requests_are_recorded_up_to_the_limit() {
     let path = file("listen-hostile", "");
@@ -126,7 +128,8 @@ fn hostile_requests_are_recorded_up_to_the_limit() {
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         &[b'a'; 100_000],
     ] {
-        listening.exchange(garbage);
+        let mut stream = TcpStream::connect(&listening.address).unwrap();
+        stream.write_all(garbage).unwrap();
     }
     let large = vec![b' '; 300_000];
     let declared = request("Content-Length: 300000", &large);
@@ -182,29 +185,28 @@ fn hostile_requests_are_recorded_up_to_the_limit() {
     }
 }
 
-/// A client that disconnects early changes nothing.
 #[test]
-fn records_though_the_client_disconnects() {
-    let listening = Listening::start(&["--count", "1", "--until", "20s"]);
+fn records_after_the_client_disconnects() {
+    let target = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", target.local_addr().unwrap());
+    let listening = Listening::start(&["--count", "1", "--until", "20s", "--forward-to", &url]);
     let mut stream = TcpStream::connect(&listening.address).unwrap();
-    std::io::Write::write_all(&mut stream, &genuine()).unwrap();
+    stream.write_all(&genuine()).unwrap();
+    // Until the delivery is being forwarded.
+    let (waiting, _) = target.accept().unwrap();
     drop(stream);
+    sleep(Duration::from_millis(300));
+    drop(waiting);
     let ran = listening.end().exits(0);
     assert!(ran.stdout.contains("\"verified\":true"), "{ran:?}");
 }
 
 #[test]
-fn slow_bodies_end() {
-    let listening = Listening::start(&["--count", "1"]);
-    let response = listening.exchange(&request("Content-Length: 9", b""));
-    assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
-    assert!(listening.end().exits(0).stdout.contains("body_timeout"));
-}
-
-#[test]
-fn idle_connections_delay_others_but_end() {
-    let listening = Listening::start(&["--count", "1"]);
-    let idle: Vec<_> = (0..64)
+fn slow_and_idle_clients_delay_others_but_end() {
+    let listening = Listening::start(&["--count", "2"]);
+    let mut slow = TcpStream::connect(&listening.address).unwrap();
+    slow.write_all(&request("Content-Length: 9", b"")).unwrap();
+    let idle: Vec<_> = (1..64)
         .map(|_| TcpStream::connect(&listening.address).unwrap())
         .collect();
     let started = Instant::now();
@@ -214,8 +216,11 @@ fn idle_connections_delay_others_but_end() {
         "{:?}",
         started.elapsed()
     );
+    let mut response = String::new();
+    slow.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
     drop(idle);
-    listening.end().exits(0);
+    assert!(listening.end().exits(0).stdout.contains("body_timeout"));
 }
 
 #[test]
@@ -242,7 +247,7 @@ fn forwards_genuine_deliveries_unmodified() {
             "{status}: {response}"
         );
     }
-    // Nobody listens any more.
+    // The target has ended.
     let requests = requests.join().unwrap();
     assert!(listening.exchange(&genuine).starts_with("HTTP/1.1 502 "));
     let ran = listening.end().exits(0);
@@ -262,7 +267,7 @@ fn forwards_genuine_deliveries_unmodified() {
 }
 
 #[test]
-fn answers_as_told_but_only_to_genuine_deliveries() {
+fn answer_option_is_for_genuine_deliveries() {
     for (answer, status, delay) in [("503", 503, 0), ("202", 202, 0), ("delay=1s", 200, 1)] {
         let listening = Listening::start(&["--count", "2", "--answer", answer]);
         let started = Instant::now();
@@ -299,9 +304,8 @@ fn exit_code_tells_why_it_ended() {
     let listening = Listening::start(&["--count", "2"]);
     let busy = run(&["listen", "--bind", &listening.address]).exits(3);
     assert!(busy.stderr.contains(&listening.address), "{busy:?}");
-    let _ = listening.exchange(&genuine());
-    Command::new("kill")
-        .args(["-INT", &listening.pid()])
+    Command::new("sh")
+        .args(["-c", &format!("kill -INT {}", listening.pid())])
         .status()
         .unwrap();
     listening.end().exits(130);
@@ -314,6 +318,20 @@ fn exit_code_tells_why_it_ended() {
     ])
     .exits(3);
     run(&["listen", "--bind", "nonsense"]).exits(2);
+}
+
+#[test]
+fn delivery_after_the_last_gets_503() {
+    let listening = Listening::start(&["--count", "1"]);
+    let mut late = TcpStream::connect(&listening.address).unwrap();
+    let (head, rest) = (genuine(), b"}");
+    late.write_all(&head[..head.len() - rest.len()]).unwrap();
+    assert!(listening.exchange(&genuine()).starts_with("HTTP/1.1 200 "));
+    late.write_all(rest).unwrap();
+    let mut response = String::new();
+    late.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
+    listening.end().exits(0);
 }
 
 /// A recording that cannot be written ends the program before the client is told that all is well.

@@ -112,7 +112,7 @@ pub(crate) fn file(name: &str, content: impl AsRef<[u8]>) -> PathBuf {
 
 /// The program as `listen`, on a free port.
 pub(crate) struct Listening {
-    child: Child,
+    child: Option<Child>,
     stdout: BufReader<std::process::ChildStdout>,
     /// Such as `127.0.0.1:40000`.
     pub(crate) address: String,
@@ -133,7 +133,7 @@ impl Listening {
         let address = address.and_then(|line| line.strip_suffix(r#""}"#));
         let address = address.expect("the address").to_owned();
         Self {
-            child,
+            child: Some(child),
             stdout,
             address,
         }
@@ -144,7 +144,7 @@ impl Listening {
     }
 
     pub(crate) fn pid(&self) -> String {
-        self.child.id().to_string()
+        self.child.as_ref().unwrap().id().to_string()
     }
 
     /// Sends bytes, and returns the response.
@@ -166,7 +166,16 @@ impl Listening {
         self.stdout.read_to_string(&mut stdout).expect("UTF-8");
         Ran {
             stdout,
-            ..end(self.child)
+            ..end(self.child.take().unwrap())
+        }
+    }
+}
+
+impl Drop for Listening {
+    /// Ends the program if a test has failed.
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
         }
     }
 }

@@ -14,6 +14,7 @@ fn explains_each_reason() {
         let ran = run(&["explain", kind.as_str(), "--format", "json"]).exits(0);
         let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
         assert_eq!(json["kind"], kind.as_str());
+        assert_ne!(json["remedy"], "", "{kind:?}");
     }
     run(&["explain", "unknown"]).exits(2);
 }
