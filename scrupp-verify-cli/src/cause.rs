@@ -265,8 +265,8 @@ fn gunzip(body: &[u8]) -> Vec<Vec<u8>> {
     let mut unzipped = Vec::new();
     let mut decoder = GzDecoder::new(body).take(GUNZIP_LIMIT);
     match decoder.read_to_end(&mut unzipped) {
-        Ok(_) => vec![unzipped],
-        Err(_) => Vec::new(),
+        Ok(_) if decoder.limit() > 0 => vec![unzipped],
+        _ => Vec::new(),
     }
 }
 

@@ -18,7 +18,10 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{
+    CommandFactory, FromArgMatches, Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 use tokio::runtime::Builder;
 
 use crate::output::{Error, Format, note};
@@ -30,6 +33,10 @@ Exit codes:
   2    wrong usage
   3    could not be done: a file, an address or a receiver is not available
   130  interrupted";
+
+const NO_SECRET: &str = "\
+error: there is no --secret, because every process of this machine can read a command line: use
+--secret-file or --secret-env";
 
 /// Signs, verifies, sends, receives, records and replays the deliveries of Scrupp's webhooks.
 #[derive(Parser)]
@@ -60,9 +67,18 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::from_arg_matches(&command().get_matches()) {
+    let matches = command().try_get_matches();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => {
+            if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg)
+                && name == "--secret"
+            {
+                note(NO_SECRET);
+                return ExitCode::from(2);
+            }
+            error.exit();
+        }
     };
     let format = cli.format;
     let ended = match cli.command {

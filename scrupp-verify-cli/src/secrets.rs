@@ -25,18 +25,11 @@ pub(crate) struct Secrets {
     /// Environment variable with the secret. If NAME_PREVIOUS is set, it is the previous secret
     #[arg(long, value_name = "NAME", default_value = DEFAULT_VARIABLE)]
     secret_env: OsString,
-    #[arg(long, hide = true, num_args = 0..=1)]
-    secret: Option<Option<OsString>>,
 }
 
 impl Secrets {
     /// Reads the secrets as they are, the current one first.
     pub(crate) fn read(&self) -> Result<Vec<Vec<u8>>, Error> {
-        if self.secret.is_some() {
-            let why = "--secret does not exist, because every process of this machine can read a \
-                       command line: use --secret-file or --secret-env";
-            return Err(Error::Usage(why.to_owned()));
-        }
         if let Some(file) = &self.secret_file {
             let secret = read_bytes(file).map_err(|why| Error::failed("--secret-file", why))?;
             return Ok(vec![without_line_ending(&secret).to_owned()]);

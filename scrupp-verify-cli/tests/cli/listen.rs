@@ -205,6 +205,8 @@ fn records_after_the_client_disconnects() {
 fn slow_and_idle_clients_delay_others_but_end() {
     let listening = Listening::start(&["--count", "2"]);
     let mut slow = TcpStream::connect(&listening.address).unwrap();
+    let timeout = Some(Duration::from_secs(25));
+    slow.set_read_timeout(timeout).unwrap();
     slow.write_all(&request("Content-Length: 9", b"")).unwrap();
     let idle: Vec<_> = (1..64)
         .map(|_| TcpStream::connect(&listening.address).unwrap())

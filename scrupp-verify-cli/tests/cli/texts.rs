@@ -26,6 +26,10 @@ fn completes_in_each_shell() {
         for word in ["explain", "secret-file", "forward-to"] {
             assert!(ran.stdout.contains(word), "{shell}: {word}");
         }
+        assert!(
+            !ran.stdout.contains("secret "),
+            "{shell}: an option that does not exist"
+        );
     }
     run(&["completions", "unknown"]).exits(2);
 }
