@@ -33,7 +33,6 @@ const CONNECTION_HEADERS: [&str; 10] = [
 ];
 
 /// Client of one receiver. Follows no redirects.
-#[derive(Clone)]
 pub(crate) struct Client {
     client: reqwest::Client,
     url: Url,

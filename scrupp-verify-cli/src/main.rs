@@ -90,19 +90,15 @@ fn main() -> ExitCode {
         Command::Explain(args) => args.run(format),
         Command::Completions(args) => args.run(),
     };
-    match ended {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(Error::Usage(why)) => {
-            note(&format!("error: {why}"));
-            ExitCode::from(2)
-        }
-        Err(Error::Failed(why)) => {
-            note(&format!("error: {why}"));
-            ExitCode::from(3)
-        }
-        Err(Error::Interrupted) => ExitCode::from(130),
-    }
+    let (why, code) = match ended {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => return ExitCode::from(1),
+        Err(Error::Usage(why)) => (why, 2),
+        Err(Error::Failed(why)) => (why, 3),
+        Err(Error::Interrupted) => return ExitCode::from(130),
+    };
+    note(&format!("error: {why}"));
+    ExitCode::from(code)
 }
 
 /// Runs a command that waits for others, until the user interrupts it.
