@@ -9,7 +9,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Delivery, Expected, PREVIOUS_SECRET, Response, Server, delivery::SIGNATURE};
+use crate::{
+    Delivery, Expected, PREVIOUS_SECRET, Response, SIGNATURE, Server, conformance::compare, signed,
+};
 
 /// One line of the table for HTTP/2, which a client speaks without asking first.
 #[derive(Clone, Debug)]
@@ -134,7 +136,7 @@ impl Table {
         name: &'static str,
         row: impl FnOnce(&mut Delivery) -> (Vec<Frame>, Expected),
     ) {
-        let mut delivery = Delivery::new(2000 + self.rows.len() as u64);
+        let mut delivery = signed(2000 + self.rows.len() as u64);
         let (frames, expected) = row(&mut delivery);
         self.rows.push(Http2Row {
             name,
@@ -172,7 +174,7 @@ pub async fn check_http2(row: &Http2Row, server: &Server) -> Result<(), String> 
     let handled = server.handled(row.delivery.process_id).await;
     row.expected.check(response, &handled)?;
 
-    let next = Delivery::new(row.delivery.process_id + 500_000);
+    let next = signed(row.delivery.process_id + 500_000);
     let frames = [data(&next.body), Frame::End];
     let status = deliver(&mut connection, &next, &frames)
         .await

@@ -5,9 +5,7 @@
     reason = "a test that cannot go on may panic"
 )]
 
-mod client;
-mod delivery;
-mod expected;
+mod conformance;
 mod front_end;
 mod http2;
 mod pgbouncer;
@@ -21,12 +19,9 @@ mod redis;
 mod redis_cluster;
 mod scrupp;
 mod sentinel;
-mod table;
 mod task_api;
 
-pub use client::{Connection, Response, Step};
-pub use delivery::{Delivery, Headers};
-pub use expected::Expected;
+pub use conformance::{check, http1_rows, left_out, signed};
 pub use front_end::{FrontEnd, Server};
 pub use http2::{Frame, Http2Row, check_http2, http2_rows};
 pub use pgbouncer::PgBouncer;
@@ -39,8 +34,10 @@ pub use proxy::Proxy;
 pub use redis::Redis;
 pub use redis_cluster::RedisCluster;
 pub use scrupp::{Attempt, Retries, Scrupp, is_acknowledged};
+pub use scrupp_verify_cli::{
+    Connection, Delivery, Expected, Headers, Response, Row, SIGNATURE, Step, TIMESTAMP,
+};
 pub use sentinel::Sentinel;
-pub use table::{Row, check, http1_rows};
 pub use task_api::{Fetch, KeyIn, TaskApi, Trouble};
 
 /// What all deliveries here are signed with.

@@ -6,7 +6,9 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use scrupp_verify_tests::{Connection, Delivery, FrontEnd, Process, Response, Server, Step};
+use scrupp_verify_tests::{
+    Connection, Delivery, FrontEnd, Process, Response, Server, Step, signed,
+};
 use tokio::{task::JoinSet, time::sleep};
 
 const CONNECTIONS: u64 = 50;
@@ -17,7 +19,7 @@ async fn open(server: &Server, sent: impl Fn(&Delivery) -> Vec<u8>) -> Vec<Conne
     let mut connections = Vec::new();
     for id in 0..CONNECTIONS {
         let mut connection = Connection::open(server.address()).await.unwrap();
-        let steps = [Step::Send(sent(&Delivery::new(9_000_000 + id)))];
+        let steps = [Step::Send(sent(&signed(9_000_000 + id)))];
         connection.send(&steps).await.unwrap();
         connections.push(connection);
     }

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use scrupp_verify_tests::{FrontEnd, check, check_http2, http1_rows, http2_rows};
+use scrupp_verify_tests::{FrontEnd, check, check_http2, http1_rows, http2_rows, left_out};
 use tokio::task::JoinSet;
 
 async fn passes_the_tables(front_end: FrontEnd) {
     let server = Arc::new(front_end.start().await);
     let mut rows = JoinSet::new();
     for row in http1_rows() {
-        if let Some(reason) = row.left_out_of(front_end) {
-            println!("{front_end:?} leaves out: {} ({reason})", row.name);
+        if let Some(reason) = left_out(&row, front_end) {
+            println!("{front_end:?} leaves out: {} ({reason})", row.id);
             continue;
         }
         let server = Arc::clone(&server);
         rows.spawn(async move {
             let verdict = check(&row, &server).await;
-            verdict.map_err(|error| format!("HTTP/1.1, {}: {error}", row.name))
+            verdict.map_err(|error| format!("HTTP/1.1, {}: {error}", row.id))
         });
     }
     for row in http2_rows() {

@@ -16,7 +16,7 @@ use scrupp_verify_core::{
     dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore},
 };
 use scrupp_verify_redis::{RedisStore, RedisStoreErrorKind};
-use scrupp_verify_tests::{Connection, Delivery, FrontEnd, Redis, Response, Server, Step};
+use scrupp_verify_tests::{Connection, Delivery, FrontEnd, Redis, Response, Server, Step, signed};
 use tokio::{task::JoinSet, time::sleep};
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -313,7 +313,7 @@ async fn processes_that_share_a_redis_handle_a_delivery_once() {
     let first = FrontEnd::Example("example-axum").start_with(&url).await;
     let second = FrontEnd::Example("example-axum").start_with(&url).await;
 
-    let delivery = Delivery::new(1);
+    let delivery = signed(1);
     assert_eq!(deliver(&first, &delivery).await.status, 200);
     let mut anew = delivery.clone();
     anew.sign_with(scrupp_verify_tests::SECRET, delivery.now - 60);
@@ -330,19 +330,19 @@ async fn a_store_that_fails_never_lets_a_delivery_through() {
     let mut redis = Redis::start(&[]);
     let server = FrontEnd::Example("example-axum");
     let server = server.start_with(&[("REDIS_URL", redis.url())]).await;
-    let delivery = Delivery::new(1);
+    let delivery = signed(1);
     assert_eq!(deliver(&server, &delivery).await.status, 200);
 
     // A forged one is none of the store's business.
     let calls = redis.calls("eval");
-    let mut forged = Delivery::new(2);
+    let mut forged = signed(2);
     forged.sign_with("another", forged.now);
     assert_eq!(deliver(&server, &forged).await.status, 401);
     assert_eq!(redis.calls("eval"), calls);
     assert_eq!(deliver(&server, &delivery).await.status, 200);
     assert_eq!(redis.calls("eval"), calls + 1);
 
-    let fresh = Delivery::new(3);
+    let fresh = signed(3);
     let rejected = async |why: &str| {
         let started = Instant::now();
         let response = deliver(&server, &fresh).await;
@@ -370,7 +370,7 @@ async fn a_store_that_fails_never_lets_a_delivery_through() {
     // Redis may have run a claim of the last ones after it was given up, and been killed before the
     // release: then the lease ends it, but later than this test.
     redis.restart();
-    let fresh = Delivery::new(4);
+    let fresh = signed(4);
     let mut attempts = 0;
     while deliver(&server, &fresh).await.status != 200 {
         attempts += 1;

@@ -11,7 +11,9 @@ use std::{
 };
 
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestRunner};
-use scrupp_verify_tests::{Connection, Delivery, FrontEnd, PREVIOUS_SECRET, SECRET, Server, Step};
+use scrupp_verify_tests::{
+    Connection, Delivery, FrontEnd, PREVIOUS_SECRET, SECRET, Server, Step, signed,
+};
 use tokio::runtime::Runtime;
 
 /// What is done to a genuine delivery.
@@ -137,7 +139,7 @@ fn apply(change: &Change, delivery: &mut Delivery) {
 }
 
 fn steps(changes: &[Change], framing: &Framing, process_id: u64) -> Vec<Step> {
-    let mut delivery = Delivery::new(process_id);
+    let mut delivery = signed(process_id);
     // What is signed is an event that can be told from the others; the rest comes later.
     let (signing, tampering): (Vec<_>, Vec<_>) = changes.iter().partition(|change| {
         matches!(

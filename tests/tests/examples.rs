@@ -9,7 +9,7 @@ use std::{
 };
 
 use scrupp_verify_tests::{
-    Connection, Delivery, PREVIOUS_SECRET, Postgres, Program, SECRET, Step, free_port,
+    Connection, PREVIOUS_SECRET, Postgres, Program, SECRET, Step, free_port, signed,
 };
 
 const EXAMPLES: [&str; 5] = [
@@ -104,7 +104,7 @@ async fn empty_optional_setting_is_not_set() {
 
 #[tokio::test]
 async fn secret_is_any_bytes() {
-    let mut delivery = Delivery::new(1);
+    let mut delivery = signed(1);
     delivery.sign_with("\u{fc}ml\u{e4}ut", delivery.now);
     let secret = OsStr::from_bytes(b"\xc3\xbcml\xc3\xa4ut");
     let binary = OsStr::from_bytes(b"\xff\xfe");
@@ -166,7 +166,7 @@ async fn metrics_are_served_at_an_address_of_their_own() {
             ("STORE_URL", OsStr::new("memory:")),
         ];
         let program = Program::start(example, &settings).await;
-        assert_eq!(program.deliver(&Delivery::new(1)).await, 200);
+        assert_eq!(program.deliver(&signed(1)).await, 200);
         assert_eq!(program.get("/metrics").await.status, 404, "{example}");
 
         let address = (Ipv4Addr::LOCALHOST, port).into();
@@ -199,7 +199,7 @@ async fn metrics_are_served_at_an_address_of_their_own() {
 
 /// Sends a delivery that is signed with this secret.
 async fn send(program: &Program, secret: &str, process_id: u64) -> u16 {
-    let mut delivery = Delivery::new(process_id);
+    let mut delivery = signed(process_id);
     delivery.sign_with(secret, delivery.now);
     program.deliver(&delivery).await
 }
@@ -210,7 +210,7 @@ async fn verified_delivery_that_is_not_an_event_is_rejected_with_its_id_in_the_l
     for example in ["example-warp", "example-hyper", "example-custom"] {
         let none: [(&str, &str); 0] = [];
         let program = Program::start(example, &none).await;
-        let mut delivery = Delivery::new(1);
+        let mut delivery = signed(1);
         delivery.body = b"not an event".to_vec();
         delivery.sign();
         let mut connection = Connection::open(program.address()).await.unwrap();
@@ -234,9 +234,9 @@ async fn verified_delivery_that_is_not_an_event_is_rejected_with_its_id_in_the_l
 async fn custom_server_logs_the_reason_of_each_rejection() {
     let none: [(&str, &str); 0] = [];
     let program = Program::start("example-custom", &none).await;
-    let mut stale = Delivery::new(1);
+    let mut stale = signed(1);
     stale.sign_with(SECRET, stale.now - 301);
-    let mut unsigned = Delivery::new(2);
+    let mut unsigned = signed(2);
     unsigned.headers.clear();
     for (delivery, kind) in [(stale, "too_old"), (unsigned, "missing_signature")] {
         let mut connection = Connection::open(program.address()).await.unwrap();

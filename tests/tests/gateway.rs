@@ -22,7 +22,7 @@ use axum::{
     routing::any,
 };
 use http::{StatusCode, header::LOCATION};
-use scrupp_verify_tests::{Connection, Delivery, Program, SECRET, Step, free_port};
+use scrupp_verify_tests::{Connection, Delivery, Program, SECRET, Step, free_port, signed};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -141,7 +141,7 @@ async fn forwards_the_very_bytes_and_the_content_type() {
     ];
     let content_types = [Some("application/json; charset=utf-8"), None];
     for (body, content_type) in bodies.iter().zip(content_types.iter().cycle()) {
-        let mut delivery = Delivery::new(1);
+        let mut delivery = signed(1);
         delivery.body.clone_from(body);
         delivery.sign();
         if let Some(content_type) = content_type {
@@ -160,7 +160,7 @@ async fn forwards_the_very_bytes_and_the_content_type() {
 async fn forwards_no_other_header() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
-    let mut delivery = Delivery::new(1);
+    let mut delivery = signed(1);
     for name in [
         "Authorization",
         "Cookie",
@@ -183,22 +183,22 @@ async fn forwards_no_other_header() {
 async fn forwards_nothing_that_is_not_verified() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
-    let mut tampered = Delivery::new(1);
+    let mut tampered = signed(1);
     tampered.body.push(b' ');
-    let mut stale = Delivery::new(2);
+    let mut stale = signed(2);
     stale.sign_with(SECRET, stale.now - 301);
-    let mut forged = Delivery::new(3);
+    let mut forged = signed(3);
     forged.sign_with("guessed", forged.now);
-    let mut unsigned = Delivery::new(4);
+    let mut unsigned = signed(4);
     unsigned.headers.clear();
     for delivery in [tampered, stale, forged, unsigned] {
         assert_eq!(send(&gateway, &delivery).await, 401);
     }
-    let mut too_large = Delivery::new(5);
+    let mut too_large = signed(5);
     too_large.pad_to(256 * 1024 + 1);
     assert_eq!(send(&gateway, &too_large).await, 413);
     assert!(target.seen().is_empty());
-    assert_eq!(send(&gateway, &Delivery::new(6)).await, 200);
+    assert_eq!(send(&gateway, &signed(6)).await, 200);
     assert_eq!(target.seen().len(), 1);
 }
 
@@ -208,7 +208,7 @@ async fn passes_the_status_back_and_follows_no_redirect() {
     let gateway = start(&target.url()).await;
     for (process_id, status) in (1..).zip([200, 202, 302, 307, 400, 401, 410, 429, 500, 503]) {
         target.response(status, Duration::ZERO);
-        assert_eq!(send(&gateway, &Delivery::new(process_id)).await, status);
+        assert_eq!(send(&gateway, &signed(process_id)).await, status);
         let [(uri, ..)] = target.seen().try_into().unwrap();
         assert_ne!(uri, "/elsewhere");
     }
@@ -229,7 +229,7 @@ async fn passes_the_status_back_and_follows_no_redirect() {
 async fn forwards_again_until_the_target_has_acknowledged_and_then_no_more() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
-    let mut delivery = Delivery::new(1);
+    let mut delivery = signed(1);
     target.response(429, Duration::ZERO);
     assert_eq!(send(&gateway, &delivery).await, 429);
     target.response(201, Duration::ZERO);
@@ -251,7 +251,7 @@ async fn forwards_again_until_the_target_has_acknowledged_and_then_no_more() {
 async fn responds_504_while_the_target_is_slow_and_502_while_it_is_down() {
     let target = Target::start().await;
     let mut gateway = start(&target.url()).await;
-    let delivery = Delivery::new(1);
+    let delivery = signed(1);
     target.response(200, Duration::from_secs(60));
     let begin = Instant::now();
     assert_eq!(send(&gateway, &delivery).await, 504);
@@ -285,9 +285,9 @@ async fn responds_502_to_a_status_that_ends_no_request() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
     target.response(101, Duration::ZERO);
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 502);
+    assert_eq!(send(&gateway, &signed(1)).await, 502);
     target.response(200, Duration::ZERO);
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 200);
+    assert_eq!(send(&gateway, &signed(1)).await, 200);
 }
 
 #[tokio::test]
@@ -297,7 +297,7 @@ async fn client_that_half_closes_gets_its_response_from_a_slow_target() {
     target.response(200, Duration::from_secs(1));
     for process_id in [1, 2] {
         let mut connection = Connection::open(gateway.address()).await.unwrap();
-        let request = Step::Send(Delivery::new(process_id).request());
+        let request = Step::Send(signed(process_id).request());
         connection.send(&[request, Step::Finish]).await.unwrap();
         if process_id == 1 {
             assert_eq!(connection.response().await.unwrap().status, 200);
@@ -316,7 +316,7 @@ async fn client_that_resets_the_connection_gets_its_next_attempt_forwarded() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
     target.response(200, Duration::from_secs(1));
-    let delivery = Delivery::new(1);
+    let delivery = signed(1);
     let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
     stream.write_all(&delivery.request()).await.unwrap();
     while target.seen.lock().unwrap().is_empty() {
@@ -366,7 +366,7 @@ async fn uses_a_proxy_for_https_targets_elsewhere_only() {
     ];
     for url in responds {
         let gateway = start_with(&url, &settings).await;
-        assert_eq!(send(&gateway, &Delivery::new(1)).await, 200, "{url}");
+        assert_eq!(send(&gateway, &signed(1)).await, 200, "{url}");
         assert_eq!(target.seen().len(), 1);
     }
     // The target does not speak TLS.
@@ -379,11 +379,11 @@ async fn uses_a_proxy_for_https_targets_elsewhere_only() {
     ] {
         let url = format!("https://{host}:{port}/{TOKEN}");
         let gateway = start_with(&url, &settings).await;
-        assert_eq!(send(&gateway, &Delivery::new(1)).await, 502, "{url}");
+        assert_eq!(send(&gateway, &signed(1)).await, 502, "{url}");
     }
     assert_eq!(connections.load(Relaxed), 0);
     let gateway = start_with("https://hook.invalid/", &settings).await;
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 502);
+    assert_eq!(send(&gateway, &signed(1)).await, 502);
     assert_eq!(connections.load(Relaxed), 1);
 }
 
@@ -395,7 +395,7 @@ async fn needs_root_certificates_for_https_targets_only() {
     let target = Target::start().await;
     let no_roots = [("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")];
     let gateway = start_with(&target.url(), &no_roots).await;
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 200);
+    assert_eq!(send(&gateway, &signed(1)).await, 200);
 
     let url = format!("https://hook.invalid/{TOKEN}");
     let environment = [&no_roots[..], &[("FORWARD_TO", &*url)]].concat();
@@ -421,7 +421,7 @@ async fn forwards_verified_deliveries_that_are_not_events() {
         br#"{"event":"task.completed"}"#,
     ];
     for body in bodies {
-        let mut delivery = Delivery::new(1);
+        let mut delivery = signed(1);
         delivery.body = body.to_vec();
         delivery.sign();
         assert_eq!(send(&gateway, &delivery).await, 200);
@@ -435,7 +435,7 @@ async fn ends_a_delivery_under_way_before_it_stops() {
     let mut gateway = start(&target.url()).await;
     target.response(200, Duration::from_millis(300));
     let mut connection = Connection::open(gateway.address()).await.unwrap();
-    let request = Step::Send(Delivery::new(1).request());
+    let request = Step::Send(signed(1).request());
     connection.send(&[request]).await.unwrap();
     while target.seen.lock().unwrap().is_empty() {
         sleep(Duration::from_millis(5)).await;
@@ -492,6 +492,6 @@ async fn empty_timeout_is_the_default() {
     let gateway = start_with(&target.url(), &[("FORWARD_TIMEOUT_SECONDS", "")]).await;
     target.response(200, Duration::from_secs(60));
     let begin = Instant::now();
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 504);
+    assert_eq!(send(&gateway, &signed(1)).await, 504);
     assert!((5..15).contains(&begin.elapsed().as_secs()));
 }

@@ -5,7 +5,7 @@
 use core::time::Duration;
 use std::{env, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::PathBuf, process};
 
-use scrupp_verify_tests::{Delivery, Program};
+use scrupp_verify_tests::{Program, signed};
 use tokio::time::sleep;
 
 /// A file that is replaced by renaming, and removed with the test.
@@ -34,7 +34,7 @@ impl Drop for SecretsFile {
 
 /// Sends a delivery that is signed with this secret.
 async fn send(program: &Program, secret: &str, process_id: u64) -> u16 {
-    let mut delivery = Delivery::new(process_id);
+    let mut delivery = signed(process_id);
     delivery.sign_with(secret, delivery.now);
     program.deliver(&delivery).await
 }

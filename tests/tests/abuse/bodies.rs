@@ -9,7 +9,7 @@ mod slow_uploads;
 use core::time::Duration;
 use std::{sync::Arc, time::Instant};
 
-use scrupp_verify_tests::{Delivery, Process, Server};
+use scrupp_verify_tests::{Delivery, Process, Server, signed};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -34,7 +34,7 @@ async fn alone() -> MutexGuard<'static, ()> {
 
 /// Returns a delivery of this size, signed with a secret that the server does not know.
 fn forged(bytes: usize) -> Delivery {
-    let mut forged = Delivery::new(1);
+    let mut forged = signed(1);
     forged.pad_to(bytes);
     forged.sign_with("another", forged.now);
     forged

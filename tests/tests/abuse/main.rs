@@ -13,7 +13,9 @@ use std::{fs, process::Command, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use scrupp_verify_tests::{Connection, Delivery, FrontEnd, Process, Program, SECRET, Server, Step};
+use scrupp_verify_tests::{
+    Connection, Delivery, FrontEnd, Process, Program, SECRET, Server, Step, signed,
+};
 use scrupp_verify_tower::{Account, ScruppVerify, Secret, VerifiedBody};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -68,7 +70,7 @@ async fn withstands_trickling(front_end: FrontEnd) {
     let before = process.resident_bytes();
     let mut tricklers = JoinSet::new();
     for number in 0..TRICKLERS {
-        let delivery = Delivery::new(number);
+        let delivery = signed(number);
         let head = delivery.head_with_length();
         let start = if number % 2 == 0 {
             &head[..40]
@@ -90,7 +92,7 @@ async fn withstands_trickling(front_end: FrontEnd) {
     let mut latencies = Vec::new();
     for number in 0..50 {
         let began = Instant::now();
-        let status = deliver(server.address(), &Delivery::new(1_000_000 + number)).await;
+        let status = deliver(server.address(), &signed(1_000_000 + number)).await;
         assert_eq!(status, Some(200));
         latencies.push(began.elapsed());
     }
@@ -150,7 +152,7 @@ async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
     let process = process(&server);
     let (flood, flooding) = watch::channel(false);
     let mut flooders = JoinSet::new();
-    let mut forged = Delivery::new(1);
+    let mut forged = signed(1);
     forged.pad_to(200 * 1024);
     forged.sign_with("another", forged.now);
     let mut late = forged.clone();
@@ -177,7 +179,7 @@ async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
     let address = server.address();
     let meanwhile = tokio::spawn(async move {
         sleep(Duration::from_secs(2)).await;
-        deliver(address, &Delivery::new(9_000_000)).await
+        deliver(address, &signed(9_000_000)).await
     });
     let mut peak = 0;
     let flooders = tokio::spawn(flooders.join_all());
@@ -222,7 +224,7 @@ async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
     // A genuine one waits for room, and gets through or is told to come again.
     let status = meanwhile.await.unwrap();
     assert!(matches!(status, Some(200 | 503)), "{status:?}");
-    assert_eq!(deliver(address, &Delivery::new(9_000_001)).await, Some(200));
+    assert_eq!(deliver(address, &signed(9_000_001)).await, Some(200));
 }
 
 abuse! { handles_a_thousand_replays_once:
@@ -235,7 +237,7 @@ abuse! { handles_a_thousand_replays_once:
 
 async fn handles_a_thousand_replays_once(front_end: FrontEnd) {
     let server = front_end.start().await;
-    let (recorded, address) = (Delivery::new(1), server.address());
+    let (recorded, address) = (signed(1), server.address());
     let mut late = recorded.clone();
     late.sign_with(SECRET, late.now - 301);
     assert_eq!(deliver(address, &late).await, Some(401), "after the window");
@@ -280,10 +282,7 @@ async fn recovers_from_a_lack_of_file_descriptors(front_end: FrontEnd) {
 
     drop(idle);
     let began = Instant::now();
-    assert_eq!(
-        deliver(server.address(), &Delivery::new(1)).await,
-        Some(200)
-    );
+    assert_eq!(deliver(server.address(), &signed(1)).await, Some(200));
     assert!(
         began.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -292,7 +291,7 @@ async fn recovers_from_a_lack_of_file_descriptors(front_end: FrontEnd) {
 }
 
 async fn send_large(address: SocketAddr, number: u64) -> (u64, Option<u16>) {
-    let mut large = Delivery::new(number);
+    let mut large = signed(number);
     large.pad_to(200 * 1024);
     (number, deliver(address, &large).await)
 }
@@ -378,7 +377,7 @@ async fn the_time_of_a_rejection_does_not_tell_which_accounts_exist() {
         Ok::<_, Infallible>(http::Response::new(Full::<Bytes>::default()))
     });
     let layer = ScruppVerify::with_account_lookup(lookup).layer(handler);
-    let mut forged = Delivery::new(1);
+    let mut forged = signed(1);
     forged.pad_to(64 * 1024);
     forged.sign_with("another", forged.now);
     let body = Bytes::from(forged.body.clone());
@@ -420,7 +419,7 @@ async fn http2_has_no_header_names_in_upper_case() {
         "example-custom",
     ] {
         let server = FrontEnd::Example(example).start().await;
-        let delivery = Delivery::new(1);
+        let delivery = signed(1);
         let literal = |name: &str, value: &str| {
             let (name, value) = (name.as_bytes(), value.as_bytes());
             // RFC 7541, section 6.2.2: a literal without indexing, with a new name.

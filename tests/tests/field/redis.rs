@@ -16,7 +16,7 @@ use scrupp_verify_core::{
     dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore},
 };
 use scrupp_verify_redis::{RedisStore, RedisStoreError, RedisStoreErrorKind};
-use scrupp_verify_tests::{Connection, Delivery, Proxy, Redis, SECRET, Step, free_port};
+use scrupp_verify_tests::{Connection, Proxy, Redis, SECRET, Step, free_port, signed};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -506,7 +506,7 @@ async fn no_claim_of_the_adapter_is_left_after_a_stall() {
             tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
             let deliver = move |number| async move {
                 let mut connection = Connection::open(address).await.unwrap();
-                let request = Delivery::new(number).request();
+                let request = signed(number).request();
                 connection.send(&[Step::Send(request)]).await.unwrap();
                 connection.response().await.unwrap().status
             };
@@ -575,7 +575,7 @@ async fn a_worker_that_is_blocked_does_not_fail_the_claims_of_others() {
         let address = address.recv().unwrap();
         let deliver = move |number| async move {
             let mut connection = Connection::open(address).await.unwrap();
-            let request = Delivery::new(number).request();
+            let request = signed(number).request();
             connection.send(&[Step::Send(request)]).await.unwrap();
             connection.response().await.unwrap().status
         };

@@ -19,7 +19,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::service::TowerToHyperService;
 use scrupp_verify_core::{Keyring, Secret, Verifier, dedup::MemoryStore};
-use scrupp_verify_tests::{Connection, Delivery, Program, SECRET, Step};
+use scrupp_verify_tests::{Connection, Delivery, Program, SECRET, Step, signed};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -66,7 +66,7 @@ async fn half_closed_client_gets_its_response() {
         let mut process_id = 0;
         let mut check = async |label: &str, length, request: fn(&Delivery) -> Vec<u8>, pause| {
             process_id += 1;
-            let mut delivery = Delivery::new(process_id);
+            let mut delivery = signed(process_id);
             delivery.pad_to(length);
             let steps = [
                 Step::Send(request(&delivery)),
@@ -105,7 +105,7 @@ fn closing(delivery: &Delivery) -> Vec<u8> {
 async fn half_closed_client_gets_its_response_after_100_continue() {
     for example in EXAMPLES {
         let program = start(example).await;
-        let delivery = Delivery::new(1);
+        let delivery = signed(1);
         let framing = format!(
             "Expect: 100-continue\r\nContent-Length: {}",
             delivery.body.len()
@@ -123,7 +123,7 @@ async fn half_closed_client_gets_its_response_after_100_continue() {
 
 #[tokio::test]
 async fn connection_without_a_request_ends_when_the_client_closes_it() {
-    let delivery = Delivery::new(1);
+    let delivery = signed(1);
     let half = delivery.request();
     for example in EXAMPLES {
         let program = start(example).await;
@@ -319,7 +319,7 @@ impl Slow {
 async fn handler_completes_after_its_client_half_closes() {
     for slow in Slow::all().await {
         for (process_id, pause) in (1..).zip([0, 300]) {
-            let delivery = Delivery::new(process_id);
+            let delivery = signed(process_id);
             let steps = [
                 Step::Send(delivery.request()),
                 Step::Wait(Duration::from_millis(pause)),
@@ -338,7 +338,7 @@ async fn handler_completes_after_its_client_half_closes() {
 #[tokio::test]
 async fn handler_is_dropped_after_its_client_resets_the_connection() {
     for slow in Slow::all().await {
-        let delivery = Delivery::new(1);
+        let delivery = signed(1);
         let mut stream = TcpStream::connect(slow.address).await.unwrap();
         stream.write_all(&delivery.request()).await.unwrap();
         slow.begun().await;
@@ -354,7 +354,7 @@ async fn handler_is_dropped_after_its_half_closed_client_resets_the_connection()
         if slow.name == "actix" {
             continue;
         }
-        let delivery = Delivery::new(1);
+        let delivery = signed(1);
         let mut stream = TcpStream::connect(slow.address).await.unwrap();
         stream.write_all(&delivery.request()).await.unwrap();
         stream.shutdown().await.unwrap();
@@ -396,7 +396,7 @@ async fn handler_is_dropped_after_its_http2_connection_is_reset() {
 
 async fn handler_is_dropped_over_http2(ended: Ended) {
     for slow in Slow::all().await {
-        let delivery = Delivery::new(1);
+        let delivery = signed(1);
         let stream = TcpStream::connect(slow.address).await.unwrap();
         stream.set_zero_linger().unwrap();
         let (requests, connection) = h2::client::handshake(stream).await.unwrap();
@@ -436,7 +436,7 @@ async fn body_that_is_read_late_is_complete_after_the_client_half_closes() {
         Ok::<_, hyper::Error>(Response::new(body.len().to_string()))
     });
     tokio::spawn(server::serve(listener, service, pending()));
-    let mut delivery = Delivery::new(1);
+    let mut delivery = signed(1);
     delivery.pad_to(256 * 1024);
     for request in [
         delivery.request(),
@@ -472,7 +472,7 @@ async fn stopping_server_completes_the_request_of_a_half_closed_client() {
 
     let mut idle = TcpStream::connect(address).await.unwrap();
     let mut connection = Connection::open(address).await.unwrap();
-    let steps = [Step::Send(Delivery::new(1).request()), Step::Finish];
+    let steps = [Step::Send(signed(1).request()), Step::Finish];
     connection.send(&steps).await.unwrap();
     slow.begun().await;
     let begin = Instant::now();
@@ -493,7 +493,7 @@ async fn request_targets_find_their_routes() {
             "http://localhost/webhooks/scrupp",
             "http://localhost:3000/webhooks/scrupp?x",
         ]) {
-            let request = String::from_utf8(Delivery::new(process_id).request()).unwrap();
+            let request = String::from_utf8(signed(process_id).request()).unwrap();
             let request = request.replacen("/webhooks/scrupp", target, 1);
             let status = status(program.address(), &[Step::Send(request.into())]).await;
             assert_eq!(status.unwrap(), 200, "{example}, {target}");

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use scrupp_verify_tests::{Delivery, Postgres, Program, Redis, RedisCluster, SECRET};
+use scrupp_verify_tests::{Delivery, Postgres, Program, Redis, RedisCluster, SECRET, signed};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -30,7 +30,7 @@ fn retry(delivery: &Delivery) -> Delivery {
 
 #[tokio::test]
 async fn by_default_a_killed_server_remembers_what_it_handled() {
-    let delivery = Delivery::new(1);
+    let delivery = signed(1);
     let program = Program::start(EXAMPLE, &DEFAULT).await;
     assert_eq!(program.deliver(&delivery).await, 200);
     assert_eq!(handled(&program).await, 1);
@@ -44,7 +44,7 @@ async fn by_default_a_killed_server_remembers_what_it_handled() {
     assert_eq!(program.deliver(&delivery).await, 200);
     assert_eq!(program.deliver(&retry(&delivery)).await, 200);
     assert_eq!(handled(&program).await, 0);
-    assert_eq!(program.deliver(&Delivery::new(2)).await, 200);
+    assert_eq!(program.deliver(&signed(2)).await, 200);
     assert_eq!(handled(&program).await, 1);
 }
 
@@ -73,7 +73,7 @@ async fn a_store_of_each_scheme_handles_a_delivery_once() {
         (&cluster, true),
     ] {
         let settings = [("STORE_URL", url), ("REDIS_URL", "redis://127.0.0.1:1")];
-        let delivery = Delivery::new(1);
+        let delivery = signed(1);
         let program = Program::start(EXAMPLE, &settings).await;
         for attempt in [&delivery, &retry(&delivery)] {
             assert_eq!(program.deliver(attempt).await, 200, "{url}");
@@ -93,7 +93,7 @@ async fn a_store_of_each_scheme_handles_a_delivery_once() {
     }
     // The same table by another name of the scheme.
     let program = Program::start(EXAMPLE, &[("REDIS_URL", other_scheme)]).await;
-    assert_eq!(program.deliver(&Delivery::new(1)).await, 200);
+    assert_eq!(program.deliver(&signed(1)).await, 200);
     assert_eq!(handled(&program).await, 0);
 }
 
@@ -152,7 +152,7 @@ async fn starts_without_its_postgresql_and_waits_for_it() {
     let settings = [("STORE_URL", url)];
     let program = timeout(PATIENCE, Program::start(EXAMPLE, &settings)).await;
     let program = program.expect("the server starts");
-    let delivery = Delivery::new(1);
+    let delivery = signed(1);
     assert_eq!(program.deliver(&delivery).await, 503);
     assert_eq!(handled(&program).await, 0);
     let said = program.said();
@@ -178,6 +178,6 @@ async fn starts_without_its_postgresql_and_waits_for_it() {
 async fn starts_without_its_redis() {
     for url in ["redis://127.0.0.1:1", "rediss://127.0.0.1:1"] {
         let program = Program::start(EXAMPLE, &[("STORE_URL", url)]).await;
-        assert_eq!(program.deliver(&Delivery::new(1)).await, 503, "{url}");
+        assert_eq!(program.deliver(&signed(1)).await, 503, "{url}");
     }
 }

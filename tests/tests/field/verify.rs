@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use scrupp_verify_core::dedup::DeliveryId;
-use scrupp_verify_tests::{Delivery, Program};
+use scrupp_verify_tests::{Program, signed};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
@@ -18,7 +18,7 @@ const EXAMPLES: [&str; 5] = [
 
 /// Sends a body that Scrupp signed, and returns the status of the response.
 async fn deliver(program: &Program, body: impl Into<Vec<u8>>) -> u16 {
-    let mut delivery = Delivery::new(0);
+    let mut delivery = signed(0);
     delivery.body = body.into();
     delivery.sign();
     program.deliver(&delivery).await
@@ -115,7 +115,7 @@ async fn handled_deliveries_and_duplicates_are_told_apart_in_the_log() {
         "example-hyper",
     ] {
         let program = Program::start(example, &none).await;
-        let body = Delivery::new(6666).body;
+        let body = signed(6666).body;
         let id = DeliveryId::of(&[
             b"",
             b"task.completed",

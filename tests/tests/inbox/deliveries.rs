@@ -1,7 +1,7 @@
 use core::{iter::repeat_n, time::Duration};
 use std::time::Instant;
 
-use scrupp_verify_tests::{Connection, Delivery, Fetch, KeyIn, SECRET, Step, TaskApi, Trouble};
+use scrupp_verify_tests::{Connection, Fetch, KeyIn, SECRET, Step, TaskApi, Trouble, signed};
 use tokio::time::sleep;
 
 use crate::{Directory, IN_A_HURRY, completed, completed_with_url, deliver, result, row, start};
@@ -30,9 +30,9 @@ async fn responds_before_it_works() {
 async fn the_same_delivery_twice_is_one_row() {
     let (directory, api) = (Directory::new("twice"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
-    let now = Delivery::new(1).now;
+    let now = signed(1).now;
     for (process_id, second) in [(1, now), (2, now - 7)] {
-        let mut delivery = Delivery::new(process_id);
+        let mut delivery = signed(process_id);
         for secs in [now, second] {
             delivery.sign_with(SECRET, secs);
             let mut connection = Connection::open(inbox.address()).await.unwrap();

@@ -26,7 +26,7 @@ use std::{
     time::Instant,
 };
 
-use scrupp_verify_tests::{Connection, Delivery, Program, Retries, Scrupp, Step, TaskApi};
+use scrupp_verify_tests::{Connection, Program, Retries, Scrupp, Step, TaskApi, signed};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
@@ -106,7 +106,7 @@ async fn deliver(address: SocketAddr, event: &str) {
 
 /// Sends a signed delivery with any body, and returns the status.
 async fn send(address: SocketAddr, body: &[u8]) -> u16 {
-    let mut delivery = Delivery::new(0);
+    let mut delivery = signed(0);
     delivery.body = body.to_vec();
     delivery.sign();
     let mut connection = Connection::open(address).await.unwrap();

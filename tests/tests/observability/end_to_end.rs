@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore};
 use scrupp_verify_metrics::{BUCKETS, MetricsObserver};
 use scrupp_verify_tests::{
-    Connection, Delivery, PREVIOUS_SECRET, Program, Prometheus, SECRET, Step, free_port,
+    Connection, Delivery, PREVIOUS_SECRET, Program, Prometheus, SECRET, Step, free_port, signed,
 };
 use scrupp_verify_tower::{Dedup, ScruppVerify, Secret};
 use serde_json::Value;
@@ -116,43 +116,43 @@ async fn hang_up(to: SocketAddr, delivery: &Delivery) {
 async fn send_to_service([service, broken, late]: [SocketAddr; 3]) {
     let old = |delivery: &mut Delivery| delivery.sign_with(PREVIOUS_SECRET, delivery.now);
     for number in 1..=COUNT {
-        let mut handled = Delivery::new(number * 10);
+        let mut handled = signed(number * 10);
         old(&mut handled);
         assert_eq!(deliver(service, &handled).await, 200);
         for fails in 0..2 {
-            let fails = Delivery::new(number * 100 + fails * 10 + FAILS);
+            let fails = signed(number * 100 + fails * 10 + FAILS);
             assert_eq!(deliver(service, &fails).await, 500);
         }
         for _duplicate in 0..3 {
             assert_eq!(deliver(service, &handled).await, 200);
         }
         for _forged in 0..4 {
-            let mut forged = Delivery::new(number);
+            let mut forged = signed(number);
             forged.sign_with("another", forged.now);
             assert_eq!(deliver(service, &forged).await, 401);
         }
         for _stale in 0..5 {
-            let mut stale = Delivery::new(number);
+            let mut stale = signed(number);
             stale.sign_with(SECRET, stale.now - 400);
             assert_eq!(deliver(service, &stale).await, 401);
         }
-        assert_eq!(deliver(broken, &Delivery::new(number * 10)).await, 503);
-        assert_eq!(deliver(late, &Delivery::new(number * 10)).await, 200);
+        assert_eq!(deliver(broken, &signed(number * 10)).await, 503);
+        assert_eq!(deliver(late, &signed(number * 10)).await, 200);
     }
     for number in 1..=COUNT {
-        hang_up(service, &Delivery::new(number * 10 + HANGS)).await;
+        hang_up(service, &signed(number * 10 + HANGS)).await;
     }
 }
 
 async fn send_to_example(example: &Program) {
     for number in 1..=COUNT {
-        assert_eq!(example.deliver(&Delivery::new(number)).await, 200);
-        assert_eq!(example.deliver(&Delivery::new(number)).await, 200);
-        let mut no_event = Delivery::new(number);
+        assert_eq!(example.deliver(&signed(number)).await, 200);
+        assert_eq!(example.deliver(&signed(number)).await, 200);
+        let mut no_event = signed(number);
         no_event.body = format!("[{number}]").into();
         no_event.sign();
         assert_eq!(example.deliver(&no_event).await, 422);
-        let mut forged = Delivery::new(number);
+        let mut forged = signed(number);
         forged.body.push(b' ');
         assert_eq!(example.deliver(&forged).await, 401);
     }
@@ -254,7 +254,7 @@ async fn dashboard_shows_what_was_sent_and_every_alert_can_be_evaluated() {
     let example = Program::start("example-axum", &settings).await;
     // Series of a histogram begin with their first value.
     for (address, status) in [(service, 200), (broken, 503), (late, 200)] {
-        assert_eq!(deliver(address, &Delivery::new(9)).await, status);
+        assert_eq!(deliver(address, &signed(9)).await, status);
     }
     let alerts = Path::new(env!("CARGO_MANIFEST_DIR"));
     let alerts = alerts.join("../observability/prometheus/alerts.yaml");
@@ -277,7 +277,7 @@ async fn dashboard_shows_what_was_sent_and_every_alert_can_be_evaluated() {
     sleep_until(sent + CHECK - Duration::from_secs(3)).await;
     // A body that does not arrive.
     let mut slow = Connection::open(service).await.unwrap();
-    let mut large = Delivery::new(1);
+    let mut large = signed(1);
     large.pad_to(20_000);
     let mut request = large.request();
     request.truncate(15_000);

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use scrupp_verify_tests::{Delivery, Postgres, Retries, Scrupp, is_acknowledged};
+use scrupp_verify_tests::{Postgres, Retries, Scrupp, is_acknowledged, signed};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -108,7 +108,7 @@ impl Load {
             if process_id > DELIVERIES && self.is_over.load(SeqCst) {
                 return sent;
             }
-            let event = String::from_utf8(Delivery::new(process_id).body).unwrap();
+            let event = String::from_utf8(signed(process_id).body).unwrap();
             let mut attempts = 0;
             loop {
                 let address = *receiver.borrow();

@@ -16,7 +16,7 @@ use scrupp_verify_core::{
     dedup::{Claimed, DeliveryStore},
 };
 use scrupp_verify_sqlx::{SqlxStore, SqlxStoreError};
-use scrupp_verify_tests::{Delivery, Postgres, Retries, SECRET, Scrupp};
+use scrupp_verify_tests::{Postgres, Retries, SECRET, Scrupp, signed};
 use scrupp_verify_tower::{Dedup, ScruppClaim, ScruppEvent, ScruppVerify};
 use sqlx::{
     PgPool, SqlitePool, query, query_as, query_scalar,
@@ -244,7 +244,7 @@ impl Receiver {
     fn deliver(&self) -> JoinHandle<u16> {
         let scrupp = Scrupp::new(Retries::SignedAnew).max_attempts(1);
         let scrupp = scrupp.timeout(Duration::from_secs(60));
-        let event = String::from_utf8(Delivery::new(self.process_id).body).unwrap();
+        let event = String::from_utf8(signed(self.process_id).body).unwrap();
         let address = self.address;
         spawn(async move {
             scrupp

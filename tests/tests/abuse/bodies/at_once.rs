@@ -3,7 +3,7 @@
 use core::{net::SocketAddr, time::Duration};
 use std::{env, sync::Arc, time::Instant};
 
-use scrupp_verify_tests::{Connection, Delivery, FrontEnd, Step};
+use scrupp_verify_tests::{Connection, FrontEnd, Step, signed};
 use tokio::task::JoinSet;
 
 use super::{BODY_LIMIT, alone};
@@ -118,7 +118,7 @@ async fn genuine(task: u64, split: fn(&[u8]) -> Vec<Step>) -> Vec<Arc<[Step]>> {
     let mut signing = JoinSet::new();
     for number in 1..=DELIVERIES {
         signing.spawn(async move {
-            let mut delivery = Delivery::new(task + number);
+            let mut delivery = signed(task + number);
             // A debug build parses a long string much faster than whitespace.
             delivery.body.pop();
             delivery.body.extend_from_slice(br#","padding":""#);

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use scrupp_verify_tests::{Delivery, FrontEnd};
+use scrupp_verify_tests::{FrontEnd, signed};
 use tokio::time::timeout;
 
 use super::{alone, slow_uploads};
@@ -35,7 +35,7 @@ async fn slow_uploads_do_not_delay_small_deliveries(front_end: FrontEnd) {
     let mut accepted = 0;
     let mut latencies = Vec::new();
     for number in 0..DELIVERIES {
-        let mut small = Delivery::new(1_000_000 + number);
+        let mut small = signed(1_000_000 + number);
         small.pad_to(200);
         let began = Instant::now();
         let status = timeout(TIMEOUT, deliver(server.address(), &small)).await;

@@ -1,8 +1,8 @@
-use core::time::Duration;
+use core::{fmt, time::Duration};
 use std::{io, net::SocketAddr};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::{sleep, timeout},
 };
@@ -21,54 +21,66 @@ pub enum Step {
     Finish,
 }
 
-/// A connection on which bytes are sent as they are, for requests that no HTTP client would make.
-#[derive(Debug)]
+/// Connection that sends bytes as they are, for requests that no HTTP client would make.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     received: Vec<u8>,
 }
 
-/// A response, as far as it matters.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// Response to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Response {
-    /// The status.
+    /// Status.
     pub status: u16,
-    /// The headers, names in lower case.
+    /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// Body.
     pub body: Vec<u8>,
 }
 
-/// Longer than any time-out of a front end.
+/// Time between two reads. Longer than a receiver should wait for a body that stalls.
 const TIMEOUT: Duration = Duration::from_secs(25);
 
+/// Largest response that is read, in bytes.
+const LARGEST_RESPONSE: usize = 1 << 20;
+
 impl Connection {
-    /// Connects.
+    /// Connects over TCP.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// Those of the operating system.
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            received: Vec::new(),
-        })
+        Ok(Self::over(stream))
     }
 
-    /// Does what the steps say. A server that closes its end early does not stop the client from
-    /// reading what it has answered.
+    /// Uses a stream that is connected, for example by TLS.
+    #[must_use]
+    pub fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self {
+            stream: Box::new(stream),
+            received: Vec::new(),
+        }
+    }
+
+    /// Does what the steps say. If the server closes the connection meanwhile, its response can still be
+    /// read.
     ///
     /// # Errors
     ///
-    /// What reading says while the server is to ask for the body.
+    /// If the server does not ask for the body where it should.
     pub async fn send(&mut self, steps: &[Step]) -> io::Result<()> {
         for step in steps {
             match step {
                 Step::Send(bytes) => {
-                    if self.stream.write_all(bytes).await.is_err() {
+                    if self.write(bytes).await.is_err() {
                         return Ok(());
                     }
                 }
@@ -85,28 +97,33 @@ impl Connection {
         Ok(())
     }
 
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        timeout(TIMEOUT, self.stream.write_all(bytes)).await??;
+        self.stream.flush().await
+    }
+
     /// Reads one response with its body.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::UnexpectedEof`] where the server closes the connection before it is whole,
-    /// [`io::ErrorKind::TimedOut`] where it does not come.
+    /// [`io::ErrorKind::UnexpectedEof`] if the server closes the connection before the response is
+    /// complete, [`io::ErrorKind::TimedOut`] if nothing is received for 25 s.
     pub async fn response(&mut self) -> io::Result<Response> {
         let mut response = self.read_head().await?;
-        let header = |name: &str| {
-            let found = response.headers.iter().find(|(known, _)| known == name);
-            found.map(|(_, value)| value.as_str())
-        };
-        if let Some(length) = header("content-length") {
+        if let Some(length) = response.header("content-length") {
             let length: usize = length.parse().map_err(io::Error::other)?;
             while self.received.len() < length {
                 self.read_more().await?;
             }
             response.body = self.received.drain(..length).collect();
-        } else if header("transfer-encoding") == Some("chunked") {
+        } else if response.header("transfer-encoding") == Some("chunked") {
             while !self.received.ends_with(b"0\r\n\r\n") {
                 self.read_more().await?;
             }
+            response.body = core::mem::take(&mut self.received);
+        } else if !matches!(response.status, 100..=199 | 204 | 304) {
+            // Until the server closes the connection (RFC 9112, section 6.3).
+            while self.read_more().await.is_ok() {}
             response.body = core::mem::take(&mut self.received);
         }
         Ok(response)
@@ -114,7 +131,7 @@ impl Connection {
 
     async fn read_head(&mut self) -> io::Result<Response> {
         loop {
-            let mut headers = [httparse::EMPTY_HEADER; 32];
+            let mut headers = [httparse::EMPTY_HEADER; 128];
             let mut head = httparse::Response::new(&mut headers);
             let parsed = head.parse(&self.received).map_err(io::Error::other)?;
             if let (httparse::Status::Complete(length), Some(status)) = (parsed, head.code) {
@@ -135,9 +152,27 @@ impl Connection {
     }
 
     async fn read_more(&mut self) -> io::Result<()> {
+        if self.received.len() > LARGEST_RESPONSE {
+            return Err(io::Error::other("the response is larger than 1 MiB"));
+        }
         match timeout(TIMEOUT, self.stream.read_buf(&mut self.received)).await?? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
+
+impl Response {
+    /// Returns the first value of a header, whose name is in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|(known, _)| known == name);
+        header.map(|(_, value)| value.as_str())
     }
 }

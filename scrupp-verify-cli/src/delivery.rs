@@ -1,0 +1,172 @@
+use core::fmt;
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit, Mac};
+use scrupp_verify_core::UnixTime;
+use sha2::Sha256;
+
+/// Headers of a delivery, in the order in which they are sent.
+pub type Headers = Vec<(&'static str, String)>;
+
+/// Name of the header with the signature.
+pub const SIGNATURE: &str = "X-Scrupp-Signature";
+/// Name of the header with the timestamp.
+pub const TIMESTAMP: &str = "X-Scrupp-Timestamp";
+
+/// Receiver of deliveries, as a sender knows it.
+#[derive(Clone)]
+#[expect(clippy::exhaustive_structs, reason = "all of it is needed")]
+pub struct Recipient {
+    /// Value of the header `Host`.
+    pub host: String,
+    /// Path and query.
+    pub target: String,
+    /// Secret that deliveries are signed with.
+    pub secret: Vec<u8>,
+    /// Secret that the receiver accepts too, if any.
+    pub previous_secret: Option<Vec<u8>>,
+    /// `meta` of each event, as JSON.
+    pub meta: Option<&'static str>,
+}
+
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recipient")
+            .field("host", &self.host)
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Delivery that is genuine until it is changed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// Receiver, and the secret.
+    pub recipient: Arc<Recipient>,
+    /// Time at which it is sent, in Unix seconds.
+    pub now: u64,
+    /// Id of the process that the event is about.
+    pub process_id: u64,
+    /// Body.
+    pub body: Vec<u8>,
+    /// Headers, without those of the framing.
+    pub headers: Headers,
+}
+
+impl Delivery {
+    /// Creates a delivery about a process, signed now.
+    #[must_use]
+    pub fn new(recipient: &Arc<Recipient>, process_id: u64) -> Self {
+        let meta = recipient.meta.map(|meta| format!(r#","meta":{meta}"#));
+        let event = format!(
+            r#"{{"event":"task.completed","process_id":{process_id},"status":"completed"{}}}"#,
+            meta.unwrap_or_default()
+        );
+        let mut delivery = Self {
+            recipient: Arc::clone(recipient),
+            now: UnixTime::now().map_or(0, UnixTime::as_secs),
+            process_id,
+            body: event.into(),
+            headers: Vec::new(),
+        };
+        delivery.sign();
+        delivery
+    }
+
+    /// Signs the delivery again, after its body was changed.
+    pub fn sign(&mut self) {
+        self.sign_at(self.now);
+    }
+
+    /// Signs the delivery for another time, in Unix seconds.
+    pub fn sign_at(&mut self, secs: u64) {
+        self.sign_with(self.recipient.secret.clone(), secs);
+    }
+
+    /// Signs the delivery with another secret.
+    pub fn sign_with(&mut self, secret: impl AsRef<[u8]>, secs: u64) {
+        let time = secs.to_string();
+        let signature = tag(secret.as_ref(), &[time.as_bytes(), b".", &self.body]);
+        self.headers = vec![(TIMESTAMP, time), (SIGNATURE, signature)];
+    }
+
+    /// Signs other content than Scrupp does.
+    pub fn sign_content(&mut self, parts: &[&[u8]]) {
+        let signature = tag(&self.recipient.secret, parts);
+        self.set(SIGNATURE, &signature);
+    }
+
+    /// Makes the body this long with spaces behind the event, and signs it.
+    pub fn pad_to(&mut self, bytes: usize) {
+        self.body.resize(bytes, b' ');
+        self.sign();
+    }
+
+    /// Returns the value of a header, which is empty if there is none.
+    #[must_use]
+    pub fn value(&self, name: &str) -> String {
+        let header = self.headers.iter().find(|header| header.0 == name);
+        header.map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
+    /// Sets the value of a header.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.remove(name);
+        self.headers.push((name, value.to_owned()));
+    }
+
+    /// Removes a header.
+    pub fn remove(&mut self, name: &str) {
+        self.headers.retain(|header| header.0 != name);
+    }
+
+    /// Returns the head over HTTP/1.1, with a header that frames the body.
+    #[must_use]
+    pub fn head(&self, framing: &str) -> Vec<u8> {
+        let Recipient { host, target, .. } = &*self.recipient;
+        let mut head = format!("POST {target} HTTP/1.1\r\nHost: {host}\r\n{framing}\r\n");
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        head.into()
+    }
+
+    /// Returns the head, with the length of the body.
+    #[must_use]
+    pub fn head_with_length(&self) -> Vec<u8> {
+        self.head(&format!("Content-Length: {}", self.body.len()))
+    }
+
+    /// Returns the whole request over HTTP/1.1.
+    #[must_use]
+    pub fn request(&self) -> Vec<u8> {
+        [self.head_with_length(), self.body.clone()].concat()
+    }
+
+    /// Returns the whole request, its body in chunks.
+    #[must_use]
+    pub fn chunked(&self, chunk_bytes: usize) -> Vec<u8> {
+        let mut request = self.head("Transfer-Encoding: chunked");
+        for chunk in self.body.chunks(chunk_bytes) {
+            request.extend(format!("{:x}\r\n", chunk.len()).bytes());
+            request.extend_from_slice(chunk);
+            request.extend_from_slice(b"\r\n");
+        }
+        request.extend_from_slice(b"0\r\n\r\n");
+        request
+    }
+}
+
+/// Returns the value of a signature over the parts. An HMAC takes a key of any length.
+fn tag(secret: &[u8], parts: &[&[u8]]) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
+        return String::new();
+    };
+    parts.iter().for_each(|part| mac.update(part));
+    let tag = mac.finalize().into_bytes();
+    tag.iter().fold("sha256=".to_owned(), |text, byte| {
+        format!("{text}{byte:02x}")
+    })
+}
