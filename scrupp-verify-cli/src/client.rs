@@ -43,7 +43,7 @@ pub(crate) struct Response {
     pub(crate) status: StatusCode,
     millis: u128,
     location: Option<String>,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Client {
@@ -158,7 +158,7 @@ fn with_causes(error: reqwest::Error) -> String {
 }
 
 /// Returns whether the host is this one, which no proxy reaches.
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     // The brackets are around an IPv6 address.
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();

@@ -5,6 +5,7 @@
 mod cause;
 mod client;
 mod completions;
+mod doctor;
 mod explain;
 mod input;
 mod listen;
@@ -62,6 +63,7 @@ enum Command {
     Send(send::Args),
     Listen(listen::Args),
     Replay(replay::Args),
+    Doctor(Box<doctor::Args>),
     Explain(explain::Args),
     Completions(completions::Args),
 }
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         Command::Send(args) => block_on(args.run(format)),
         Command::Listen(args) => block_on(args.run(format)),
         Command::Replay(args) => block_on(args.run(format)),
+        Command::Doctor(args) => block_on(args.run(format)),
         Command::Explain(args) => args.run(format),
         Command::Completions(args) => args.run(),
     };

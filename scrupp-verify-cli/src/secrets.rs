@@ -70,7 +70,7 @@ impl Secrets {
 }
 
 /// Reads a variable. An empty one counts as not set.
-fn variable(name: &OsStr) -> Option<Vec<u8>> {
+pub(crate) fn variable(name: &OsStr) -> Option<Vec<u8>> {
     let value = env::var_os(name).filter(|value| !value.is_empty());
     value.map(OsString::into_encoded_bytes)
 }

@@ -6,6 +6,7 @@
     reason = "a panic fails the test"
 )]
 
+mod doctor;
 mod listen;
 mod replay;
 mod secrets;

@@ -1,0 +1,261 @@
+//! Checks a receiver from outside.
+
+mod advice;
+mod checks;
+mod endpoint;
+mod report;
+
+use core::{num::NonZeroU32, str::FromStr, time::Duration};
+use std::{ffi::OsString, fs, path::PathBuf, sync::Arc};
+
+use indicatif::ProgressBar;
+use reqwest::Url;
+use scrupp_verify_cli::{Group, Recipient};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::{
+    doctor::{
+        checks::{Check, Doctor, Effects},
+        endpoint::Endpoint,
+        report::{Finding, Outcome},
+    },
+    input,
+    output::{Error, Format, note},
+    secrets::{Secrets, variable},
+};
+
+const UNSEEN: &str = "\
+Not seen from outside: whether signatures are compared in constant time. A claim that is lost between a
+check and its insertion, or kept after a failure, shows only with --effects-url and a handler that is
+slow or fails.";
+
+/// Checks whether a receiver verifies deliveries as it should.
+///
+/// Without --genuine, every delivery is one that a receiver has to reject.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  scrupp-verify doctor http://127.0.0.1:3000/webhooks/scrupp
+  scrupp-verify doctor URL --genuine --effects-url http://127.0.0.1:3000/stats --effects-pointer /count
+  scrupp-verify doctor URL --genuine --large --slow --raw --report junit=doctor.xml
+  scrupp-verify doctor URL --only time/ --list")]
+pub(crate) struct Args {
+    /// URL of the receiver
+    url: Url,
+    /// Sends genuine deliveries too, which the receiver handles
+    #[arg(long)]
+    genuine: bool,
+    /// Sends bodies of up to 64 MiB too
+    #[arg(long)]
+    large: bool,
+    /// Sends bodies that stall too, which takes half a minute
+    #[arg(long)]
+    slow: bool,
+    /// Sends requests that no HTTP client would send too
+    #[arg(long)]
+    raw: bool,
+    /// Runs the checks whose id begins with this only
+    #[arg(long, value_name = "ID")]
+    only: Vec<String>,
+    /// Does not run the checks whose id begins with this
+    #[arg(long, value_name = "ID")]
+    skip: Vec<String>,
+    /// Lists the checks and sends nothing
+    #[arg(long)]
+    list: bool,
+    /// Fails on SHOULD too
+    #[arg(long)]
+    strict: bool,
+    /// Runs at most this many checks at once
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value = "4",
+        conflicts_with = "effects_url"
+    )]
+    jobs: NonZeroU32,
+    /// Sends at most this many requests a second
+    #[arg(long, value_name = "NUMBER")]
+    rate: Option<NonZeroU32>,
+    /// Environment variable with the previous secret. The default is that of --secret-env
+    #[arg(long, value_name = "NAME")]
+    previous_secret_env: Option<OsString>,
+    /// First process id of the events that are sent. The default is the time in milliseconds
+    #[arg(long, value_name = "ID")]
+    process_id_base: Option<u64>,
+    /// URL of JSON that tells how many deliveries were handled: a number, or a list
+    #[arg(long, value_name = "URL")]
+    effects_url: Option<Url>,
+    /// JSON Pointer to the number or the list
+    #[arg(
+        long,
+        value_name = "POINTER",
+        default_value = "",
+        requires = "effects_url"
+    )]
+    effects_pointer: String,
+    /// Writes a report too: json=FILE or junit=FILE
+    #[arg(long, value_name = "KIND=FILE")]
+    report: Vec<Report>,
+    #[command(flatten)]
+    secrets: Secrets,
+}
+
+#[derive(Clone)]
+struct Report {
+    write: fn(&str, &[Finding]) -> Result<Vec<u8>, String>,
+    file: PathBuf,
+}
+
+impl FromStr for Report {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (write, file) = match text.split_once('=') {
+            Some(("json", file)) => (report::json as _, file),
+            Some(("junit", file)) => (report::junit as _, file),
+            _ => return Err("neither json=FILE nor junit=FILE"),
+        };
+        let file = file.into();
+        Ok(Self { write, file })
+    }
+}
+
+impl Args {
+    pub(crate) async fn run(mut self, format: Format) -> Result<bool, Error> {
+        let recipient = Arc::new(self.recipient()?);
+        let process_id = match self.process_id_base {
+            Some(process_id) => process_id,
+            None => input::time(None)?.as_secs() * 1000,
+        };
+        let checks = checks::all(&recipient, &self.url, process_id);
+        let checks: Vec<_> = checks.into_iter().filter(|c| self.selects(c)).collect();
+        if self.list {
+            for check in &checks {
+                let text = format!("{:<6} {:<30} {}", check.level(), check.id, check.sent);
+                format.write(&text, &check.to_json())?;
+            }
+            return Ok(true);
+        }
+        let effects = match self.effects_url.take() {
+            Some(url) => Some(Effects::new(url, &self.effects_pointer).await?),
+            None => None,
+        };
+        let endpoint = Endpoint::new(&self.url, self.rate).await?;
+        let jobs = if effects.is_some() {
+            1
+        } else {
+            self.jobs.get()
+        };
+        let doctor = Arc::new(Doctor::new(endpoint, recipient, effects));
+        let findings = examine(&doctor, checks, jobs as usize).await;
+
+        for finding in &findings {
+            format.write(&finding.to_text(), &finding.to_json())?;
+        }
+        for Report { write, file } in &self.report {
+            let written = write(self.url.as_str(), &findings)
+                .and_then(|report| fs::write(file, report).map_err(|why| why.to_string()));
+            written.map_err(|why| Error::failed(file.display(), why))?;
+        }
+        note(&report::summary(&findings));
+        note(UNSEEN);
+        Ok(!findings.iter().any(|finding| finding.fails(self.strict)))
+    }
+
+    fn recipient(&self) -> Result<Recipient, Error> {
+        let mut secrets = self.secrets.read()?.into_iter();
+        let secret = secrets.next().unwrap_or_default();
+        let previous_secret = match &self.previous_secret_env {
+            Some(name) => {
+                let why = "there is no secret in the variable of --previous-secret-env";
+                Some(variable(name).ok_or(Error::Usage(why.to_owned()))?)
+            }
+            None => secrets.next(),
+        };
+        Ok(Recipient {
+            host: endpoint::authority(&self.url)?,
+            target: endpoint::target(&self.url),
+            secret,
+            previous_secret,
+            meta: Some(r#"{"scrupp_verify_doctor":true}"#),
+        })
+    }
+
+    fn selects(&self, check: &Check) -> bool {
+        let begins = |ids: &[String]| ids.iter().any(|id| check.id.starts_with(id));
+        let in_group = match check.group {
+            Group::Large => self.large,
+            Group::Slow => self.slow,
+            Group::Raw => self.raw,
+            _ => true,
+        };
+        in_group
+            && (self.genuine || !check.is_genuine)
+            && (self.only.is_empty() || begins(&self.only))
+            && !begins(&self.skip)
+    }
+}
+
+/// Runs the checks: first those that explain failures of others, then the rest, then those that look
+/// back on the responses.
+async fn examine(doctor: &Arc<Doctor>, checks: Vec<Check>, jobs: usize) -> Vec<Finding> {
+    let order: Vec<_> = checks.iter().map(|check| check.id).collect();
+    let explaining: Vec<_> = checks
+        .iter()
+        .flat_map(|check| check.after.clone())
+        .collect();
+    let (last, checks): (Vec<_>, Vec<_>) = checks.into_iter().partition(Check::looks_back);
+    let (first, rest): (Vec<_>, Vec<_>) = checks
+        .into_iter()
+        .partition(|check| explaining.contains(&check.id));
+
+    let progress = ProgressBar::new(order.len() as u64);
+    progress.enable_steady_tick(Duration::from_millis(100));
+    let mut findings = Vec::new();
+    for check in first {
+        findings.push(run(doctor, check, &findings).await);
+        progress.inc(1);
+    }
+    let permits = Arc::new(Semaphore::new(jobs));
+    let mut running = JoinSet::new();
+    for check in rest {
+        if let Some(id) = explanation(&check, &findings) {
+            findings.push(check.skip(id));
+            continue;
+        }
+        let (doctor, permits) = (Arc::clone(doctor), Arc::clone(&permits));
+        let progress = progress.clone();
+        running.spawn(async move {
+            let _permit = permits.acquire().await;
+            let finding = doctor.run(check).await;
+            progress.inc(1);
+            finding
+        });
+    }
+    findings.extend(running.join_all().await);
+    for check in last {
+        findings.push(run(doctor, check, &findings).await);
+    }
+    progress.finish_and_clear();
+    findings.sort_by_key(|finding| order.iter().position(|id| *id == finding.id));
+    findings
+}
+
+/// Runs a check, unless a failure explains what it would find.
+async fn run(doctor: &Arc<Doctor>, check: Check, findings: &[Finding]) -> Finding {
+    match explanation(&check, findings) {
+        Some(id) => check.skip(id),
+        None => doctor.run(check).await,
+    }
+}
+
+/// Returns the id of a failure that explains what this check would find.
+fn explanation(check: &Check, findings: &[Finding]) -> Option<&'static str> {
+    let explains = |id: &&&str| {
+        let of = |finding: &&Finding| finding.id == **id;
+        let finding = findings.iter().find(of);
+        finding.is_some_and(|finding| matches!(finding.outcome, Outcome::Fail | Outcome::Skip))
+    };
+    check.after.iter().find(explains).copied()
+}

@@ -1,0 +1,100 @@
+use core::time::Duration;
+use std::{io, net::SocketAddr, sync::Arc};
+
+use reqwest::Url;
+use rustls::{ClientConfig, pki_types::ServerName};
+use rustls_platform_verifier::BuilderVerifierExt;
+use scrupp_verify_cli::{Connection, Response, Step};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    sync::Mutex,
+    time::{Interval, interval, timeout},
+};
+use tokio_rustls::TlsConnector;
+
+use crate::output::Error;
+
+/// Time to connect, with the TLS handshake.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Receiver, reached without a proxy. Each request has a connection of its own.
+pub(crate) struct Endpoint {
+    address: SocketAddr,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    pace: Option<Mutex<Interval>>,
+}
+
+impl Endpoint {
+    /// Resolves the host, and connects once.
+    pub(crate) async fn new(url: &Url, rate: Option<core::num::NonZeroU32>) -> Result<Self, Error> {
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
+        // The brackets are around an IPv6 address.
+        let name = host.trim_matches(['[', ']']).to_owned();
+        let failed = |why: io::Error| Error::failed(host, why);
+        let mut addresses = lookup_host((name.as_str(), port)).await.map_err(failed)?;
+        let unknown = || Error::failed(host, "has no address");
+        let endpoint = Self {
+            address: addresses.next().ok_or_else(unknown)?,
+            tls: match url.scheme() {
+                "http" => None,
+                _ => Some(tls(&name).map_err(|why| Error::failed("TLS", why))?),
+            },
+            pace: rate.map(|rate| Mutex::new(interval(Duration::from_secs(1) / rate.get()))),
+        };
+        endpoint.connect().await.map_err(failed)?;
+        Ok(endpoint)
+    }
+
+    async fn connect(&self) -> io::Result<Connection> {
+        let connect = async {
+            let stream = TcpStream::connect(self.address).await?;
+            stream.set_nodelay(true)?;
+            match &self.tls {
+                None => Ok(Connection::over(stream)),
+                Some((tls, name)) => {
+                    let stream = tls.connect(name.clone(), stream).await?;
+                    Ok(Connection::over(stream))
+                }
+            }
+        };
+        timeout(CONNECT_TIMEOUT, connect).await?
+    }
+
+    /// Does what the steps say on a new connection, and reads the response.
+    pub(crate) async fn exchange(&self, steps: &[Step]) -> io::Result<Response> {
+        if let Some(pace) = &self.pace {
+            pace.lock().await.tick().await;
+        }
+        let mut connection = self.connect().await?;
+        connection.send(steps).await?;
+        connection.response().await
+    }
+}
+
+fn tls(name: &str) -> Result<(TlsConnector, ServerName<'static>), Box<dyn core::error::Error>> {
+    // Fails if there is a provider already, which is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = ClientConfig::builder().with_platform_verifier()?;
+    let config = Arc::new(config.with_no_client_auth());
+    Ok((
+        TlsConnector::from(config),
+        ServerName::try_from(name.to_owned())?,
+    ))
+}
+
+/// Returns the value of `Host` for a URL.
+pub(crate) fn authority(url: &Url) -> Result<String, Error> {
+    let host = match (url.scheme(), url.host_str()) {
+        ("http" | "https", Some(host)) => host,
+        _ => return Err(Error::Usage("the URL is neither http nor https".to_owned())),
+    };
+    let port = url.port().map(|port| format!(":{port}"));
+    Ok(format!("{host}{}", port.unwrap_or_default()))
+}
+
+/// Returns the path and the query of a URL.
+pub(crate) fn target(url: &Url) -> String {
+    let query = url.query().map(|query| format!("?{query}"));
+    format!("{}{}", url.path(), query.unwrap_or_default())
+}

@@ -1,0 +1,302 @@
+mod receiver;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use self::receiver::{Flaw, Receiver};
+use crate::{Ran, SECRET, file, program, run};
+
+/// Everything but what stalls.
+const ALL: [&str; 3] = ["--genuine", "--large", "--raw"];
+
+fn doctor(url: &str, arguments: &[&str]) -> Ran {
+    let mut command = program(&["doctor", url, "--format", "json"]);
+    crate::output_of(command.args(arguments), b"")
+}
+
+/// Returns the ids of the checks that have a result.
+fn with_result(ran: &Ran, result: &str) -> BTreeSet<String> {
+    let checks = ran.stdout.lines().map(|line| {
+        let check: Value = serde_json::from_str(line).unwrap();
+        check
+    });
+    checks
+        .filter(|check| check["result"] == result)
+        .map(|check| check["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn names_each_flaw_and_only_it() {
+    let mut wrong = Vec::new();
+    for (flaw, expected) in Flaw::ALL {
+        let started = Instant::now();
+        let receiver = Receiver::start(flaw);
+        let effects = [
+            "--effects-url",
+            &receiver.effects,
+            "--effects-pointer",
+            "/count",
+        ];
+        let ran = doctor(&receiver.url, &[&ALL[..], &effects].concat());
+        let failed = with_result(&ran, "fail");
+        if failed != BTreeSet::from([expected.to_owned()]) {
+            wrong.push(format!("{flaw:?}: expected {expected}, got {failed:?}"));
+        }
+        let is_must = ran.stdout.contains(r#""level":"MUST","result":"fail""#);
+        assert_eq!(ran.code, Some(i32::from(is_must)), "{ran:#?}");
+        println!("{flaw:?}: {:?}", started.elapsed());
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn is_quiet_on_a_right_receiver() {
+    let receiver = Receiver::start(Flaw::None);
+    let effects = [
+        "--effects-url",
+        &receiver.effects,
+        "--effects-pointer",
+        "/count",
+    ];
+    let started = Instant::now();
+    let ran = doctor(&receiver.url, &[&ALL[..], &effects, &["--strict"]].concat()).exits(0);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert_eq!(with_result(&ran, "fail"), BTreeSet::new());
+    assert_eq!(with_result(&ran, "skip"), BTreeSet::new());
+    let window = ran.stdout.lines().filter(|line| line.contains("-window"));
+    let window: Vec<Value> = window
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(window[0]["got"], "300 s");
+    assert_eq!(window[1]["got"], "60 s");
+}
+
+#[test]
+fn sends_nothing_genuine_unless_asked_to() {
+    let receiver = Receiver::start(Flaw::None);
+    let ran = doctor(&receiver.url, &["--large", "--raw"]).exits(0);
+    assert!(with_result(&ran, "pass").len() > 30);
+    assert_eq!(receiver.count(), 0);
+    doctor(&receiver.url, &["--genuine"]).exits(0);
+    assert!(receiver.count() > 10);
+}
+
+#[test]
+fn may_be_repeated() {
+    let receiver = Receiver::start(Flaw::None);
+    let effects = [
+        "--effects-url",
+        &receiver.effects,
+        "--effects-pointer",
+        "/count",
+    ];
+    doctor(
+        &receiver.url,
+        &[&["--genuine", "--only", "genuine/"], &effects[..]].concat(),
+    )
+    .exits(0);
+    std::thread::sleep(Duration::from_secs(1));
+    doctor(
+        &receiver.url,
+        &[&["--genuine", "--only", "genuine/"], &effects[..]].concat(),
+    )
+    .exits(0);
+    assert_eq!(receiver.count(), 4);
+}
+
+#[test]
+fn accepts_the_previous_secret() {
+    let receiver = Receiver::start(Flaw::None);
+    let run = |name: &str| {
+        let mut command = program(&["doctor", &receiver.url, "--genuine", "--format", "json"]);
+        command.args(["--only", "genuine/", "--previous-secret-env", "FORMER"]);
+        crate::output_of(command.env(name, "another"), b"")
+    };
+    // The receiver knows no other secret.
+    let ran = run("FORMER").exits(1);
+    assert_eq!(
+        with_result(&ran, "fail"),
+        BTreeSet::from(["genuine/previous-secret".to_owned()])
+    );
+    run("OTHER").exits(2);
+}
+
+#[test]
+fn needs_no_effects_to_tell_a_right_receiver_from_a_wrong_one() {
+    for flaw in [Flaw::NoCheck, Flaw::SuccessForRejected] {
+        let receiver = Receiver::start(flaw);
+        let ran = doctor(&receiver.url, &[]).exits(1);
+        assert_eq!(
+            with_result(&ran, "fail"),
+            BTreeSet::from(["sig/another-secret".to_owned()])
+        );
+    }
+}
+
+#[test]
+fn fails_on_should_if_it_is_strict() {
+    let receiver = Receiver::start(Flaw::ReasonTold);
+    doctor(&receiver.url, &[]).exits(0);
+    doctor(&receiver.url, &["--strict"]).exits(1);
+    doctor(&receiver.url, &["--strict", "--skip", "oracle/reason"]).exits(0);
+}
+
+#[test]
+fn lists_and_selects_checks() {
+    // Nothing listens there, and nothing is sent.
+    let url = "http://127.0.0.1:9/";
+    let all = doctor(url, &["--list", "--genuine", "--large", "--raw", "--slow"]).exits(0);
+    let ids: Vec<String> = all
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].to_string())
+        .collect();
+    let unique: BTreeSet<_> = ids.iter().collect();
+    assert_eq!(unique.len(), ids.len());
+    assert!(ids.len() > 110, "{}", ids.len());
+    let times = doctor(url, &["--list", "--only", "time/", "--skip", "time/stale"]).exits(0);
+    assert!(
+        times
+            .stdout
+            .lines()
+            .all(|line| line.contains(r#""id":"time/"#))
+    );
+    assert!(!times.stdout.contains("time/stale"));
+}
+
+#[test]
+fn says_when_there_is_no_receiver() {
+    doctor("http://127.0.0.1:9/", &[]).exits(3);
+    doctor("ftp://127.0.0.1/", &[]).exits(2);
+    let receiver = Receiver::start(Flaw::None);
+    for pointer in ["/nothing", ""] {
+        let effects = [
+            "--effects-url",
+            &receiver.effects,
+            "--effects-pointer",
+            pointer,
+        ];
+        let ran = doctor(&receiver.url, &effects).exits(3);
+        assert!(ran.stderr.contains("--effects-pointer"), "{ran:?}");
+    }
+}
+
+#[test]
+fn writes_reports() {
+    let receiver = Receiver::start(Flaw::NoDedup);
+    let (json, junit) = (file("doctor.json", ""), file("doctor.xml", ""));
+    let ran = run(&[
+        "doctor",
+        &receiver.url,
+        "--genuine",
+        "--effects-url",
+        &receiver.effects,
+        "--effects-pointer",
+        "/count",
+        "--report",
+        &format!("json={}", json.display()),
+        "--report",
+        &format!("junit={}", junit.display()),
+    ])
+    .exits(1);
+    assert!(
+        ran.stdout.contains("fail  MUST    once/repeated"),
+        "{ran:#?}"
+    );
+    assert!(ran.stdout.contains("Laravel: "), "{ran:#?}");
+
+    let report: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    assert_eq!(report["url"], receiver.url);
+    let checks = report["checks"].as_array().unwrap();
+    let failed = checks
+        .iter()
+        .find(|check| check["id"] == "once/repeated")
+        .unwrap();
+    assert_eq!(failed["result"], "fail");
+    assert_eq!(failed["got"], "handled 2 times");
+    for name in ["level", "sent", "expected", "why", "fix"] {
+        assert!(
+            failed[name].as_str().is_some_and(|text| !text.is_empty()),
+            "{name}"
+        );
+    }
+    assert!(failed["millis"].is_u64());
+    assert!(checks.iter().any(|check| check["result"] == "skip"));
+
+    let junit = fs::read_to_string(junit).unwrap();
+    assert!(junit.contains(r#"failures="1""#), "{junit}");
+    assert!(!junit.contains(SECRET));
+}
+
+#[test]
+fn limits_the_rate() {
+    let receiver = Receiver::start(Flaw::None);
+    let started = Instant::now();
+    doctor(&receiver.url, &["--only", "sig/", "--rate", "20"]).exits(0);
+    assert!(
+        started.elapsed() > Duration::from_millis(400),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+/// A receiver in another language, which ends with its test.
+struct Foreign(Child, String);
+
+impl Foreign {
+    /// Starts it, unless the language is not installed.
+    fn start(interpreter: &str, name: &str) -> Option<Self> {
+        let path = format!("{}/tests/receivers/{name}", env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new(interpreter);
+        command.arg(path).env("SCRUPP_WEBHOOK_SECRET", SECRET);
+        let Ok(mut child) = command.stdout(Stdio::piped()).spawn() else {
+            println!("left out: there is no {interpreter}");
+            return None;
+        };
+        let mut port = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut port).unwrap();
+        Some(Self(child, format!("http://127.0.0.1:{}", port.trim())))
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn is_quiet_on_receivers_in_other_languages() {
+    for (interpreter, name) in [("node", "receiver.js"), ("python3", "receiver.py")] {
+        let Some(receiver) = Foreign::start(interpreter, name) else {
+            continue;
+        };
+        let effects = format!("{}/count", receiver.1);
+        let url = format!("{}/webhooks/scrupp", receiver.1);
+        let arguments = [
+            "--effects-url",
+            &effects,
+            "--effects-pointer",
+            "/count",
+            "--strict",
+        ];
+        let ran = doctor(&url, &[&["--genuine", "--large"], &arguments[..]].concat());
+        assert_eq!(
+            with_result(&ran, "fail"),
+            BTreeSet::new(),
+            "{interpreter}: {}",
+            ran.stdout
+        );
+        ran.exits(0);
+    }
+}
