@@ -120,7 +120,7 @@ fn genuine(table: &mut Table) {
     let sent = "genuine, with spaces and a newline in the body";
     table
         .genuine("raw-body/spacing", sent, |d| {
-            let event = String::from_utf8_lossy(&d.body).replace(',', " ,\n ");
+            let event = String::from_utf8_lossy(&d.body).replace(',', ",\n ");
             d.body = format!("{event}\n").into();
             d.sign();
         })

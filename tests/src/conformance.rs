@@ -18,8 +18,10 @@ static RECIPIENT: LazyLock<Arc<Recipient>> = LazyLock::new(|| {
     })
 });
 
-/// Rows that a front end cannot do, and why.
-const LEFT_OUT: [(&str, fn(FrontEnd) -> bool, &str); 6] = [
+/// Id of a row, the front ends that cannot do it, and why.
+type LeftOut = (&'static str, fn(FrontEnd) -> bool, &'static str);
+
+const LEFT_OUT: [LeftOut; 6] = [
     (
         "body/not-utf-8",
         |front_end| !front_end.keeps_bodies(),

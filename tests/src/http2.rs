@@ -172,7 +172,7 @@ pub async fn check_http2(row: &Http2Row, server: &Server) -> Result<(), String> 
     let mut connection = connection.map_err(|error| format!("connecting: {error}"))?;
     let response = deliver(&mut connection, &row.delivery, &row.frames).await;
     let handled = server.handled(row.delivery.process_id).await;
-    row.expected.check(response, &handled)?;
+    compare(&row.expected, response, &handled)?;
 
     let next = signed(row.delivery.process_id + 500_000);
     let frames = [data(&next.body), Frame::End];

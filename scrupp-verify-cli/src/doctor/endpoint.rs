@@ -6,7 +6,7 @@ use rustls::{ClientConfig, pki_types::ServerName};
 use rustls_platform_verifier::BuilderVerifierExt;
 use scrupp_verify_cli::{Connection, Response, Step};
 use tokio::{
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
     sync::Mutex,
     time::{Interval, interval, timeout},
 };
@@ -32,14 +32,19 @@ impl Endpoint {
         // The brackets are around an IPv6 address.
         let name = host.trim_matches(['[', ']']).to_owned();
         let failed = |why: io::Error| Error::failed(host, why);
-        let mut addresses = lookup_host((name.as_str(), port)).await.map_err(failed)?;
-        let unknown = || Error::failed(host, "has no address");
+        let tls = match url.scheme() {
+            "http" => None,
+            _ => Some(tls(&name).map_err(|why| Error::failed("TLS", why))?),
+        };
+        // Of the addresses of a name such as localhost, perhaps not all are listened on.
+        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect((&*name, port))).await;
+        let stream = stream
+            .map_err(io::Error::from)
+            .and_then(|stream| stream)
+            .map_err(failed)?;
         let endpoint = Self {
-            address: addresses.next().ok_or_else(unknown)?,
-            tls: match url.scheme() {
-                "http" => None,
-                _ => Some(tls(&name).map_err(|why| Error::failed("TLS", why))?),
-            },
+            address: stream.peer_addr().map_err(failed)?,
+            tls,
             pace: rate.map(|rate| Mutex::new(interval(Duration::from_secs(1) / rate.get()))),
         };
         endpoint.connect().await.map_err(failed)?;

@@ -1,0 +1,47 @@
+//! `scrupp-verify doctor` finds nothing wrong with the examples.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use scrupp_verify_tests::Program;
+use serde_json::Value;
+
+async fn doctor_is_quiet(example: &str) {
+    let settings = [("STORE_URL", "memory:")];
+    let program = Program::start(example, &settings).await;
+    let url = format!("http://{}/webhooks/scrupp", program.address());
+    let effects = format!("http://{}/deliveries", program.address());
+    let arguments = ["doctor", &url, "--strict", "--format", "json", "--genuine"];
+    let more = ["--large", "--raw", "--effects-url", &effects];
+    let ran = Program::run(
+        "scrupp-verify",
+        &[&arguments[..], &more].concat(),
+        &settings,
+    )
+    .await;
+    let stdout = String::from_utf8(ran.stdout).unwrap();
+    let checks = stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let (quiet, others): (Vec<_>, Vec<_>) =
+        checks.partition(|check| check["result"] == "pass" || check["result"] == "info");
+    assert!(others.is_empty(), "{others:#?}");
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(0), "{stderr}");
+    assert!(quiet.len() > 105, "{}", quiet.len());
+}
+
+macro_rules! doctor {
+    ($($test:ident $example:literal,)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            doctor_is_quiet($example).await;
+        }
+    )*};
+}
+
+doctor! {
+    doctor_is_quiet_on_axum "example-axum",
+    doctor_is_quiet_on_actix "example-actix",
+    doctor_is_quiet_on_warp "example-warp",
+    doctor_is_quiet_on_hyper "example-hyper",
+    doctor_is_quiet_on_custom "example-custom",
+}
