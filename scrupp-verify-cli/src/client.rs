@@ -33,6 +33,7 @@ const CONNECTION_HEADERS: [&str; 10] = [
 ];
 
 /// Client of one receiver. Follows no redirects.
+#[derive(Clone)]
 pub(crate) struct Client {
     client: reqwest::Client,
     url: Url,
@@ -48,6 +49,10 @@ pub(crate) struct Response {
 
 impl Client {
     pub(crate) fn new(url: Url) -> Result<Self, Error> {
+        Self::with_timeout(url, TIMEOUT)
+    }
+
+    pub(crate) fn with_timeout(url: Url, timeout: Duration) -> Result<Self, Error> {
         // Fails if there is a provider already, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -57,7 +62,7 @@ impl Client {
                 env!("CARGO_PKG_VERSION")
             ))
             .redirect(redirect::Policy::none())
-            .timeout(TIMEOUT);
+            .timeout(timeout);
         let client = match url.scheme() {
             "https" if is_loopback(&url) => client.no_proxy(),
             "https" => client,
@@ -82,9 +87,8 @@ impl Client {
             headers.remove(name);
         }
         let started = Instant::now();
-        let request = self.client.request(method, self.url.clone());
-        let request = request.headers(headers).body(body);
-        let mut response = request.send().await.map_err(with_causes)?;
+        let response = self.begin(method, headers, body).await;
+        let mut response = response.map_err(with_causes)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(with_causes)? {
             body.extend_from_slice(&chunk);
@@ -100,6 +104,17 @@ impl Client {
             location: location.map(|url| String::from_utf8_lossy(url.as_bytes()).into_owned()),
             body: String::from_utf8_lossy(&body).into_owned(),
         })
+    }
+
+    /// Sends a request. Returns once the head of the response has arrived.
+    pub(crate) async fn begin(
+        &self,
+        method: Method,
+        headers: HeaderMap,
+        body: impl Into<Body>,
+    ) -> reqwest::Result<reqwest::Response> {
+        let request = self.client.request(method, self.url.clone());
+        request.headers(headers).body(body).send().await
     }
 }
 
@@ -151,7 +166,7 @@ pub(crate) fn as_expected(
 }
 
 /// Returns an error with its causes, without the URL, which may be confidential.
-fn with_causes(error: reqwest::Error) -> String {
+pub(crate) fn with_causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let causes = successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

@@ -6,19 +6,13 @@ use hyper::{
     Request, Response,
     body::Incoming,
     http::{self, HeaderValue, request::Parts},
-    server::conn::http1,
     service::service_fn,
-};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
 };
 use reqwest::{StatusCode, Url};
 use scrupp_verify_core::{Keyring, Policy, Rejection, RejectionKind, UnixTime};
 use serde_json::json;
 use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    sync::{mpsc, oneshot},
     task::yield_now,
     time::{sleep, timeout},
 };
@@ -28,22 +22,14 @@ use crate::{
     output::{BAD, Error, Format, GOOD, note, printable},
     recording::{Recorded, Recording},
     secrets::Secrets,
+    server,
 };
 
-/// Number of connections served at once. Further ones wait in the operating system's queue.
+/// Number of connections served at once.
 const CONNECTIONS: usize = 64;
-
-/// Time for the head of a request to arrive, and for a connection to stay idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time for the body of a request to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Largest head of a request, in bytes.
-const HEAD_LIMIT: usize = 64 * 1024;
-
-/// Time for the last responses to be sent.
-const LAST_RESPONSES: Duration = Duration::from_secs(20);
 
 /// Receives deliveries, and shows for each whether it is genuine, and why not.
 ///
@@ -127,76 +113,39 @@ impl Args {
         });
         let recording = self.record.as_deref().map(Recording::open).transpose();
         let mut recording = recording.map_err(|why| Error::failed("--record", why))?;
-        let listener = TcpListener::bind(self.bind).await;
-        let listener = listener.map_err(|why| Error::failed(self.bind, why))?;
-        let address = listener
-            .local_addr()
-            .map_err(|why| Error::failed(self.bind, why))?;
+        let (listener, url) = server::listen(self.bind).await?;
         // From here on, an interrupt ends the program with its own exit code.
         yield_now().await;
-        let url = format!("http://{address}");
         format.write(&format!("ready {url}"), &json!({ "ready": url }))?;
 
-        let mut server = http1::Builder::new();
-        server
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(HEAD_LIMIT);
-        let (permits, connections) = (
-            Arc::new(Semaphore::new(CONNECTIONS)),
-            GracefulShutdown::new(),
-        );
         let until = async {
             match self.until {
                 Some(time) => sleep(time).await,
                 None => core::future::pending().await,
             }
         };
-        tokio::pin!(until);
-        let mut count = 0;
-        while self.count.is_none_or(|most| count < most) {
-            tokio::select! {
-                Some(received) = received.recv() => {
-                    if let Some(recording) = &mut recording {
-                        let added = recording.add(&received.delivery);
-                        added.map_err(|why| Error::failed("--record", why))?;
+        let ended = async move {
+            tokio::pin!(until);
+            let mut count = 0;
+            while self.count.is_none_or(|most| count < most) {
+                tokio::select! {
+                    Some(received) = received.recv() => {
+                        if let Some(recording) = &mut recording {
+                            let added = recording.add(&received.delivery);
+                            added.map_err(|why| Error::failed("--record", why))?;
+                        }
+                        show(&received, format)?;
+                        let _ = received.recorded.send(());
+                        count += 1;
                     }
-                    show(&received, format)?;
-                    let _ = received.recorded.send(());
-                    count += 1;
+                    () = &mut until => break,
                 }
-                (stream, permit) = accept(&listener, &permits) => {
-                    let receiver = Arc::clone(&receiver);
-                    let respond = move |request| Arc::clone(&receiver).respond(request);
-                    let connection = server.serve_connection(TokioIo::new(stream), service_fn(respond));
-                    let connection = connections.watch(connection);
-                    tokio::spawn(async move {
-                        let _ = connection.await;
-                        drop(permit);
-                    });
-                }
-                () = &mut until => break,
             }
-        }
-        // Requests that are received from here on get a 503.
-        drop(received);
-        let _ = timeout(LAST_RESPONSES, connections.shutdown()).await;
-        Ok(self.count.is_none_or(|most| count >= most))
-    }
-}
-
-/// Accepts a connection, if fewer than the maximum are open.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-    let permit = Arc::clone(permits).acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return (stream, permit),
-            // Most likely no file descriptor is free: let connections end.
-            Err(_) => sleep(Duration::from_millis(100)).await,
-        }
+            // Requests that are received from here on get a 503, because `received` is dropped.
+            Ok(self.count.is_none_or(|most| count >= most))
+        };
+        let respond = service_fn(move |request| Arc::clone(&receiver).respond(request));
+        server::serve(listener, CONNECTIONS, respond, ended).await
     }
 }
 
@@ -236,23 +185,11 @@ struct Receiver {
 }
 
 impl Receiver {
-    /// Responds to a request. A client that disconnects early does not change what is recorded.
     async fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> http::Result<Response<String>> {
         let (head, body) = request.into_parts();
-        match tokio::spawn(self.receive(head, body)).await {
-            Ok(response) => response,
-            Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, None),
-        }
-    }
-
-    async fn receive(
-        self: Arc<Self>,
-        head: Parts,
-        body: Incoming,
-    ) -> http::Result<Response<String>> {
         let received_at = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         let now = UnixTime::now().ok_or(RejectionKind::ClockUnavailable);
         let (body, fault) = read(body, self.policy.body_limit).await;

@@ -7,6 +7,7 @@ mod client;
 mod completions;
 mod doctor;
 mod explain;
+mod gateway;
 mod input;
 mod listen;
 mod output;
@@ -14,7 +15,9 @@ mod recording;
 mod replay;
 mod secrets;
 mod send;
+mod server;
 mod sign;
+mod store;
 mod verify;
 
 use std::process::ExitCode;
@@ -64,6 +67,7 @@ enum Command {
     Listen(listen::Args),
     Replay(replay::Args),
     Doctor(Box<doctor::Args>),
+    Gateway(gateway::Args),
     Explain(explain::Args),
     Completions(completions::Args),
 }
@@ -90,6 +94,7 @@ fn main() -> ExitCode {
         Command::Listen(args) => block_on(args.run(format)),
         Command::Replay(args) => block_on(args.run(format)),
         Command::Doctor(args) => block_on(args.run(format)),
+        Command::Gateway(args) => on_runtime(args.run(format)),
         Command::Explain(args) => args.run(format),
         Command::Completions(args) => args.run(),
     };
@@ -106,16 +111,21 @@ fn main() -> ExitCode {
 
 /// Runs a command that waits for others, until the user interrupts it.
 fn block_on(command: impl Future<Output = Result<bool, Error>>) -> Result<bool, Error> {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|why| Error::failed("Tokio runtime", why))?;
-    let ended = runtime.block_on(async {
+    on_runtime(async {
         tokio::select! {
             // In this order: a command that reads standard input first can still be interrupted.
             biased;
             ended = command => ended,
             _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
         }
-    });
+    })
+}
+
+/// Runs a command that ends itself if it is interrupted.
+fn on_runtime(command: impl Future<Output = Result<bool, Error>>) -> Result<bool, Error> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|why| Error::failed("Tokio runtime", why))?;
+    let ended = runtime.block_on(command);
     // Do not wait for a name to be resolved.
     runtime.shutdown_background();
     ended

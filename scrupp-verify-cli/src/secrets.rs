@@ -69,6 +69,13 @@ impl Secrets {
     }
 }
 
+/// Reads the URL in the variable of an option. No error shows the URL or the name.
+pub(crate) fn url(option: &str, name: &OsStr) -> Result<String, Error> {
+    let url = variable(name).ok_or("the variable is not set");
+    let url = url.and_then(|url| String::from_utf8(url).map_err(|_| "the URL is not UTF-8"));
+    url.map_err(|why| Error::Usage(format!("{option}: {why}")))
+}
+
 /// Reads a variable. An empty one counts as not set.
 pub(crate) fn variable(name: &OsStr) -> Option<Vec<u8>> {
     let value = env::var_os(name).filter(|value| !value.is_empty());

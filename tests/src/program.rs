@@ -3,7 +3,7 @@ use std::{
     ffi::OsStr,
     fs,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{self, Output, Stdio},
     sync::{
         Arc, Mutex, Once, PoisonError,
@@ -26,6 +26,7 @@ pub struct Program {
     address: SocketAddr,
     said: Said,
     directory: Directory,
+    arguments: Vec<String>,
 }
 
 /// What a program has written.
@@ -34,26 +35,39 @@ type Said = Arc<Mutex<String>>;
 impl Program {
     /// Starts it with these settings in its environment, and waits until it says where it listens.
     pub async fn start(name: &str, settings: &[(&str, impl AsRef<OsStr>)]) -> Self {
-        Self::start_in(Directory::new(), name, settings).await
+        Self::start_with(name, &[], settings).await
     }
 
-    /// Kills it, and starts it in the same working directory again.
+    /// Starts it with these arguments too.
+    pub async fn start_with(
+        name: &str,
+        arguments: &[&str],
+        settings: &[(&str, impl AsRef<OsStr>)],
+    ) -> Self {
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        Self::start_in(Directory::new(), name, arguments, settings).await
+    }
+
+    /// Kills it, and starts it in the same working directory again, with the same arguments.
     pub async fn restart(self, name: &str, settings: &[(&str, impl AsRef<OsStr>)]) -> Self {
         let Self {
             mut child,
             directory,
+            arguments,
             ..
         } = self;
         child.kill().await.expect("killed");
-        Self::start_in(directory, name, settings).await
+        Self::start_in(directory, name, arguments, settings).await
     }
 
     async fn start_in(
         directory: Directory,
         name: &str,
+        arguments: Vec<String>,
         settings: &[(&str, impl AsRef<OsStr>)],
     ) -> Self {
         let mut child = command(&directory, name, settings)
+            .args(&arguments)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         let said = Said::default();
@@ -71,6 +85,7 @@ impl Program {
             address,
             said,
             directory,
+            arguments,
         }
     }
 
@@ -133,7 +148,16 @@ impl Program {
 
     /// Asks it to end by SIGTERM, and tells its exit code.
     pub async fn terminate(&mut self) -> Option<i32> {
-        self.signal("-TERM").await;
+        self.end_by("-TERM").await
+    }
+
+    /// Interrupts it by SIGINT, and returns its exit code.
+    pub async fn interrupt(&mut self) -> Option<i32> {
+        self.end_by("-INT").await
+    }
+
+    async fn end_by(&mut self, signal: &str) -> Option<i32> {
+        self.signal(signal).await;
         self.child.wait().await.expect("ended").code()
     }
 
@@ -209,6 +233,10 @@ async fn listen(
 
 /// Where cargo has put the program: beside the one that runs, or above where that is a test.
 fn path(name: &str) -> PathBuf {
+    // Of the package under test: cargo has built it, and says where.
+    if Path::new(name).is_absolute() {
+        return name.into();
+    }
     static BUILT: Once = Once::new();
     BUILT.call_once(|| {
         // With all features, as the tests are built: then cargo has next to nothing to do, and

@@ -82,6 +82,7 @@ fn secret_in_arguments_is_rejected_and_not_repeated() {
             &["send", "http://127.0.0.1:9"],
             &["listen"],
             &["replay", "-", "http://127.0.0.1:9"],
+            &["gateway", "--forward-to-env", "FORWARD_TO"],
             &["explain", "too_old"],
             &["completions", "bash"],
             &[],

@@ -42,6 +42,7 @@ fn help_has_examples_and_exit_codes() {
         "send",
         "listen",
         "replay",
+        "gateway",
         "explain",
         "completions",
     ];

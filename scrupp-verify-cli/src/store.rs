@@ -1,0 +1,74 @@
+//! The store of acknowledged deliveries, by its URL.
+
+use core::{fmt::Display, time::Duration};
+
+use scrupp_verify_redis::RedisStore;
+use scrupp_verify_sqlx::SqlxStore;
+use scrupp_verify_tower::{Dedup, dedup::MemoryStore};
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio::time::timeout;
+
+use crate::output::Error;
+
+/// Time for PostgreSQL to respond at the start.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Opens the store at a URL. No error shows the URL.
+pub(crate) async fn open(url: &str) -> Result<Dedup, Error> {
+    let (scheme, rest) = url.split_once(':').unwrap_or_default();
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    match scheme {
+        "memory" => Ok(MemoryStore::default().into()),
+        "sqlite" => sqlite(rest).await,
+        "postgres" | "postgresql" => postgres(url).await,
+        "redis" | "rediss" => RedisStore::new(url).map(Dedup::new).map_err(usage),
+        "redis+cluster" => redis_cluster(rest),
+        _ => Err(usage(
+            "expected memory:, sqlite:, postgres:, redis:, rediss: or redis+cluster:",
+        )),
+    }
+}
+
+async fn sqlite(path: &str) -> Result<Dedup, Error> {
+    if path.is_empty() || path.contains([':', '?']) {
+        return Err(usage("expected the path of a file, without parameters"));
+    }
+    let store = SqlxStore::sqlite_file(path);
+    store.migrate().await.map_err(failed)?;
+    // In a burst, deliveries wait for the disk, one after the other.
+    Ok(Dedup::new(store).store_timeout(Duration::from_secs(5)))
+}
+
+async fn postgres(url: &str) -> Result<Dedup, Error> {
+    let (_, parameters) = url.split_once('?').unwrap_or_default();
+    if parameters.contains('@') {
+        // Most likely in a password, which would then be a part of a parameter.
+        return Err(usage(
+            "percent-encode `?` and `@` in the user name, password and parameters",
+        ));
+    }
+    let options: PgConnectOptions = url.parse().map_err(usage)?;
+    // PgBouncer rejects this parameter of the driver.
+    let store = SqlxStore::new(PgPool::connect_lazy_with(options.extra_float_digits(None)));
+    let migrated = timeout(START_TIMEOUT, store.migrate()).await;
+    let migrated = migrated.map_err(|_| failed("PostgreSQL does not respond"))?;
+    migrated.map_err(failed)?;
+    Ok(store.into())
+}
+
+/// Takes `user:password@node,node`: the credentials are those of all nodes.
+fn redis_cluster(nodes: &str) -> Result<Dedup, Error> {
+    let (credentials, nodes) = nodes.split_at(nodes.rfind('@').map_or(0, |at| at + 1));
+    let urls = nodes
+        .split(',')
+        .map(|node| format!("redis://{credentials}{node}"));
+    RedisStore::cluster(urls).map(Dedup::new).map_err(usage)
+}
+
+fn usage(why: impl Display) -> Error {
+    Error::Usage(format!("store: {why}"))
+}
+
+fn failed(why: impl Display) -> Error {
+    Error::failed("store", why)
+}
