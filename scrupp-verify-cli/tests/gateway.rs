@@ -22,7 +22,7 @@ use axum::{
     routing::any,
 };
 use scrupp_verify_tests::{
-    Connection, Delivery, Postgres, Program, Redis, RedisCluster, SECRET, Step, free_port,
+    Connection, Delivery, Postgres, Program, Redis, RedisCluster, SECRET, Step, free_port, signed,
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -177,7 +177,7 @@ async fn forwards_the_very_bytes_and_their_type_and_encoding() {
     ];
     let types = [Some(("application/json; charset=utf-8", "gzip")), None];
     for (body, types) in bodies.iter().zip(types.iter().cycle()) {
-        let mut delivery = Delivery::new(1);
+        let mut delivery = signed(1);
         delivery.body.clone_from(body);
         delivery.sign();
         if let Some((content_type, encoding)) = types {
@@ -198,7 +198,7 @@ async fn forwards_the_very_bytes_and_their_type_and_encoding() {
 async fn forwards_no_other_header() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
-    let mut delivery = Delivery::new(1);
+    let mut delivery = signed(1);
     for name in [
         "Authorization",
         "Cookie",
@@ -221,22 +221,22 @@ async fn forwards_no_other_header() {
 async fn forwards_nothing_that_is_not_verified() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
-    let mut tampered = Delivery::new(1);
+    let mut tampered = signed(1);
     tampered.body.push(b' ');
-    let mut stale = Delivery::new(2);
+    let mut stale = signed(2);
     stale.sign_with(SECRET, stale.now - 301);
-    let mut forged = Delivery::new(3);
+    let mut forged = signed(3);
     forged.sign_with("guessed", forged.now);
-    let mut unsigned = Delivery::new(4);
+    let mut unsigned = signed(4);
     unsigned.headers.clear();
     for delivery in [tampered, stale, forged, unsigned] {
         assert_eq!(send(&gateway, &delivery).await, 401);
     }
-    let mut too_large = Delivery::new(5);
+    let mut too_large = signed(5);
     too_large.pad_to(256 * 1024 + 1);
     assert_eq!(send(&gateway, &too_large).await, 413);
     assert!(target.seen().is_empty());
-    assert_eq!(send(&gateway, &Delivery::new(6)).await, 200);
+    assert_eq!(send(&gateway, &signed(6)).await, 200);
     assert_eq!(target.seen().len(), 1);
 }
 
@@ -259,7 +259,7 @@ async fn passes_the_status_back_and_follows_no_redirect() {
         (307, 502),
     ]) {
         target.response(status, Duration::ZERO);
-        let delivery = Delivery::new(process_id);
+        let delivery = signed(process_id);
         assert_eq!(send(&gateway, &delivery).await, response, "{status}");
         let [(uri, ..)] = target.seen().try_into().unwrap();
         assert_ne!(uri, "/elsewhere");
@@ -279,16 +279,16 @@ async fn each_delivery_has_one_line_in_the_log() {
     // SQLite logs statements that wait for a busy disk.
     let arguments = ["--store", "memory:", "--forward-timeout", "2s"];
     let gateway = start_with(&target.url(), &arguments, &[]).await;
-    let mut forged = Delivery::new(1);
+    let mut forged = signed(1);
     forged.sign_with("guessed", forged.now);
     assert_eq!(send(&gateway, &forged).await, 401);
     for (process_id, status) in (2..).zip([200, 429, 302]) {
         target.response(status, Duration::ZERO);
-        send(&gateway, &Delivery::new(process_id)).await;
+        send(&gateway, &signed(process_id)).await;
     }
     target.response(200, Duration::from_secs(60));
-    assert_eq!(send(&gateway, &Delivery::new(5)).await, 504);
-    assert_eq!(send(&gateway, &Delivery::new(2)).await, 200);
+    assert_eq!(send(&gateway, &signed(5)).await, 504);
+    assert_eq!(send(&gateway, &signed(2)).await, 200);
     let lines = log(&gateway, 6).await;
     let expected = [
         &["signature_mismatch"][..],
@@ -308,7 +308,7 @@ async fn each_delivery_has_one_line_in_the_log() {
     }
 
     let without_target = start(&nobody()).await;
-    assert_eq!(send(&without_target, &Delivery::new(1)).await, 502);
+    assert_eq!(send(&without_target, &signed(1)).await, 502);
     let [line] = log(&without_target, 1).await.try_into().unwrap();
     assert!(
         line.contains("status=502") && line.contains("Connection refused"),
@@ -320,7 +320,7 @@ async fn each_delivery_has_one_line_in_the_log() {
 async fn forwards_again_until_the_target_has_acknowledged_and_then_no_more() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
-    let mut delivery = Delivery::new(1);
+    let mut delivery = signed(1);
     target.response(429, Duration::ZERO);
     assert_eq!(send(&gateway, &delivery).await, 429);
     target.response(201, Duration::ZERO);
@@ -344,10 +344,10 @@ async fn target_has_five_seconds_by_default() {
     let gateway = start_with(&target.url(), &[], &[]).await;
     target.response(200, Duration::from_secs(60));
     let begin = Instant::now();
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 504);
+    assert_eq!(send(&gateway, &signed(1)).await, 504);
     assert!((5..10).contains(&begin.elapsed().as_secs()));
     target.response(200, Duration::ZERO);
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 200);
+    assert_eq!(send(&gateway, &signed(1)).await, 200);
 }
 
 #[tokio::test]
@@ -357,7 +357,7 @@ async fn client_that_half_closes_gets_its_response_from_a_slow_target() {
     target.response(200, Duration::from_secs(1));
     for process_id in [1, 2] {
         let mut connection = Connection::open(gateway.address()).await.unwrap();
-        let request = Step::Send(Delivery::new(process_id).request());
+        let request = Step::Send(signed(process_id).request());
         connection.send(&[request, Step::Finish]).await.unwrap();
         if process_id == 1 {
             assert_eq!(connection.response().await.unwrap().status, 200);
@@ -375,7 +375,7 @@ async fn client_that_disconnects_early_does_not_make_it_forward_again() {
     let gateway = start(&target.url()).await;
     for (process_id, is_reset) in (1..).zip([false, true]) {
         target.response(201, Duration::from_millis(1500));
-        let delivery = Delivery::new(process_id);
+        let delivery = signed(process_id);
         let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
         stream.write_all(&delivery.request()).await.unwrap();
         wait_for(&target, 1).await;
@@ -427,7 +427,7 @@ async fn uses_a_proxy_for_https_targets_elsewhere_only() {
     ];
     for url in responds {
         let gateway = start_with(&url, &[], &settings).await;
-        assert_eq!(send(&gateway, &Delivery::new(1)).await, 200, "{url}");
+        assert_eq!(send(&gateway, &signed(1)).await, 200, "{url}");
         assert_eq!(target.seen().len(), 1);
     }
     // The target does not speak TLS.
@@ -440,11 +440,11 @@ async fn uses_a_proxy_for_https_targets_elsewhere_only() {
     ] {
         let url = format!("https://{host}:{port}/{TOKEN}");
         let gateway = start_with(&url, &[], &settings).await;
-        assert_eq!(send(&gateway, &Delivery::new(1)).await, 502, "{url}");
+        assert_eq!(send(&gateway, &signed(1)).await, 502, "{url}");
     }
     assert_eq!(connections.load(Relaxed), 0);
     let gateway = start_with("https://hook.invalid/", &[], &settings).await;
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 502);
+    assert_eq!(send(&gateway, &signed(1)).await, 502);
     assert_eq!(connections.load(Relaxed), 1);
 }
 
@@ -456,7 +456,7 @@ async fn needs_root_certificates_for_https_targets_only() {
     let target = Target::start().await;
     let no_roots = [("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")];
     let gateway = start_with(&target.url(), &[], &no_roots).await;
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 200);
+    assert_eq!(send(&gateway, &signed(1)).await, 200);
 
     let url = format!("https://hook.invalid/{TOKEN}");
     let settings = [("FORWARD_TO", &*url), no_roots[0], no_roots[1]];
@@ -479,7 +479,7 @@ async fn forwards_verified_deliveries_that_are_not_events() {
         br#"{"event":"task.completed"}"#,
     ];
     for body in bodies {
-        let mut delivery = Delivery::new(1);
+        let mut delivery = signed(1);
         delivery.body = body.to_vec();
         delivery.sign();
         assert_eq!(send(&gateway, &delivery).await, 200);
@@ -494,7 +494,7 @@ async fn completes_what_it_received_before_it_ends() {
         let mut gateway = start(&target.url()).await;
         target.response(200, Duration::from_millis(300));
         let mut connection = Connection::open(gateway.address()).await.unwrap();
-        let request = Step::Send(Delivery::new(1).request());
+        let request = Step::Send(signed(1).request());
         connection.send(&[request]).await.unwrap();
         wait_for(&target, 1).await;
         let ended = async {
@@ -586,7 +586,7 @@ async fn store_of_each_scheme_remembers_what_was_acknowledged() {
     ] {
         let settings = [("STORE_URL", url)];
         let gateway = start_with(&target.url(), &["--store-env", "STORE_URL"], &settings).await;
-        let delivery = Delivery::new(1);
+        let delivery = signed(1);
         assert_eq!(send(&gateway, &delivery).await, 200, "{url}");
         assert_eq!(send(&gateway, &delivery).await, 200, "{url}");
         assert_eq!(target.seen().len(), 1, "{url}");
@@ -597,7 +597,7 @@ async fn store_of_each_scheme_remembers_what_was_acknowledged() {
         assert!(!gateway.said().contains("pa55word"), "{}", gateway.said());
     }
     let gateway = start_with(&target.url(), &["--store", "memory:"], &[]).await;
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 200);
+    assert_eq!(send(&gateway, &signed(1)).await, 200);
     assert_eq!(target.seen().len(), 1);
 }
 
@@ -655,7 +655,7 @@ async fn no_error_shows_the_password_of_a_store() {
 async fn responds_503_while_its_store_is_unavailable() {
     let target = Target::start().await;
     let gateway = start_with(&target.url(), &["--store", "redis://127.0.0.1:1"], &[]).await;
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 503);
+    assert_eq!(send(&gateway, &signed(1)).await, 503);
     assert!(target.seen().is_empty());
 }
 
@@ -664,7 +664,7 @@ async fn serves_metrics_at_an_address_of_their_own() {
     let target = Target::start().await;
     let metrics = format!("127.0.0.1:{}", free_port());
     let gateway = start_with(&target.url(), &["--metrics-bind", &metrics], &[]).await;
-    assert_eq!(send(&gateway, &Delivery::new(1)).await, 200);
+    assert_eq!(send(&gateway, &signed(1)).await, 200);
     let mut connection = Connection::open(metrics.parse().unwrap()).await.unwrap();
     let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
     connection
@@ -706,7 +706,7 @@ async fn first_line_is_json_if_asked_for() {
 async fn bounds_the_head_of_a_request() {
     let gateway = start(&nobody()).await;
     for (bytes, expected) in [(8 * 1024, 502), (32 * 1024, 431)] {
-        let mut delivery = Delivery::new(1);
+        let mut delivery = signed(1);
         delivery.set("X-Long", &"a".repeat(bytes));
         assert_eq!(send(&gateway, &delivery).await, expected, "{bytes}");
     }
