@@ -95,7 +95,9 @@ impl Args {
             verify = verify.observe(MetricsObserver::new());
         }
         // Not before: the driver of PostgreSQL logs parameters of its URL that it does not know.
-        tracing_subscriber::fmt().with_writer(io::stderr).init();
+        let log = tracing_subscriber::fmt().with_writer(io::stderr);
+        // Errors of the log would be printed to standard error too, which panics if that fails.
+        log.log_internal_errors(false).init();
         let app = Router::new()
             .route("/webhooks/scrupp", post(forward).layer(verify))
             .route("/healthz", get(|| async {}))

@@ -5,7 +5,9 @@
 use core::{net::SocketAddr, time::Duration};
 use std::{
     ffi::OsStr,
+    fs::OpenOptions,
     os::unix::ffi::OsStrExt,
+    process::Stdio,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -27,6 +29,7 @@ use scrupp_verify_tests::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
+    process::Command,
     time::{sleep, timeout},
 };
 
@@ -684,22 +687,29 @@ async fn serves_metrics_at_an_address_of_their_own() {
 }
 
 #[tokio::test]
-async fn first_line_is_json_if_asked_for() {
-    let directory = env!("CARGO_TARGET_TMPDIR");
-    let mut gateway = tokio::process::Command::new(PROGRAM)
-        .args([&ARGUMENTS[..], &["--format", "json", "--store", "memory:"]].concat())
-        .current_dir(directory)
+async fn first_line_is_json_if_asked_for_and_a_full_disk_loses_only_the_log() {
+    let target = Target::start().await;
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let more = ["--format", "json", "--store", "memory:"];
+    let mut gateway = Command::new(PROGRAM)
+        .args([&ARGUMENTS[..], &more].concat())
         .env("SCRUPP_WEBHOOK_SECRET", SECRET)
-        .env("FORWARD_TO", nobody())
-        .stdout(std::process::Stdio::piped())
+        .env("FORWARD_TO", target.url())
+        .stdout(Stdio::piped())
+        .stderr(full)
         .kill_on_drop(true)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(gateway.stdout.take().unwrap()).lines();
     let line = lines.next_line().await.unwrap().unwrap();
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let url = line["listening"].as_str().unwrap();
-    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    let address = line["listening"].as_str().unwrap().strip_prefix("http://");
+    let mut connection = Connection::open(address.unwrap().parse().unwrap())
+        .await
+        .unwrap();
+    let request = Step::Send(Delivery::new(1).request());
+    connection.send(&[request]).await.unwrap();
+    assert_eq!(connection.response().await.unwrap().status, 200);
 }
 
 #[tokio::test]
