@@ -707,7 +707,7 @@ async fn first_line_is_json_if_asked_for_and_a_full_disk_loses_only_the_log() {
     let mut connection = Connection::open(address.unwrap().parse().unwrap())
         .await
         .unwrap();
-    let request = Step::Send(Delivery::new(1).request());
+    let request = Step::Send(signed(1).request());
     connection.send(&[request]).await.unwrap();
     assert_eq!(connection.response().await.unwrap().status, 200);
 }

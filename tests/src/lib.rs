@@ -28,7 +28,7 @@ pub use pgbouncer::PgBouncer;
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use process::Process;
-pub use program::Program;
+pub use program::{Program, path};
 pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use redis::Redis;

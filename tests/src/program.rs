@@ -231,8 +231,13 @@ async fn listen(
     }
 }
 
-/// Where cargo has put the program: beside the one that runs, or above where that is a test.
-fn path(name: &str) -> PathBuf {
+/// Where cargo has put a program: beside the one that runs, or above where that is a test.
+///
+/// # Panics
+///
+/// If the programs do not build.
+#[must_use]
+pub fn path(name: &str) -> PathBuf {
     // Of the package under test: cargo has built it, and says where.
     if Path::new(name).is_absolute() {
         return name.into();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use scrupp_verify_tests::{
-    Connection, PREVIOUS_SECRET, Postgres, Program, SECRET, Step, free_port, signed,
+    Connection, PREVIOUS_SECRET, Postgres, Program, SECRET, Step, free_port, path, signed,
 };
 
 const EXAMPLES: [&str; 5] = [
@@ -306,5 +306,22 @@ async fn transaction_has_each_effect_once_in_sqlite_and_postgres() {
         ];
         assert_eq!(lines, expected, "{url}");
         assert_eq!(ended.status.code(), Some(0), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_affects_no_delivery() {
+    for example in EXAMPLES {
+        let command = format!("exec {} 2>/dev/full", path(example).display());
+        let settings = [("STORE_URL", "memory:")];
+        let program = Program::start_with("/bin/sh", &["-c", &command], &settings).await;
+        let mut forged = signed(1);
+        forged.sign_with("another", forged.now);
+        assert_eq!(program.deliver(&forged).await, 401, "{example}");
+        assert_eq!(program.deliver(&signed(1)).await, 200, "{example}");
+        assert_eq!(program.deliver(&signed(1)).await, 200, "{example}");
+        let handled = program.get("/deliveries").await.body;
+        let handled: Vec<serde_json::Value> = serde_json::from_slice(&handled).unwrap();
+        assert_eq!(handled.len(), 1, "{example}");
     }
 }

@@ -29,7 +29,9 @@ use scrupp_verify_actix::{ScruppEvent, ScruppVerify, dedup::MemoryStore};
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let log = tracing_subscriber::fmt().with_writer(io::stderr);
+    // If standard error cannot be written, printing that there would panic.
+    log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
 

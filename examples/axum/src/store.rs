@@ -8,7 +8,11 @@ use scrupp_verify_sqlx::{SqlxStore, SqlxStoreError, SqlxStoreErrorKind};
 use scrupp_verify_tower::{Dedup, dedup::MemoryStore};
 use sqlx::{PgPool, Postgres, postgres::PgConnectOptions};
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::{
+    info,
+    subscriber::{NoSubscriber, with_default},
+    warn,
+};
 
 /// Time limit of an attempt to create PostgreSQL's table. The server starts without it after that.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,9 +73,10 @@ async fn postgres(url: &str) -> Result<Dedup, Box<dyn Error>> {
         // Most likely in a password, which the driver would take for a parameter, and log.
         return Err("percent-encode `?` and `@` in the user name, password and parameters".into());
     }
+    // The driver logs parameters that it does not know, with their values.
+    let options: PgConnectOptions = with_default(NoSubscriber::new(), || url.parse())?;
     // PgBouncer rejects this parameter of the driver.
-    let options = url.parse::<PgConnectOptions>()?.extra_float_digits(None);
-    let store = SqlxStore::new(PgPool::connect_lazy_with(options));
+    let store = SqlxStore::new(PgPool::connect_lazy_with(options.extra_float_digits(None)));
     let migration = tokio::spawn(migrate(store.clone()));
     // After the time-out, the task continues.
     if let Ok(migrated) = timeout(MIGRATION_TIMEOUT, migration).await {

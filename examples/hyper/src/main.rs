@@ -24,7 +24,9 @@ use tower::{Layer, ServiceExt};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let log = tracing_subscriber::fmt().with_writer(io::stderr);
+    // If standard error cannot be written, printing that there would panic.
+    log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
 

@@ -37,7 +37,9 @@ use crate::{inbox::Inbox, poll::poll, workers::Workers};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let log = tracing_subscriber::fmt().with_writer(io::stderr);
+    // If standard error cannot be written, printing that there would panic.
+    log.log_internal_errors(false).init();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = match arguments.as_slice() {

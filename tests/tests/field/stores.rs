@@ -103,6 +103,7 @@ async fn a_wrong_url_is_named_without_its_password() {
     let _ = postgres.sql("CREATE ROLE limited LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
     let limited = postgres.url_of("limited");
     let missing = postgres.url().replace("/postgres", "/missing");
+    let unknown = format!("{missing}?pass=pa55word");
     let file = "expected the path of a file";
     let encode = "percent-encode";
     for (url, message) in [
@@ -127,6 +128,8 @@ async fn a_wrong_url_is_named_without_its_password() {
         ),
         (&limited, "the role has no right"),
         (&missing, "the database failed: "),
+        // The name of the parameter is another one.
+        (&unknown, "the database failed: "),
     ] {
         let settings = [("STORE_URL", url)];
         let ended = timeout(PATIENCE, Program::run(EXAMPLE, &[], &settings)).await;
