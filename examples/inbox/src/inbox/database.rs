@@ -10,6 +10,7 @@ use sqlx::{
     },
 };
 use tokio::time::timeout;
+use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::{
     Error,
@@ -83,8 +84,9 @@ impl Database {
     }
 
     async fn open_postgres(url: &str) -> Result<Self, Error> {
-        let options = url
-            .parse::<PgConnectOptions>()?
+        // The driver logs parameters that it does not know, with their values.
+        let options: PgConnectOptions = with_default(NoSubscriber::new(), || url.parse())?;
+        let options = options
             // PgBouncer rejects this parameter of the driver.
             .extra_float_digits(None)
             // The text of a statement contains its values.
