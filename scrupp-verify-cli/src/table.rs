@@ -291,6 +291,11 @@ fn times(table: &mut Table) {
     }
 }
 
+/// Sends the last request of a connection.
+fn last(request: Vec<u8>, expected: Expected) -> (Vec<Step>, Expected, bool) {
+    (vec![Step::Send(request)], expected, false)
+}
+
 fn handled(delivery: &Delivery) -> Expected {
     Expected::Handled(delivery.body.clone())
 }
@@ -496,11 +501,7 @@ fn framings(table: &mut Table) {
             request.extend(format!("{name}: {value}\r\n").bytes());
         }
         request.extend_from_slice(b"\r\n");
-        (
-            vec![Step::Send(request)],
-            Expected::RejectedOrClosed(401),
-            false,
-        )
+        last(request, Expected::RejectedOrClosed(401))
     });
     let sent = "another signature in a trailer, which does not count";
     table.add("chunks/trailer", sent, |d| {
@@ -508,16 +509,12 @@ fn framings(table: &mut Table) {
         request.extend(format!("{:x}\r\n", d.body.len()).bytes());
         request.extend_from_slice(&d.body);
         request.extend_from_slice(b"\r\n0\r\nX-Scrupp-Signature: sha256=00\r\n\r\n");
-        (vec![Step::Send(request)], handled(d), false)
+        last(request, handled(d))
     });
     table.add("chunks/malformed", "a malformed chunk", |d| {
         let mut request = d.head("Transfer-Encoding: chunked");
         request.extend_from_slice(b"5\r\nhello\r\nxyz\r\nmore");
-        (
-            vec![Step::Send(request)],
-            Expected::RejectedOrClosed(400),
-            false,
-        )
+        last(request, Expected::RejectedOrClosed(400))
     });
     table.add("chunks/cut", "a chunk that ends early", |d| {
         let mut request = d.head("Transfer-Encoding: chunked");
@@ -544,11 +541,7 @@ fn framings(table: &mut Table) {
             "Content-Length: {length}\r\nTransfer-Encoding: chunked"
         ));
         request.extend_from_slice(b"0\r\n\r\n");
-        (
-            vec![Step::Send(request)],
-            Expected::RejectedOrClosed(401),
-            false,
-        )
+        last(request, Expected::RejectedOrClosed(401))
     });
     table.add("length/two", "two lengths", |d| {
         let length = d.body.len();
@@ -557,36 +550,24 @@ fn framings(table: &mut Table) {
             length - 1
         ));
         request.extend_from_slice(&d.body);
-        (
-            vec![Step::Send(request)],
-            Expected::RejectedOrClosed(400),
-            false,
-        )
+        last(request, Expected::RejectedOrClosed(400))
     });
     table
         .add("length/exabytes", "a length of exabytes", |d| {
             let request = d.head("Content-Length: 4611686018427387904");
-            (vec![Step::Send(request)], Expected::Rejected(413), false)
+            last(request, Expected::Rejected(413))
         })
         .level(Level::Should)
         .also_after(&["limit/declared"]);
     table.add("header/folded", "a folded header", |d| {
         let signature = d.value(SIGNATURE);
         d.set(SIGNATURE, &format!("sha256=\r\n {}", &signature[7..]));
-        (
-            vec![Step::Send(d.request())],
-            Expected::RejectedOrClosed(400),
-            false,
-        )
+        last(d.request(), Expected::RejectedOrClosed(400))
     });
     table.add("header/nul", "NUL in the signature", |d| {
         let signature = d.value(SIGNATURE);
         d.set(SIGNATURE, &format!("{signature}\0"));
-        (
-            vec![Step::Send(d.request())],
-            Expected::RejectedOrClosed(400),
-            false,
-        )
+        last(d.request(), Expected::RejectedOrClosed(400))
     });
     table
         .add("method/get", "a GET without signature", |d| {
@@ -607,27 +588,19 @@ fn tricks(table: &mut Table) {
         table.add(id, sent, |d| {
             let request = request(d);
             let expected = Expected::HandledOrNot(d.body.clone());
-            (vec![Step::Send(request)], expected, false)
+            last(request, expected)
         });
     };
     table
         .add("header/100-signatures", "100 signatures", |d| {
             d.headers
                 .extend((0..99).map(|_| (SIGNATURE, "x".to_owned())));
-            (
-                vec![Step::Send(d.request())],
-                Expected::RejectedOrClosed(431),
-                false,
-            )
+            last(d.request(), Expected::RejectedOrClosed(431))
         })
         .level(Level::Info);
     table.add("header/space-before-colon", "space before the colon", |d| {
         rename(d, "X-Scrupp-Signature ", "X-Scrupp-Timestamp ");
-        (
-            vec![Step::Send(d.request())],
-            Expected::RejectedOrClosed(400),
-            false,
-        )
+        last(d.request(), Expected::RejectedOrClosed(400))
     });
     let sent = "bare line feeds in the head";
     plain(table, "head/bare-line-feeds", sent, |d| {
@@ -702,7 +675,7 @@ fn tricks(table: &mut Table) {
         let hidden = Delivery::new(&d.recipient, d.process_id + 900_000);
         d.sign_with("another", d.now);
         let request = [d.request(), hidden.head("Content-Length: 0")].concat();
-        (vec![Step::Send(request)], Expected::Rejected(401), false)
+        last(request, Expected::Rejected(401))
     });
 }
 
@@ -739,11 +712,7 @@ fn connections(table: &mut Table) {
         .add("wait/stale-continue", sent, |d| {
             d.sign_at(d.now - 86_400);
             d.headers.push(("Expect", "100-continue".into()));
-            (
-                vec![Step::Send(d.head_with_length())],
-                Expected::Rejected(401),
-                false,
-            )
+            last(d.head_with_length(), Expected::Rejected(401))
         })
         .level(Level::Info);
     let sent = "a genuine delivery that expects 100 Continue";
@@ -763,7 +732,7 @@ fn connections(table: &mut Table) {
         .add("slow/stalled-body", "a body that stalls", |d| {
             let mut request = d.request();
             request.truncate(request.len() - 5);
-            (vec![Step::Send(request)], Expected::Rejected(408), false)
+            last(request, Expected::Rejected(408))
         })
         .group(Group::Slow)
         .level(Level::Should);

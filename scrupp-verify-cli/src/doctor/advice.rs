@@ -111,7 +111,7 @@ pub(crate) fn advice(id: &str) -> Advice {
             RAW_BODY,
         ),
         "time/missing" | "time/signed-empty" | "time/empty" => (
-            "Whoever leaves the timestamp out gets around the window.",
+            "A delivery without a timestamp is not limited by the window.",
             &[("", "Reject deliveries without X-Scrupp-Timestamp.")],
         ),
         "time/stale" | "time/window" | "time/first" => (

@@ -35,7 +35,7 @@ pub(crate) struct Check {
     pub(crate) id: &'static str,
     level: Level,
     pub(crate) group: Group,
-    /// Whether deliveries are sent that the receiver handles.
+    /// Whether genuine deliveries are sent.
     pub(crate) is_genuine: bool,
     pub(crate) sent: &'static str,
     expected: &'static str,
@@ -54,7 +54,7 @@ enum Test {
     Once(u64, Again),
     /// How old a delivery may be, or how far ahead.
     Window(u64, Side),
-    /// Whether the URL is one of https.
+    /// Whether the URL is one of https, or of this machine.
     Tls(bool),
     /// Looks back on the rejections.
     NoSuccess,
@@ -320,7 +320,7 @@ pub(crate) struct Doctor {
     endpoint: Endpoint,
     recipient: Arc<Recipient>,
     effects: Option<Effects>,
-    /// What well-formed deliveries were rejected with.
+    /// Responses to rejected deliveries that are well-formed.
     rejections: Mutex<Vec<(&'static str, Response)>>,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     output::{BAD, GOOD, printable},
 };
 
-/// What a check found.
+/// Result of a check.
 pub(crate) struct Finding {
     pub(crate) id: &'static str,
     pub(crate) level: &'static str,
