@@ -46,8 +46,8 @@ pub struct Response {
 /// Time between two reads. Longer than a receiver should wait for a body that stalls.
 const TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Largest response that is read, in bytes.
-const LARGEST_RESPONSE: usize = 1 << 20;
+/// Largest response that is read, in bytes: 16 MiB.
+const LARGEST_RESPONSE: usize = 16 << 20;
 
 impl Connection {
     /// Connects over TCP.
@@ -153,7 +153,7 @@ impl Connection {
 
     async fn read_more(&mut self) -> io::Result<()> {
         if self.received.len() > LARGEST_RESPONSE {
-            return Err(io::Error::other("the response is larger than 1 MiB"));
+            return Err(io::Error::other("the response is larger than 16 MiB"));
         }
         match timeout(TIMEOUT, self.stream.read_buf(&mut self.received)).await?? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
