@@ -1,4 +1,5 @@
 //! The conformance tables, over real sockets, against every front end.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 
