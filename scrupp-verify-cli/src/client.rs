@@ -44,7 +44,7 @@ pub(crate) struct Response {
     pub(crate) status: StatusCode,
     millis: u128,
     location: Option<String>,
-    pub(crate) body: String,
+    body: String,
 }
 
 impl Client {

@@ -1,4 +1,4 @@
-use core::{fmt, time::Duration};
+use core::{fmt, mem, time::Duration};
 use std::{io, net::SocketAddr};
 
 use tokio::{
@@ -13,6 +13,8 @@ use tokio::{
 pub enum Step {
     /// Sends bytes as they are.
     Send(Vec<u8>),
+    /// Sends bytes this often.
+    Repeat(Vec<u8>, usize),
     /// Does nothing for a while.
     Wait(Duration),
     /// Reads until the server asks for the body.
@@ -84,6 +86,13 @@ impl Connection {
                         return Ok(());
                     }
                 }
+                Step::Repeat(bytes, times) => {
+                    for _ in 0..*times {
+                        if self.write(bytes).await.is_err() {
+                            return Ok(());
+                        }
+                    }
+                }
                 Step::Wait(duration) => sleep(*duration).await,
                 Step::AwaitContinue => {
                     let interim = self.read_head().await?;
@@ -102,7 +111,7 @@ impl Connection {
         self.stream.flush().await
     }
 
-    /// Reads one response with its body.
+    /// Reads one response with its body. Skips interim responses (RFC 9110, section 15.2).
     ///
     /// # Errors
     ///
@@ -110,23 +119,69 @@ impl Connection {
     /// complete, [`io::ErrorKind::TimedOut`] if nothing is received for 25 s.
     pub async fn response(&mut self) -> io::Result<Response> {
         let mut response = self.read_head().await?;
+        while matches!(response.status, 100 | 102..=199) {
+            response = self.read_head().await?;
+        }
         if let Some(length) = response.header("content-length") {
             let length: usize = length.parse().map_err(io::Error::other)?;
             while self.received.len() < length {
                 self.read_more().await?;
             }
             response.body = self.received.drain(..length).collect();
-        } else if response.header("transfer-encoding") == Some("chunked") {
-            while !self.received.ends_with(b"0\r\n\r\n") {
-                self.read_more().await?;
-            }
-            response.body = core::mem::take(&mut self.received);
-        } else if !matches!(response.status, 100..=199 | 204 | 304) {
+        } else if response
+            .header("transfer-encoding")
+            .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
+        {
+            response.body = self.read_chunks().await?;
+        } else if !matches!(response.status, 101 | 204 | 304) {
             // Until the server closes the connection (RFC 9112, section 6.3).
-            while self.read_more().await.is_ok() {}
-            response.body = core::mem::take(&mut self.received);
+            let closed = loop {
+                if let Err(closed) = self.read_more().await {
+                    break closed;
+                }
+            };
+            if closed.kind() == io::ErrorKind::TimedOut {
+                return Err(closed);
+            }
+            response.body = mem::take(&mut self.received);
         }
         Ok(response)
+    }
+
+    async fn read_chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let (start, size) = loop {
+                match httparse::parse_chunk_size(&self.received) {
+                    Ok(httparse::Status::Complete(size)) => break size,
+                    Ok(httparse::Status::Partial) => self.read_more().await?,
+                    Err(_) => return Err(io::Error::other("a chunk is not valid")),
+                }
+            };
+            self.received.drain(..start);
+            if size == 0 {
+                break;
+            }
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            while self.received.len() < size.saturating_add(2) {
+                self.read_more().await?;
+            }
+            if body.len() > LARGEST_RESPONSE {
+                return Err(too_large());
+            }
+            body.extend(self.received.drain(..size));
+            self.received.drain(..2);
+        }
+        // Trailers, up to an empty line.
+        loop {
+            match self.received.windows(2).position(|end| end == b"\r\n") {
+                Some(0) => break,
+                Some(end) => drop(self.received.drain(..end + 2)),
+                None => self.read_more().await?,
+            }
+        }
+        self.received.drain(..2);
+        Ok(body)
     }
 
     async fn read_head(&mut self) -> io::Result<Response> {
@@ -153,13 +208,17 @@ impl Connection {
 
     async fn read_more(&mut self) -> io::Result<()> {
         if self.received.len() > LARGEST_RESPONSE {
-            return Err(io::Error::other("the response is larger than 16 MiB"));
+            return Err(too_large());
         }
         match timeout(TIMEOUT, self.stream.read_buf(&mut self.received)).await?? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
     }
+}
+
+fn too_large() -> io::Error {
+    io::Error::other("the response is larger than 16 MiB")
 }
 
 impl fmt::Debug for Connection {

@@ -84,6 +84,21 @@ impl Delivery {
         self.sign_with(self.recipient.secret.clone(), secs);
     }
 
+    /// Signs the delivery with a secret that the receiver does not know.
+    pub fn forge(&mut self) {
+        let Recipient {
+            secret,
+            previous_secret,
+            ..
+        } = &*self.recipient;
+        let both = [
+            secret.as_slice(),
+            b".",
+            previous_secret.as_deref().unwrap_or_default(),
+        ];
+        self.sign_with(both.concat(), self.now);
+    }
+
     /// Signs the delivery with another secret.
     pub fn sign_with(&mut self, secret: impl AsRef<[u8]>, secs: u64) {
         let time = secs.to_string();
@@ -126,6 +141,9 @@ impl Delivery {
     pub fn head(&self, framing: &str) -> Vec<u8> {
         let Recipient { host, target, .. } = &*self.recipient;
         let mut head = format!("POST {target} HTTP/1.1\r\nHost: {host}\r\n{framing}\r\n");
+        if !self.headers.iter().any(|(name, _)| *name == "Content-Type") {
+            head.push_str("Content-Type: application/json\r\n");
+        }
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

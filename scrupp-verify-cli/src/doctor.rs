@@ -11,6 +11,7 @@ use std::{ffi::OsString, fs, path::PathBuf, sync::Arc};
 use indicatif::ProgressBar;
 use reqwest::Url;
 use scrupp_verify_cli::{Group, Recipient};
+use scrupp_verify_core::Secret;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
@@ -28,6 +29,9 @@ const UNSEEN: &str = "\
 Not seen from outside: whether signatures are compared in constant time. A claim that is lost between a
 check and its insertion, or kept after a failure, shows only with --effects-url and a handler that is
 slow or fails.";
+
+/// Largest process id that may be the first one.
+const LARGEST_ID: u64 = i64::MAX as u64 - 1_000_000_000;
 
 /// Checks whether a receiver verifies deliveries as it should.
 ///
@@ -80,8 +84,8 @@ pub(crate) struct Args {
     /// Environment variable with the previous secret. The default is that of --secret-env
     #[arg(long, value_name = "NAME")]
     previous_secret_env: Option<OsString>,
-    /// First process id of the events that are sent. The default is the time in milliseconds
-    #[arg(long, value_name = "ID")]
+    /// First process id of the events that are sent. The default counts up with the time, and fits 32 bits
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u64).range(..LARGEST_ID))]
     process_id_base: Option<u64>,
     /// URL of JSON that tells how many deliveries were handled: a number, or a list
     #[arg(long, value_name = "URL")]
@@ -126,10 +130,13 @@ impl Args {
         let recipient = Arc::new(self.recipient()?);
         let process_id = match self.process_id_base {
             Some(process_id) => process_id,
-            None => input::time(None)?.as_secs() * 1000,
+            None => input::time(None)?.as_secs() * 1000 % (1 << 31),
         };
         let checks = checks::all(&recipient, &self.url, process_id);
         let checks: Vec<_> = checks.into_iter().filter(|c| self.selects(c)).collect();
+        if checks.is_empty() {
+            return Err(Error::Usage("no check is selected".to_owned()));
+        }
         if self.list {
             for check in &checks {
                 let text = format!("{:<6} {:<30} {}", check.level(), check.id, check.sent);
@@ -148,7 +155,8 @@ impl Args {
             self.jobs.get()
         };
         let doctor = Arc::new(Doctor::new(endpoint, recipient, effects));
-        let findings = examine(&doctor, checks, jobs as usize).await;
+        doctor.find_receiver(process_id + 10_000).await?;
+        let findings = examine(&doctor, checks, jobs as usize).await?;
 
         for finding in &findings {
             format.write(&finding.to_text(), &finding.to_json())?;
@@ -166,6 +174,7 @@ impl Args {
     fn recipient(&self) -> Result<Recipient, Error> {
         let mut secrets = self.secrets.read()?.into_iter();
         let secret = secrets.next().unwrap_or_default();
+        Secret::new(&secret).map_err(|why| Error::Usage(why.to_string()))?;
         let previous_secret = match &self.previous_secret_env {
             Some(name) => {
                 let why = "there is no secret in the variable of --previous-secret-env";
@@ -199,7 +208,11 @@ impl Args {
 
 /// Runs the checks: first those that explain failures of others, then the rest, then those that look
 /// back on the responses.
-async fn examine(doctor: &Arc<Doctor>, checks: Vec<Check>, jobs: usize) -> Vec<Finding> {
+async fn examine(
+    doctor: &Arc<Doctor>,
+    checks: Vec<Check>,
+    jobs: usize,
+) -> Result<Vec<Finding>, Error> {
     let order: Vec<_> = checks.iter().map(|check| check.id).collect();
     let explaining: Vec<_> = checks
         .iter()
@@ -214,7 +227,7 @@ async fn examine(doctor: &Arc<Doctor>, checks: Vec<Check>, jobs: usize) -> Vec<F
     progress.enable_steady_tick(Duration::from_millis(100));
     let mut findings = Vec::new();
     for check in first {
-        findings.push(run(doctor, check, &findings).await);
+        findings.push(run(doctor, check, &findings).await?);
         progress.inc(1);
     }
     let permits = Arc::new(Semaphore::new(jobs));
@@ -233,19 +246,21 @@ async fn examine(doctor: &Arc<Doctor>, checks: Vec<Check>, jobs: usize) -> Vec<F
             finding
         });
     }
-    findings.extend(running.join_all().await);
+    for finding in running.join_all().await {
+        findings.push(finding?);
+    }
     for check in last {
-        findings.push(run(doctor, check, &findings).await);
+        findings.push(run(doctor, check, &findings).await?);
     }
     progress.finish_and_clear();
     findings.sort_by_key(|finding| order.iter().position(|id| *id == finding.id));
-    findings
+    Ok(findings)
 }
 
 /// Runs a check, unless a failure explains what it would find.
-async fn run(doctor: &Arc<Doctor>, check: Check, findings: &[Finding]) -> Finding {
+async fn run(doctor: &Arc<Doctor>, check: Check, findings: &[Finding]) -> Result<Finding, Error> {
     match explanation(&check, findings) {
-        Some(id) => check.skip(id),
+        Some(id) => Ok(check.skip(id)),
         None => doctor.run(check).await,
     }
 }

@@ -27,13 +27,15 @@ impl Expected {
         let status = match response {
             Ok(response) => response.status,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return false,
-            Err(_) => return !matches!(self, Self::Handled(_) | Self::Rejected(401)),
+            Err(_) => return !matches!(self, Self::Handled(_)),
         };
         let is_success = (200..=299).contains(&status);
         match self {
             Self::Handled(_) => is_success,
             Self::HandledOrNot(_) => true,
-            Self::Rejected(413) | Self::RejectedOrClosed(413) => matches!(status, 400 | 413),
+            Self::Rejected(413) | Self::RejectedOrClosed(413) => {
+                matches!(status, 400 | 408 | 411 | 413)
+            }
             Self::Rejected(_) | Self::RejectedOrClosed(_) => !is_success,
         }
     }

@@ -1,4 +1,4 @@
-use core::time::Duration;
+use core::{num::NonZeroU32, time::Duration};
 use std::{io, net::SocketAddr, sync::Arc};
 
 use reqwest::Url;
@@ -8,7 +8,7 @@ use scrupp_verify_cli::{Connection, Response, Step};
 use tokio::{
     net::TcpStream,
     sync::Mutex,
-    time::{Interval, interval, timeout},
+    time::{Interval, MissedTickBehavior, interval, timeout},
 };
 use tokio_rustls::TlsConnector;
 
@@ -26,7 +26,7 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Resolves the host, and connects once.
-    pub(crate) async fn new(url: &Url, rate: Option<core::num::NonZeroU32>) -> Result<Self, Error> {
+    pub(crate) async fn new(url: &Url, rate: Option<NonZeroU32>) -> Result<Self, Error> {
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();
         // The brackets are around an IPv6 address.
@@ -45,7 +45,7 @@ impl Endpoint {
         let endpoint = Self {
             address: stream.peer_addr().map_err(failed)?,
             tls,
-            pace: rate.map(|rate| Mutex::new(interval(Duration::from_secs(1) / rate.get()))),
+            pace: rate.map(pace),
         };
         endpoint.connect().await.map_err(failed)?;
         Ok(endpoint)
@@ -66,15 +66,39 @@ impl Endpoint {
         timeout(CONNECT_TIMEOUT, connect).await?
     }
 
-    /// Does what the steps say on a new connection, and reads the response.
-    pub(crate) async fn exchange(&self, steps: &[Step]) -> io::Result<Response> {
+    /// Does what the steps say on a new connection, and reads the response within the time limit.
+    ///
+    /// Fails if the receiver cannot be reached any more, or asks for fewer requests.
+    pub(crate) async fn exchange(
+        &self,
+        steps: &[Step],
+        limit: Duration,
+    ) -> Result<io::Result<Response>, Error> {
         if let Some(pace) = &self.pace {
             pace.lock().await.tick().await;
         }
-        let mut connection = self.connect().await?;
-        connection.send(steps).await?;
-        connection.response().await
+        let connection = self.connect().await;
+        let mut connection = connection.map_err(|why| Error::failed("the receiver", why))?;
+        let exchange = async {
+            connection.send(steps).await?;
+            timeout(limit, connection.response()).await?
+        };
+        match exchange.await {
+            Ok(response) if response.status == 429 => {
+                let why = "the receiver responds with 429: limit the requests with --rate";
+                Err(Error::Failed(why.to_owned()))
+            }
+            response => Ok(response),
+        }
     }
+}
+
+fn pace(rate: NonZeroU32) -> Mutex<Interval> {
+    let period = Duration::from_secs(1) / rate.get();
+    let mut pace = interval(period.max(Duration::from_nanos(1)));
+    // No burst after a pause.
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    Mutex::new(pace)
 }
 
 fn tls(name: &str) -> Result<(TlsConnector, ServerName<'static>), Box<dyn core::error::Error>> {
@@ -91,7 +115,10 @@ fn tls(name: &str) -> Result<(TlsConnector, ServerName<'static>), Box<dyn core::
 /// Returns the value of `Host` for a URL.
 pub(crate) fn authority(url: &Url) -> Result<String, Error> {
     let host = match (url.scheme(), url.host_str()) {
-        ("http" | "https", Some(host)) => host,
+        ("http" | "https", Some(host)) if url.username().is_empty() => host,
+        ("http" | "https", _) => {
+            return Err(Error::Usage("the URL has a user name".to_owned()));
+        }
         _ => return Err(Error::Usage("the URL is neither http nor https".to_owned())),
     };
     let port = url.port().map(|port| format!(":{port}"));
