@@ -25,6 +25,8 @@ pub struct Recipient {
     pub secret: Vec<u8>,
     /// Secret that the receiver accepts too, if any.
     pub previous_secret: Option<Vec<u8>>,
+    /// Value of the header `Content-Type`, unless a delivery has one of its own.
+    pub content_type: Option<&'static str>,
     /// `meta` of each event, as JSON.
     pub meta: Option<&'static str>,
 }
@@ -141,8 +143,9 @@ impl Delivery {
     pub fn head(&self, framing: &str) -> Vec<u8> {
         let Recipient { host, target, .. } = &*self.recipient;
         let mut head = format!("POST {target} HTTP/1.1\r\nHost: {host}\r\n{framing}\r\n");
-        if !self.headers.iter().any(|(name, _)| *name == "Content-Type") {
-            head.push_str("Content-Type: application/json\r\n");
+        let has_own = self.headers.iter().any(|(name, _)| *name == "Content-Type");
+        if let (Some(content_type), false) = (self.recipient.content_type, has_own) {
+            head.push_str(&format!("Content-Type: {content_type}\r\n"));
         }
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));

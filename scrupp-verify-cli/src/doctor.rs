@@ -187,6 +187,7 @@ impl Args {
             target: endpoint::target(&self.url),
             secret,
             previous_secret,
+            content_type: Some("application/json"),
             meta: Some(r#"{"scrupp_verify_doctor":true}"#),
         })
     }

@@ -14,6 +14,7 @@ static RECIPIENT: LazyLock<Arc<Recipient>> = LazyLock::new(|| {
         target: "/webhooks/scrupp".to_owned(),
         secret: SECRET.into(),
         previous_secret: Some(PREVIOUS_SECRET.into()),
+        content_type: None,
         meta: None,
     })
 });
