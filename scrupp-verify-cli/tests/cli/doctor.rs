@@ -45,7 +45,13 @@ fn names_each_flaw_and_only_it() {
             "--effects-pointer",
             "/count",
         ];
-        let ran = doctor(&receiver.url, &[&ALL[..], &effects].concat());
+        let mut arguments = vec!["--genuine", "--raw"];
+        // Each sends 64 MiB twice.
+        if matches!(flaw, Flaw::NoLimit | Flaw::NoDedup) {
+            arguments.push("--large");
+        }
+        arguments.extend(effects);
+        let ran = doctor(&receiver.url, &arguments);
         let failed = with_result(&ran, "fail");
         if failed != BTreeSet::from([expected.to_owned()]) {
             wrong.push(format!("{flaw:?}: expected {expected}, got {failed:?}"));

@@ -15,7 +15,7 @@ const DELIVERIES: u64 = 600;
 const IN_MEMORY: &str = "memory:";
 
 /// Rounds of the comparison, unless `SCRUPP_ABUSE_ROUNDS` is set. 20 rounds have to pass.
-const ROUNDS: u64 = 3;
+const ROUNDS: u64 = 2;
 
 /// Allowance for what else the machine does during a round, which takes a second or two.
 const NOISE: Duration = Duration::from_millis(250);
