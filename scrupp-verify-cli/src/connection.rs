@@ -7,7 +7,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// What a client does on a connection before it reads the response.
+/// Step of a client on a connection, before it reads the response.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Step {

@@ -35,7 +35,7 @@ pub struct Row {
     pub process_id: u64,
     /// Expected response, and whether the handler runs.
     pub expected: Expected,
-    /// Whether another delivery can be sent on the same connection.
+    /// True if another delivery can be sent on the same connection.
     pub reusable: bool,
 }
 

@@ -80,7 +80,7 @@ pub fn left_out(row: &Row, front_end: FrontEnd) -> Option<&'static str> {
 ///
 /// # Errors
 ///
-/// A text for the one who reads the failing test.
+/// A text that says what is not as expected.
 pub async fn check(row: &Row, server: &Server) -> Result<(), String> {
     let connection = Connection::open(server.address()).await;
     let mut connection = connection.map_err(|error| format!("connecting: {error}"))?;
@@ -109,7 +109,7 @@ pub async fn check(row: &Row, server: &Server) -> Result<(), String> {
 ///
 /// # Errors
 ///
-/// A text for the one who reads the failing test.
+/// A text that says what is not as expected.
 pub(crate) fn compare(
     expected: &Expected,
     response: io::Result<Response>,

@@ -50,7 +50,7 @@ pub(crate) struct Check {
     pub(crate) id: &'static str,
     level: Level,
     pub(crate) group: Group,
-    /// Whether genuine deliveries are sent.
+    /// True if genuine deliveries are sent.
     pub(crate) is_genuine: bool,
     pub(crate) sent: &'static str,
     expected: &'static str,
@@ -69,7 +69,7 @@ enum Test {
     Once(u64, Again),
     /// How old a delivery may be, or how far ahead.
     Window(u64, Side),
-    /// Whether the URL is one of https, or of this machine.
+    /// True if the URL is one of https, or of this machine.
     Tls(bool),
     /// Looks back on the rejections.
     NoSuccess,

@@ -115,10 +115,11 @@ fn tls(name: &str) -> Result<(TlsConnector, ServerName<'static>), Box<dyn core::
 /// Returns the value of `Host` for a URL.
 pub(crate) fn authority(url: &Url) -> Result<String, Error> {
     let host = match (url.scheme(), url.host_str()) {
-        ("http" | "https", Some(host)) if url.username().is_empty() => host,
-        ("http" | "https", _) => {
-            return Err(Error::Usage("the URL has a user name".to_owned()));
+        // They would not be sent, and the report shows the URL.
+        _ if !url.username().is_empty() || url.password().is_some() => {
+            return Err(Error::Usage("the URL has credentials".to_owned()));
         }
+        ("http" | "https", Some(host)) => host,
         _ => return Err(Error::Usage("the URL is neither http nor https".to_owned())),
     };
     let port = url.port().map(|port| format!(":{port}"));

@@ -182,6 +182,9 @@ fn lists_and_selects_checks() {
 fn says_when_there_is_no_receiver() {
     doctor("http://127.0.0.1:9/", &[]).exits(3);
     doctor("ftp://127.0.0.1/", &[]).exits(2);
+    for url in ["http://user@127.0.0.1:9/", "http://:pa55word@127.0.0.1:9/"] {
+        assert!(!doctor(url, &[]).exits(2).stderr.contains("pa55word"));
+    }
     let receiver = Receiver::start(Flaw::None);
     for pointer in ["/nothing", ""] {
         let effects = [
