@@ -2,8 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../../examples/axum/src/errors.rs"]
+#[expect(dead_code, reason = "the tests end otherwise")]
+mod errors;
+
+use core::{error::Error, fmt};
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
+    fs,
     net::{IpAddr, Ipv4Addr, TcpListener},
     os::unix::ffi::OsStrExt,
 };
@@ -51,7 +58,7 @@ async fn settings_that_are_wrong_are_named_and_nothing_starts() {
         ),
         ("BIND", b"nonsense", "BIND=nonsense: "),
         ("BIND", b"192.0.2.1:80", "BIND=192.0.2.1:80: "),
-        ("BIND", b"\xff", "BIND="),
+        ("BIND", b"\xff", "BIND: not UTF-8\n"),
         ("BIND", b"127.0.0.1:65536", "BIND=127.0.0.1:65536: "),
     ];
     for example in EXAMPLES {
@@ -67,7 +74,6 @@ async fn settings_that_are_wrong_are_named_and_nothing_starts() {
             b"80 ",
             b"1.5",
             b"localhost:80",
-            b"\xff",
         ] {
             let settings = [("BIND", OsStr::new("")), ("PORT", OsStr::from_bytes(port))];
             let said = error(example, &settings).await;
@@ -324,4 +330,64 @@ async fn a_log_that_cannot_be_written_affects_no_delivery() {
         let handled: Vec<serde_json::Value> = serde_json::from_slice(&handled).unwrap();
         assert_eq!(handled.len(), 1, "{example}");
     }
+}
+
+/// Files that several examples share, so that each can be copied without the others.
+const COPIES: [&str; 7] = [
+    "deliveries.rs",
+    "environment.rs",
+    "errors.rs",
+    "metrics.rs",
+    "pages.rs",
+    "secrets.rs",
+    "serve.rs",
+];
+
+#[test]
+fn copies_of_a_file_are_equal() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+    let mut copies = BTreeMap::<_, Vec<_>>::new();
+    for example in fs::read_dir(examples).unwrap() {
+        let source = example.unwrap().path().join("src");
+        for file in COPIES {
+            if let Ok(text) = fs::read_to_string(source.join(file)) {
+                copies.entry(file).or_default().push((source.clone(), text));
+            }
+        }
+    }
+    assert_eq!(copies.len(), COPIES.len(), "a file is nowhere");
+    for (file, copies) in copies {
+        let ((first, text), others) = copies.split_first().unwrap();
+        assert!(!others.is_empty(), "{file}: only in {}", first.display());
+        for (other, copy) in others {
+            let (first, other) = (first.display(), other.display());
+            assert!(copy == text, "{file} differs in {first} and in {other}");
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Failure(&'static str, Option<Box<Self>>);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[test]
+fn an_error_has_the_message_of_each_cause_once() {
+    let disk = Failure("disk full", None);
+    let commit = Failure("cannot commit: disk full", Some(Box::new(disk)));
+    let delivery = Failure("not stored", Some(Box::new(commit)));
+    assert_eq!(
+        errors::with_causes(&delivery),
+        "not stored: cannot commit: disk full"
+    );
 }

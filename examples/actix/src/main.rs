@@ -17,6 +17,12 @@
 //! With `METRICS_BIND=127.0.0.1:9464`, Prometheus can scrape `http://127.0.0.1:9464/metrics`. Anybody who
 //! can reach that address can read the metrics.
 
+mod deliveries;
+mod environment;
+mod errors;
+mod metrics;
+mod secrets;
+
 use std::{error::Error, io, process::ExitCode, time::Duration};
 
 use actix_web::{
@@ -24,7 +30,6 @@ use actix_web::{
     guard::{Any, Get, Head},
     web,
 };
-use example_support::{deliveries, errors, metrics, settings};
 use scrupp_verify_actix::{ScruppEvent, ScruppVerify, dedup::MemoryStore};
 
 #[actix_web::main]
@@ -36,8 +41,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
+    let bind = environment::bind()?;
     // One store for all workers: the middleware's clones share it.
-    let mut verify = ScruppVerify::new(settings::keyring()?).dedup(MemoryStore::default());
+    let mut verify = ScruppVerify::new(secrets::keyring()?).dedup(MemoryStore::default());
     if let Some(observer) = metrics::observer()? {
         verify = verify.observe(observer);
     }
@@ -57,9 +63,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let server = server.h2_initial_connection_window_size(128 * 1024);
     // Connections of each worker. Further ones wait in the operating system's queue.
     let server = server.max_connections(8192);
-    let bind = settings::bind();
     let server = server.bind_auto_h2c(&bind.address);
-    let server = server.map_err(|error| format!("{bind}: {error}"))?;
+    let server = server.map_err(|error| format!("{}: {error}", bind.setting))?;
     for address in server.addrs() {
         println!("listening on http://{address}");
     }

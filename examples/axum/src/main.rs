@@ -30,6 +30,12 @@
 //! With `METRICS_BIND=127.0.0.1:9464`, Prometheus can scrape `http://127.0.0.1:9464/metrics`. Anybody who
 //! can reach that address can read the metrics.
 
+mod deliveries;
+mod environment;
+mod errors;
+mod metrics;
+mod secrets;
+mod serve;
 mod store;
 
 use std::{error::Error, io, process::ExitCode};
@@ -38,7 +44,6 @@ use axum::{
     Json, Router,
     routing::{get, post},
 };
-use example_support::{deliveries, errors, metrics, server, settings};
 use hyper_util::service::TowerToHyperService;
 use scrupp_verify_tower::{ScruppEvent, ScruppVerify};
 
@@ -51,7 +56,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let mut verify = ScruppVerify::new(settings::keyring()?).dedup(store::open().await?);
+    let bind = environment::bind()?;
+    let mut verify = ScruppVerify::new(secrets::keyring()?).dedup(store::open().await?);
     if let Some(observer) = metrics::observer()? {
         verify = verify.observe(observer);
     }
@@ -63,7 +69,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .with_state(());
     // `axum::serve` has no time limit for a request's head, and drops the handler of a client that
     // closes its sending side.
-    server::until_stopped(&settings::bind(), TowerToHyperService::new(app)).await
+    let served = serve::until_stopped(&bind.address, TowerToHyperService::new(app)).await;
+    served.map_err(|error| format!("{}: {error}", bind.setting).into())
 }
 
 /// Handles each event once, and only if Scrupp signed it.

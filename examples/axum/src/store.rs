@@ -2,7 +2,6 @@
 
 use std::{error::Error, time::Duration};
 
-use example_support::{errors::with_causes, settings::text};
 use scrupp_verify_redis::RedisStore;
 use scrupp_verify_sqlx::{SqlxStore, SqlxStoreError, SqlxStoreErrorKind};
 use scrupp_verify_tower::{Dedup, dedup::MemoryStore};
@@ -13,6 +12,8 @@ use tracing::{
     subscriber::{NoSubscriber, with_default},
     warn,
 };
+
+use crate::{environment::text, errors::with_causes};
 
 /// Time limit of an attempt to create PostgreSQL's table. The server starts without it after that.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(5);

@@ -14,10 +14,16 @@
 //! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
 //! server listens on all interfaces (`0.0.0.0`).
 
+mod deliveries;
+mod environment;
+mod errors;
+mod pages;
+mod secrets;
+mod serve;
+
 use std::{error::Error, io, process::ExitCode, sync::Arc};
 
 use example_custom::Receiver;
-use example_support::{deliveries, errors, pages, server, settings};
 use hyper::{Method, StatusCode, service::service_fn};
 use scrupp_verify_core::{Verifier, events::Event};
 
@@ -30,7 +36,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let verifier = Verifier::new(settings::keyring()?);
+    let bind = environment::bind()?;
+    let verifier = Verifier::new(secrets::keyring()?);
     let receiver = Arc::new(Receiver::new(verifier, delivered));
     let service = service_fn(move |request| {
         let receiver = Arc::clone(&receiver);
@@ -41,7 +48,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
             }
         }
     });
-    server::until_stopped(&settings::bind(), service).await
+    let served = serve::until_stopped(&bind.address, service).await;
+    served.map_err(|error| format!("{}: {error}", bind.setting).into())
 }
 
 /// Handles each event once, and only if Scrupp signed it.

@@ -14,9 +14,15 @@
 //! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
 //! server listens on all interfaces (`0.0.0.0`).
 
+mod deliveries;
+mod environment;
+mod errors;
+mod pages;
+mod secrets;
+mod serve;
+
 use std::{convert::Infallible, error::Error, io, process::ExitCode};
 
-use example_support::{deliveries, errors, pages, server, settings};
 use http_body_util::Either;
 use hyper::{Method, Request, StatusCode, body, service::service_fn};
 use scrupp_verify_tower::{ScruppVerify, VerifiedBody, VerifiedDelivery, dedup, events::Event};
@@ -31,7 +37,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let verify = ScruppVerify::new(settings::keyring()?).dedup(dedup::MemoryStore::default());
+    let bind = environment::bind()?;
+    let verify = ScruppVerify::new(secrets::keyring()?).dedup(dedup::MemoryStore::default());
     let webhook = tower::service_fn(async |request| Ok::<_, Infallible>(delivered(&request)));
     let webhook = verify.layer(webhook.map_response(pages::empty));
     let service = service_fn(move |request: Request<body::Incoming>| {
@@ -45,7 +52,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
             }
         }
     });
-    server::until_stopped(&settings::bind(), service).await
+    let served = serve::until_stopped(&bind.address, service).await;
+    served.map_err(|error| format!("{}: {error}", bind.setting).into())
 }
 
 /// Handles each event once, and only if Scrupp signed it.

@@ -1,6 +1,6 @@
 use core::{error::Error, fmt, time::Duration};
 
-use example_support::errors::with_causes;
+use crate::errors::with_causes;
 
 /// The reason why a request to the Task API failed. Contains nothing of the request, because its
 /// URL may contain the key.

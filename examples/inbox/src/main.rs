@@ -14,26 +14,25 @@
 //! ```
 
 mod api_key;
+mod environment;
+mod errors;
 mod fetch_error;
 mod inbox;
 mod poll;
 mod retries;
 mod routes;
+mod secrets;
+mod serve;
 mod settings;
 mod task_api;
 mod workers;
 
 use std::{env, error::Error, io, process::ExitCode};
 
-use example_support::{
-    errors::with_causes,
-    server,
-    settings::{bind, keyring},
-};
 use hyper_util::service::TowerToHyperService;
 use scrupp_verify_tower::ScruppVerify;
 
-use crate::{inbox::Inbox, poll::poll, workers::Workers};
+use crate::{errors::with_causes, inbox::Inbox, poll::poll, workers::Workers};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -47,25 +46,22 @@ async fn main() -> ExitCode {
         ["poll", process_id] => poll_task(process_id).await,
         _ => Err("usage: example-inbox [poll PROCESS_ID]".into()),
     };
-    ended.unwrap_or_else(|error| {
-        eprintln!("{}", with_causes(&*error));
-        ExitCode::from(2)
-    })
+    ended.unwrap_or_else(|error| errors::exit_code(Err(error)))
 }
 
 /// Serves until a signal. Ends early, with exit code 1, if a worker panics.
 async fn serve() -> Result<ExitCode, Box<dyn Error>> {
-    let verify = ScruppVerify::new(keyring()?);
+    let bind = environment::bind()?;
+    let verify = ScruppVerify::new(secrets::keyring()?);
     let (api, retries) = (settings::task_api()?, settings::retries()?);
     let inbox = Inbox::open(&settings::database_url()?).await;
     let inbox = inbox.map_err(|error| format!("DATABASE_URL: {}", with_causes(&*error)))?;
 
     let mut workers = Workers::start(&inbox, &api, retries);
     let app = TowerToHyperService::new(routes::router(inbox, verify));
-    let bind = bind();
     let ended = tokio::select! {
-        served = server::until_stopped(&bind, app) => {
-            served?;
+        served = serve::until_stopped(&bind.address, app) => {
+            served.map_err(|error| format!("{}: {error}", bind.setting))?;
             workers.stop().await
         }
         ended = workers.ended() => ended,

@@ -8,12 +8,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use example_support::errors::with_causes;
 use scrupp_verify_tower::{ScruppVerify, VerifiedDelivery};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::inbox::{Error, Inbox};
+use crate::{
+    errors::with_causes,
+    inbox::{Error, Inbox},
+};
 
 /// Shorter than the few seconds that Scrupp waits for a response.
 const RESPOND_WITHIN: Duration = Duration::from_secs(4);

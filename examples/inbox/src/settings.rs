@@ -1,14 +1,12 @@
 //! Settings of this service, read from the environment. An empty variable counts as unset.
 
-use core::fmt::Display;
+use core::{fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
 
-use example_support::{
-    errors::with_causes,
-    settings::{number, seconds, text},
-};
 use scrupp_verify_tower::events::ApiOrigin;
 
-use crate::{api_key::ApiKey, retries::Retries, task_api::TaskApi};
+use crate::{
+    api_key::ApiKey, environment::text, errors::with_causes, retries::Retries, task_api::TaskApi,
+};
 
 /// Reads `DATABASE_URL`: a SQLite file or a PostgreSQL database.
 pub(crate) fn database_url() -> Result<String, String> {
@@ -50,6 +48,25 @@ fn api_key() -> Result<ApiKey, String> {
         }
     }
     Err("SCRUPP_API_KEY is not set".to_owned())
+}
+
+/// Reads a number.
+fn number<T>(name: &str, default: T, bounds: RangeInclusive<T>) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + Display,
+{
+    let Some(text) = text(name)? else {
+        return Ok(default);
+    };
+    let number = text.parse().ok().filter(|number| bounds.contains(number));
+    let (least, most) = bounds.into_inner();
+    number.ok_or_else(|| format!("{name}: expected a number from {least} to {most}"))
+}
+
+/// Reads a time in seconds, which may have a fraction.
+fn seconds(name: &str, default: f64, bounds: RangeInclusive<f64>) -> Result<Duration, String> {
+    let seconds = Duration::try_from_secs_f64(number(name, default, bounds)?);
+    seconds.map_err(named(name))
 }
 
 fn named<E: Display>(name: &str) -> impl Fn(E) -> String {

@@ -1,6 +1,5 @@
 use core::time::Duration;
 
-use example_support::errors::with_causes;
 use scrupp_verify_tower::events::TaskCompleted;
 use tokio::{
     sync::watch,
@@ -10,6 +9,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
+    errors::with_causes,
     inbox::{Error, Inbox, Job},
     retries::Retries,
     task_api::TaskApi,

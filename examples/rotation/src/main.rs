@@ -17,6 +17,10 @@
 //! To replace a secret, write a new file with the new secret before the old one, and rename it to
 //! `secrets.txt`. Once the log shows no delivery with `secret_index=1` any more, remove the old one.
 
+mod environment;
+mod errors;
+mod serve;
+
 use core::time::Duration;
 use std::{error::Error, io, process::ExitCode, time::SystemTime};
 
@@ -24,7 +28,6 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use example_support::{errors, server, settings};
 use hyper_util::service::TowerToHyperService;
 use scrupp_verify_tower::{
     Keyring, ScruppEvent, ScruppVerify, Secret, SharedKeyring, dedup::MemoryStore,
@@ -40,7 +43,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let path = settings::required("SCRUPP_SECRETS_FILE")?;
+    let bind = environment::bind()?;
+    let path = environment::text("SCRUPP_SECRETS_FILE")?;
+    let path = path.ok_or("SCRUPP_SECRETS_FILE is not set")?;
     let read_at = modified(&path).await;
     let keyring = SharedKeyring::from(read(&path).await?);
     tokio::spawn(watch(path, read_at, keyring.clone()));
@@ -50,7 +55,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .route("/webhooks/scrupp", post(delivered).layer(verify))
         .route("/healthz", get(|| async {}))
         .with_state(());
-    server::until_stopped(&settings::bind(), TowerToHyperService::new(app)).await
+    let served = serve::until_stopped(&bind.address, TowerToHyperService::new(app)).await;
+    served.map_err(|error| format!("{}: {error}", bind.setting).into())
 }
 
 /// Handles each event once, and only if Scrupp signed it.

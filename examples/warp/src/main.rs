@@ -14,9 +14,14 @@
 //! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
 //! server listens on all interfaces (`0.0.0.0`).
 
+mod deliveries;
+mod environment;
+mod errors;
+mod secrets;
+mod serve;
+
 use std::{error::Error, io, process::ExitCode};
 
-use example_support::{deliveries, errors, server, settings};
 use http_body_util::Either;
 use hyper::{Request, body, service::service_fn};
 use scrupp_verify_tower::{ScruppVerify, VerifiedDelivery, dedup, events::Event};
@@ -32,6 +37,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
+    let bind = environment::bind()?;
     let webhook = warp::path!("webhooks" / "scrupp").and(warp::post());
     let webhook = webhook.and(warp::ext::get()).map(delivered);
     let get = warp::get().or(warp::head()).unify();
@@ -39,7 +45,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let deliveries = warp::path!("deliveries").and(get);
     let deliveries = deliveries.map(|| reply::json(&deliveries::all()));
 
-    let verify = ScruppVerify::new(settings::keyring()?).dedup(dedup::MemoryStore::default());
+    let verify = ScruppVerify::new(secrets::keyring()?).dedup(dedup::MemoryStore::default());
     let webhook = verify.layer(warp::service(webhook));
     // These need no signature, so the route of the deliveries is not among them.
     let others = warp::service(healthz.or(deliveries));
@@ -52,7 +58,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
             }
         }
     });
-    server::until_stopped(&settings::bind(), service).await
+    let served = serve::until_stopped(&bind.address, service).await;
+    served.map_err(|error| format!("{}: {error}", bind.setting).into())
 }
 
 /// Handles each event once, and only if Scrupp signed it.

@@ -1,5 +1,9 @@
 //! The example servers: clients that close early, slow handlers, and request targets.
 
+#[path = "../../../examples/axum/src/serve.rs"]
+#[expect(dead_code, reason = "the tests stop a server without a signal")]
+mod serve;
+
 use core::{
     convert::Infallible,
     future::pending,
@@ -13,7 +17,6 @@ use actix_web::{App, HttpResponse, HttpServer};
 use axum::{Router, routing::post};
 use bytes::Bytes;
 use example_custom::Receiver;
-use example_support::server;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, service::service_fn};
@@ -211,7 +214,7 @@ impl Slow {
         };
         let app = Router::new().route("/webhooks/scrupp", post(handle).layer(tower()));
         let service = TowerToHyperService::new(app.with_state(()));
-        tokio::spawn(server::serve(listener, service, pending()));
+        tokio::spawn(serve::serve(listener, service, pending()));
         Self {
             name: "axum",
             address,
@@ -259,7 +262,7 @@ impl Slow {
         let webhook = tower().layer(warp::service(webhook));
         let service =
             service_fn(move |request: Request<Incoming>| webhook.clone().oneshot(request));
-        tokio::spawn(server::serve(listener, service, pending()));
+        tokio::spawn(serve::serve(listener, service, pending()));
         Self {
             name: "warp",
             address,
@@ -281,7 +284,7 @@ impl Slow {
         let webhook = tower().layer(webhook);
         let service =
             service_fn(move |request: Request<Incoming>| webhook.clone().oneshot(request));
-        tokio::spawn(server::serve(listener, service, pending()));
+        tokio::spawn(serve::serve(listener, service, pending()));
         Self {
             name: "hyper",
             address,
@@ -298,7 +301,7 @@ impl Slow {
             let receiver = Arc::clone(&receiver);
             async move { receiver.respond(request).await }
         });
-        tokio::spawn(server::serve(listener, service, pending()));
+        tokio::spawn(serve::serve(listener, service, pending()));
         Self {
             name: "custom",
             address,
@@ -441,7 +444,7 @@ async fn body_that_is_read_late_is_complete_after_the_client_half_closes() {
         let body = request.into_body().collect().await?.to_bytes();
         Ok::<_, hyper::Error>(Response::new(body.len().to_string()))
     });
-    tokio::spawn(server::serve(listener, service, pending()));
+    tokio::spawn(serve::serve(listener, service, pending()));
     let mut delivery = signed(1);
     delivery.pad_to(256 * 1024);
     for request in [
@@ -473,7 +476,7 @@ async fn stopping_server_completes_the_request_of_a_half_closed_client() {
         handler,
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = server::serve(listener, service, async { drop(stopped.await) });
+    let server = serve::serve(listener, service, async { drop(stopped.await) });
     let server = tokio::spawn(server);
 
     let mut idle = TcpStream::connect(address).await.unwrap();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use scrupp_verify_metrics::{BUCKETS, MetricsObserver};
 
-use crate::settings;
+use crate::environment;
 
 /// Serves metrics at `/metrics` of `METRICS_BIND`, such as `127.0.0.1:9464`, and returns the observer that
 /// counts. Returns `None` if `METRICS_BIND` is not set.
@@ -13,9 +13,9 @@ use crate::settings;
 /// # Errors
 ///
 /// If the address is not valid, or in use.
-pub fn observer() -> Result<Option<MetricsObserver>, String> {
+pub(crate) fn observer() -> Result<Option<MetricsObserver>, String> {
     const NAME: &str = "METRICS_BIND";
-    let Some(address) = settings::text(NAME)? else {
+    let Some(address) = environment::text(NAME)? else {
         return Ok(None);
     };
     let expected = |_| format!("{NAME}={address}: expected an IP address and a port");

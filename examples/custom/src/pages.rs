@@ -9,8 +9,7 @@ use crate::deliveries;
 
 /// Responds to `/healthz` and `/deliveries`, which need no signature, and to unexpected requests.
 /// After `HEAD`, hyper sends no body.
-#[must_use]
-pub fn respond<B>(request: &Request<B>) -> Response<String> {
+pub(crate) fn respond<B>(request: &Request<B>) -> Response<String> {
     match (request.uri().path(), request.method()) {
         ("/healthz", &Method::GET | &Method::HEAD) => empty(StatusCode::OK),
         ("/deliveries", &Method::GET | &Method::HEAD) => {
@@ -34,8 +33,7 @@ fn allowed(methods: &'static str) -> Response<String> {
 }
 
 /// Creates a response without a body.
-#[must_use]
-pub fn empty(status: StatusCode) -> Response<String> {
+pub(crate) fn empty(status: StatusCode) -> Response<String> {
     let mut response = Response::default();
     *response.status_mut() = status;
     response

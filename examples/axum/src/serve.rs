@@ -1,7 +1,16 @@
 //! HTTP/1.1 and HTTP/2 on one port, with bounds on everything that a client can make the server wait
 //! for.
+//!
+//! Serves any hyper service, and with `TowerToHyperService` any tower service. It depends on nothing else of
+//! its example, and can be copied as it is.
 
-use std::{error::Error, io, sync::Arc, time::Duration};
+use core::{
+    error::Error,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use std::{io, sync::Arc};
 
 use hyper::{Request, Response, body, body::Body, service::Service};
 use hyper_util::{
@@ -9,12 +18,14 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, Interest, Join, ReadBuf, join},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
-
-use crate::{settings::Bind, stream::Reader};
 
 /// Number of connections served at once. Further ones wait in the operating system's queue.
 const CONNECTIONS: usize = 8192;
@@ -51,15 +62,14 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// # Errors
 ///
 /// If the server cannot listen on the address.
-pub async fn until_stopped<S, B>(bind: &Bind, service: S) -> Result<(), Box<dyn Error>>
+pub(crate) async fn until_stopped<S, B>(address: &str, service: S) -> io::Result<()>
 where
     S: Service<Request<body::Incoming>, Response = Response<B>, Error: Into<BoxError>>,
     S: Clone + Send + 'static,
     S::Future: Send,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    let listener = TcpListener::bind(&bind.address).await;
-    let listener = listener.map_err(|error| format!("{bind}: {error}"))?;
+    let listener = TcpListener::bind(address).await?;
     let stopped = stopped()?;
     println!("listening on http://{}", listener.local_addr()?);
     serve(listener, service, stopped).await;
@@ -70,8 +80,11 @@ where
 ///
 /// A client that closes its sending side still gets its response. If the client resets the
 /// connection, the handler is dropped.
-pub async fn serve<S, B>(listener: TcpListener, service: S, stopped: impl Future<Output = ()>)
-where
+pub(crate) async fn serve<S, B>(
+    listener: TcpListener,
+    service: S,
+    stopped: impl Future<Output = ()>,
+) where
     S: Service<Request<body::Incoming>, Response = Response<B>, Error: Into<BoxError>>,
     S: Clone + Send + 'static,
     S::Future: Send,
@@ -148,6 +161,41 @@ async fn serve_connection<S, B>(
         _ = connection => {}
         () = reset => {}
         () = sleep(LAST_REQUESTS) => {}
+    }
+}
+
+/// Reading half of a TCP stream, which reports a reset while nothing is read. Clones share the stream.
+#[derive(Clone)]
+struct Reader(Arc<OwnedReadHalf>);
+
+impl Reader {
+    /// Splits a stream into its reading half and a stream for hyper.
+    fn new(stream: TcpStream) -> (Self, Join<Self, OwnedWriteHalf>) {
+        let (read, write) = stream.into_split();
+        let reader = Self(Arc::new(read));
+        (reader.clone(), join(reader, write))
+    }
+
+    /// Completes when the client resets the connection.
+    async fn reset(&self) {
+        let _ = self.0.ready(Interest::ERROR).await;
+    }
+}
+
+impl AsyncRead for Reader {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let stream: &TcpStream = (*self.0).as_ref();
+        loop {
+            ready!(stream.poll_read_ready(context))?;
+            match stream.try_read_buf(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read.map(drop)),
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ const KEPT: usize = 1000;
 static DELIVERIES: Mutex<VecDeque<Event>> = Mutex::new(VecDeque::new());
 
 /// Adds an event.
-pub fn add(event: Event) {
+pub(crate) fn add(event: Event) {
     let mut deliveries = DELIVERIES.lock().unwrap_or_else(PoisonError::into_inner);
     if deliveries.len() == KEPT {
         deliveries.pop_front();
@@ -22,8 +22,7 @@ pub fn add(event: Event) {
 }
 
 /// Returns the latest 1000 events, the oldest first.
-#[must_use]
-pub fn all() -> VecDeque<Event> {
+pub(crate) fn all() -> VecDeque<Event> {
     let deliveries = DELIVERIES.lock().unwrap_or_else(PoisonError::into_inner);
     deliveries.clone()
 }
