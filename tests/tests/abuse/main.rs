@@ -20,7 +20,7 @@ use scrupp_verify_tower::{Account, ScruppVerify, Secret, VerifiedBody};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::watch,
+    sync::{Semaphore, SemaphorePermit, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -39,6 +39,12 @@ macro_rules! abuse {
     )*};
 }
 use abuse;
+
+/// Waits until at most one other test of this file runs, beside one of large bodies.
+async fn beside() -> SemaphorePermit<'static> {
+    static RUNNING: Semaphore = Semaphore::const_new(2);
+    RUNNING.acquire().await.unwrap()
+}
 
 async fn deliver(address: SocketAddr, delivery: &Delivery) -> Option<u16> {
     let mut connection = Connection::open(address).await.ok()?;
@@ -65,6 +71,7 @@ const TRICKLERS: u64 = 2000;
 
 /// Half of them trickle a head, half of them a body.
 async fn withstands_trickling(front_end: FrontEnd) {
+    let _permit = beside().await;
     let server = front_end.start().await;
     let process = process(&server);
     let before = process.resident_bytes();
@@ -148,6 +155,7 @@ const FLOODERS: usize = 5000;
 /// Connections that each send 200 KiB of a forged delivery, but for the last byte. Every second one
 /// is rejected by its headers, so that its body is drained.
 async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
+    let _permit = beside().await;
     let server = front_end.start().await;
     let process = process(&server);
     let (flood, flooding) = watch::channel(false);
@@ -236,6 +244,7 @@ abuse! { handles_a_thousand_replays_once:
 }
 
 async fn handles_a_thousand_replays_once(front_end: FrontEnd) {
+    let _permit = beside().await;
     let server = front_end.start().await;
     let (recorded, address) = (signed(1), server.address());
     let mut late = recorded.clone();
@@ -261,6 +270,7 @@ abuse! { recovers_from_a_lack_of_file_descriptors:
 }
 
 async fn recovers_from_a_lack_of_file_descriptors(front_end: FrontEnd) {
+    let _permit = beside().await;
     let server = front_end.start().await;
     let pid = server.pid().unwrap().to_string();
     let limited = Command::new("prlimit")
