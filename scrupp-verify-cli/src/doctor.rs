@@ -172,7 +172,12 @@ impl Args {
     }
 
     fn recipient(&self) -> Result<Recipient, Error> {
-        let mut secrets = self.secrets.read()?.into_iter();
+        let mut secrets = match self.secrets.read() {
+            // Any will do, because nothing is sent.
+            Err(_) if self.list => vec![b"secret".to_vec()],
+            secrets => secrets?,
+        }
+        .into_iter();
         let secret = secrets.next().unwrap_or_default();
         Secret::new(&secret).map_err(|why| Error::Usage(why.to_string()))?;
         let previous_secret = match &self.previous_secret_env {

@@ -176,6 +176,14 @@ fn lists_and_selects_checks() {
             .all(|line| line.contains(r#""id":"time/"#))
     );
     assert!(!times.stdout.contains("time/stale"));
+
+    // A list needs no secret.
+    let mut command = program(&["doctor", url, "--list", "--only", "time/"]);
+    command.env_remove("SCRUPP_WEBHOOK_SECRET");
+    crate::output_of(&mut command, b"").exits(0);
+    let mut command = program(&["doctor", url, "--only", "time/"]);
+    command.env_remove("SCRUPP_WEBHOOK_SECRET");
+    crate::output_of(&mut command, b"").exits(2);
 }
 
 #[test]
