@@ -24,56 +24,91 @@ pub struct Rejection {
     age_secs: Option<i64>,
 }
 
-/// The kind of a [`Rejection`], for logs and metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RejectionKind {
+/// Defines the kinds, each with its name, the response to the client, and the text for the operator.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident $name:literal, $response:ident: $text:literal;)*) => {
+        /// The kind of a [`Rejection`], for logs and metrics.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum RejectionKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl RejectionKind {
+            /// All kinds of this version, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            /// Returns a short name in snake case, which stays the same across versions.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$kind => $name),* }
+            }
+
+            const fn text(self) -> &'static str {
+                match self { $(Self::$kind => $text),* }
+            }
+
+            const fn response(self) -> &'static Response {
+                match self { $(Self::$kind => &$response),* }
+            }
+        }
+    };
+}
+
+kinds! {
     /// No `X-Scrupp-Signature`.
-    MissingSignature,
+    MissingSignature "missing_signature", UNAUTHORIZED: "the signature header is missing";
     /// More than one `X-Scrupp-Signature`, even if they are the same.
-    RepeatedSignature,
+    RepeatedSignature "repeated_signature", UNAUTHORIZED:
+        "the signature header occurs more than once";
     /// Not `sha256=` and 64 hex digits.
-    MalformedSignature,
+    MalformedSignature "malformed_signature", UNAUTHORIZED:
+        "the signature is not sha256= and 64 hex digits";
     /// No `X-Scrupp-Timestamp`.
-    MissingTimestamp,
+    MissingTimestamp "missing_timestamp", UNAUTHORIZED: "the timestamp header is missing";
     /// More than one `X-Scrupp-Timestamp`, even if they are the same.
-    RepeatedTimestamp,
+    RepeatedTimestamp "repeated_timestamp", UNAUTHORIZED:
+        "the timestamp header occurs more than once";
     /// Not a decimal number of seconds that starts with 1 to 9 and fits in 64 bits.
-    MalformedTimestamp,
+    MalformedTimestamp "malformed_timestamp", UNAUTHORIZED:
+        "the timestamp is not a decimal number of seconds";
     /// In the future, and 13 digits long: milliseconds instead of seconds.
-    TimestampInMilliseconds,
+    TimestampInMilliseconds "timestamp_in_milliseconds", UNAUTHORIZED:
+        "the timestamp seems to count milliseconds instead of seconds";
     /// Older than the tolerance: a replay, a late retry, or a clock that is ahead.
-    TooOld,
+    TooOld "too_old", UNAUTHORIZED: "the timestamp is too old";
     /// Further in the future than the tolerance: a clock that is behind, here or there.
-    InFuture,
+    InFuture "in_future", UNAUTHORIZED: "the timestamp is in the future";
     /// Signed with none of the secrets, or modified in transit.
-    SignatureMismatch,
+    SignatureMismatch "signature_mismatch", UNAUTHORIZED:
+        "the signature matches none of the secrets";
     /// The account lookup found no such account.
-    UnknownAccount,
+    UnknownAccount "unknown_account", UNAUTHORIZED: "there is no such account";
     /// The body exceeds the limit, by its declared length or by the bytes received.
-    BodyTooLarge,
+    BodyTooLarge "body_too_large", CONTENT_TOO_LARGE: "the body exceeds the limit";
     /// The body was not complete in time.
-    BodyTimeout,
+    BodyTimeout "body_timeout", REQUEST_TIMEOUT: "the body was not complete in time";
     /// The body broke off, or its framing is not valid.
-    BodyBroken,
+    BodyBroken "body_broken", BAD_REQUEST: "the body broke off";
     /// The budget for unverified bodies was not available in time.
-    OverBudget,
+    OverBudget "over_budget", SERVICE_UNAVAILABLE: "too many bytes of unverified bodies are held";
     /// There is no Tokio runtime with a timer, which an adapter needs.
-    RuntimeUnavailable,
+    RuntimeUnavailable "runtime_unavailable", SERVICE_UNAVAILABLE:
+        "there is no Tokio runtime with a timer";
     /// The clock returned no time.
-    ClockUnavailable,
+    ClockUnavailable "clock_unavailable", SERVICE_UNAVAILABLE: "the clock gives no time";
     /// The account lookup failed.
-    SecretsUnavailable,
+    SecretsUnavailable "secrets_unavailable", SERVICE_UNAVAILABLE: "the account lookup failed";
     /// The delivery store failed, was too slow, or is full.
-    StoreUnavailable,
+    StoreUnavailable "store_unavailable", SERVICE_UNAVAILABLE: "the delivery store failed";
     /// Another attempt at the same delivery is being handled.
-    InFlight,
+    InFlight "in_flight", SERVICE_UNAVAILABLE: "another attempt is being handled";
     /// A handler asks for a verified delivery, but no adapter verified the request.
-    NotVerified,
+    NotVerified "not_verified", INTERNAL_SERVER_ERROR: "the request has not been verified";
     /// A handler asks for the claim of a delivery, but no adapter claimed the delivery.
-    NotClaimed,
+    NotClaimed "not_claimed", INTERNAL_SERVER_ERROR: "the delivery has not been claimed";
     /// The delivery is verified, but it is not an event.
-    NotAnEvent,
+    NotAnEvent "not_an_event", UNPROCESSABLE_CONTENT: "the delivery is not an event";
 }
 
 impl Rejection {
@@ -109,7 +144,7 @@ impl Rejection {
     /// extractor.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        self.response().status
+        self.kind.response().status
     }
 
     /// Returns the headers to respond with, besides `Content-Length`; names in lower case.
@@ -118,128 +153,13 @@ impl Rejection {
     /// the content type of [`problem`](Self::problem).
     #[must_use]
     pub const fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        self.response().headers
+        self.kind.response().headers
     }
 
     /// Returns the body to respond with: `application/problem+json` (RFC 9457), constant per status.
     #[must_use]
     pub const fn problem(&self) -> &'static str {
-        self.response().problem
-    }
-
-    const fn response(&self) -> &'static Response {
-        use RejectionKind as Kind;
-        match self.kind {
-            Kind::MissingSignature
-            | Kind::RepeatedSignature
-            | Kind::MalformedSignature
-            | Kind::MissingTimestamp
-            | Kind::RepeatedTimestamp
-            | Kind::MalformedTimestamp
-            | Kind::TimestampInMilliseconds
-            | Kind::TooOld
-            | Kind::InFuture
-            | Kind::SignatureMismatch
-            | Kind::UnknownAccount => &UNAUTHORIZED,
-            Kind::BodyTooLarge => &CONTENT_TOO_LARGE,
-            Kind::BodyTimeout => &REQUEST_TIMEOUT,
-            Kind::BodyBroken => &BAD_REQUEST,
-            Kind::OverBudget
-            | Kind::RuntimeUnavailable
-            | Kind::ClockUnavailable
-            | Kind::SecretsUnavailable
-            | Kind::StoreUnavailable
-            | Kind::InFlight => &SERVICE_UNAVAILABLE,
-            Kind::NotVerified | Kind::NotClaimed => &INTERNAL_SERVER_ERROR,
-            Kind::NotAnEvent => &UNPROCESSABLE_CONTENT,
-        }
-    }
-}
-
-impl RejectionKind {
-    /// All kinds of this version, in the order of their declaration.
-    pub const ALL: &'static [Self] = &[
-        Self::MissingSignature,
-        Self::RepeatedSignature,
-        Self::MalformedSignature,
-        Self::MissingTimestamp,
-        Self::RepeatedTimestamp,
-        Self::MalformedTimestamp,
-        Self::TimestampInMilliseconds,
-        Self::TooOld,
-        Self::InFuture,
-        Self::SignatureMismatch,
-        Self::UnknownAccount,
-        Self::BodyTooLarge,
-        Self::BodyTimeout,
-        Self::BodyBroken,
-        Self::OverBudget,
-        Self::RuntimeUnavailable,
-        Self::ClockUnavailable,
-        Self::SecretsUnavailable,
-        Self::StoreUnavailable,
-        Self::InFlight,
-        Self::NotVerified,
-        Self::NotClaimed,
-        Self::NotAnEvent,
-    ];
-
-    /// Returns a short name in snake case, which stays the same across versions.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.texts().0
-    }
-
-    const fn texts(self) -> (&'static str, &'static str) {
-        match self {
-            Self::MissingSignature => ("missing_signature", "the signature header is missing"),
-            Self::RepeatedSignature => (
-                "repeated_signature",
-                "the signature header occurs more than once",
-            ),
-            Self::MalformedSignature => (
-                "malformed_signature",
-                "the signature is not sha256= and 64 hex digits",
-            ),
-            Self::MissingTimestamp => ("missing_timestamp", "the timestamp header is missing"),
-            Self::RepeatedTimestamp => (
-                "repeated_timestamp",
-                "the timestamp header occurs more than once",
-            ),
-            Self::MalformedTimestamp => (
-                "malformed_timestamp",
-                "the timestamp is not a decimal number of seconds",
-            ),
-            Self::TimestampInMilliseconds => (
-                "timestamp_in_milliseconds",
-                "the timestamp seems to count milliseconds instead of seconds",
-            ),
-            Self::TooOld => ("too_old", "the timestamp is too old"),
-            Self::InFuture => ("in_future", "the timestamp is in the future"),
-            Self::SignatureMismatch => (
-                "signature_mismatch",
-                "the signature matches none of the secrets",
-            ),
-            Self::UnknownAccount => ("unknown_account", "there is no such account"),
-            Self::BodyTooLarge => ("body_too_large", "the body exceeds the limit"),
-            Self::BodyTimeout => ("body_timeout", "the body was not complete in time"),
-            Self::BodyBroken => ("body_broken", "the body broke off"),
-            Self::OverBudget => (
-                "over_budget",
-                "too many bytes of unverified bodies are held",
-            ),
-            Self::RuntimeUnavailable => (
-                "runtime_unavailable",
-                "there is no Tokio runtime with a timer",
-            ),
-            Self::ClockUnavailable => ("clock_unavailable", "the clock gives no time"),
-            Self::SecretsUnavailable => ("secrets_unavailable", "the account lookup failed"),
-            Self::StoreUnavailable => ("store_unavailable", "the delivery store failed"),
-            Self::InFlight => ("in_flight", "another attempt is being handled"),
-            Self::NotVerified => ("not_verified", "the request has not been verified"),
-            Self::NotClaimed => ("not_claimed", "the delivery has not been claimed"),
-            Self::NotAnEvent => ("not_an_event", "the delivery is not an event"),
-        }
+        self.kind.response().problem
     }
 }
 
@@ -257,7 +177,7 @@ impl fmt::Display for Rejection {
 
 impl fmt::Display for RejectionKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.texts().1)
+        f.write_str(self.text())
     }
 }
 
@@ -322,14 +242,14 @@ mod tests {
     use super::RejectionKind;
 
     #[test]
-    fn all_kinds_are_there_once_and_have_names_of_their_own() {
-        let all = RejectionKind::ALL;
-        // The last one.
-        assert_eq!(all.len(), RejectionKind::NotAnEvent as usize + 1);
-        for (index, kind) in all.iter().enumerate() {
-            assert_eq!(*kind as usize, index);
+    fn kinds_have_names_of_their_own() {
+        for kind in RejectionKind::ALL {
             let same = |other: &&RejectionKind| other.as_str() == kind.as_str();
-            assert_eq!(all.iter().filter(same).count(), 1, "{kind:?}");
+            assert_eq!(
+                RejectionKind::ALL.iter().filter(same).count(),
+                1,
+                "{kind:?}"
+            );
         }
     }
 }
