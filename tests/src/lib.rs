@@ -5,6 +5,17 @@
     reason = "a test that cannot go on may panic"
 )]
 
+/// The code of the guide.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../docs/accounts.md")]
+    struct Accounts;
+    #[doc = include_str!("../../docs/replacing.md")]
+    struct Replacing;
+    #[doc = include_str!("../../docs/testing.md")]
+    struct Testing;
+}
+
 mod conformance;
 mod front_end;
 mod http2;
