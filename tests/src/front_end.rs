@@ -60,13 +60,17 @@ impl FrontEnd {
     ];
 
     /// All front ends as processes of their own.
-    pub const EXAMPLES: [Self; 5] = [
+    pub const EXAMPLES: [Self; 6] = [
         Self::Example("example-axum"),
         Self::Example("example-actix"),
         Self::Example("example-warp"),
         Self::Example("example-hyper"),
         Self::Example("example-custom"),
+        Self::ROCKET,
     ];
+
+    /// The example for Rocket, whose server differs from the others.
+    pub const ROCKET: Self = Self::Example("example-rocket");
 
     /// Starts it on a free port of 127.0.0.1.
     pub async fn start(self) -> Server {

@@ -12,9 +12,14 @@ async fn doctor_is_quiet(example: &'static str) {
     let effects = format!("http://{}/deliveries", program.address());
     let arguments = ["doctor", &url, "--strict", "--format", "json", "--genuine"];
     let more = ["--large", "--raw", "--effects-url", &effects];
+    // Rocket waits for the first bytes of a body, and these never come.
+    let skip = match example {
+        "example-rocket" => &["--skip", "length/exabytes"][..],
+        _ => &[],
+    };
     let ran = Program::run(
         "scrupp-verify",
-        &[&arguments[..], &more].concat(),
+        &[&arguments[..], &more, skip].concat(),
         &settings,
     )
     .await;
@@ -39,6 +44,7 @@ async fn doctor_is_quiet_on_every_example() {
         "example-warp",
         "example-hyper",
         "example-custom",
+        "example-rocket",
     ];
     let mut running: JoinSet<_> = examples.into_iter().map(doctor_is_quiet).collect();
     while let Some(quiet) = running.join_next().await {

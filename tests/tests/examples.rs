@@ -6,7 +6,7 @@
 #[expect(dead_code, reason = "the tests end otherwise")]
 mod errors;
 
-use core::{error::Error, fmt};
+use core::{error::Error, fmt, time::Duration};
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
@@ -16,15 +16,18 @@ use std::{
 };
 
 use scrupp_verify_tests::{
-    Connection, PREVIOUS_SECRET, Postgres, Program, SECRET, Step, free_port, path, signed,
+    Connection, PREVIOUS_SECRET, Postgres, Program, SECRET, SIGNATURE, Step, free_port, path,
+    signed,
 };
+use tokio::time::{sleep, timeout};
 
-const EXAMPLES: [&str; 5] = [
+const EXAMPLES: [&str; 6] = [
     "example-axum",
     "example-actix",
     "example-warp",
     "example-hyper",
     "example-custom",
+    "example-rocket",
 ];
 
 /// Runs an example that does not start, and returns its error, the last line that it writes.
@@ -213,7 +216,12 @@ async fn send(program: &Program, secret: &str, process_id: u64) -> u16 {
 #[tokio::test]
 async fn verified_delivery_that_is_not_an_event_is_rejected_with_its_id_in_the_log() {
     // The library logs it for the extractors of axum and actix-web.
-    for example in ["example-warp", "example-hyper", "example-custom"] {
+    for example in [
+        "example-warp",
+        "example-hyper",
+        "example-custom",
+        "example-rocket",
+    ] {
         let none: [(&str, &str); 0] = [];
         let program = Program::start(example, &none).await;
         let mut delivery = signed(1);
@@ -254,13 +262,46 @@ async fn custom_server_logs_the_reason_of_each_rejection() {
     }
 }
 
+#[tokio::test]
+async fn rocket_does_not_see_values_that_are_not_utf_8() {
+    let none: [(&str, &str); 0] = [];
+    let program = Program::start("example-rocket", &none).await;
+    let delivery = signed(1);
+    let mut unsigned = delivery.clone();
+    unsigned.remove(SIGNATURE);
+    for (delivery, status) in [(unsigned, 401), (delivery, 200)] {
+        let request = delivery.request();
+        let line = request.windows(2).position(|end| end == b"\r\n").unwrap();
+        let (line, rest) = request.split_at(line);
+        let request = [line, b"\r\nX-Scrupp-Signature: \xff", rest].concat();
+        let mut connection = Connection::open(program.address()).await.unwrap();
+        connection.send(&[Step::Send(request)]).await.unwrap();
+        assert_eq!(connection.response().await.unwrap().status, status);
+    }
+}
+
+#[tokio::test]
+async fn rocket_calls_no_guard_before_14_bytes_of_a_body() {
+    let none: [(&str, &str); 0] = [];
+    let program = Program::start("example-rocket", &none).await;
+    let mut unsigned = signed(1);
+    unsigned.headers.clear();
+    let begun = [unsigned.head("Content-Length: 14"), vec![b'x'; 13]].concat();
+    let mut connection = Connection::open(program.address()).await.unwrap();
+    connection.send(&[Step::Send(begun)]).await.unwrap();
+    let early = timeout(Duration::from_secs(1), connection.response()).await;
+    assert!(early.is_err(), "{early:?}");
+    connection.send(&[Step::Send(b"x".to_vec())]).await.unwrap();
+    assert_eq!(connection.response().await.unwrap().status, 401);
+}
+
 /// The first line of a program that contains a text.
 async fn log_line(program: &Program, text: &str) -> String {
     for _ in 0..100 {
         if let Some(line) = program.said().lines().find(|line| line.contains(text)) {
             return line.to_owned();
         }
-        tokio::time::sleep(core::time::Duration::from_millis(50)).await;
+        sleep(Duration::from_millis(50)).await;
     }
     panic!("no line contains {text}: {}", program.said());
 }
