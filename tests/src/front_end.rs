@@ -60,12 +60,14 @@ impl FrontEnd {
     ];
 
     /// All front ends as processes of their own.
-    pub const EXAMPLES: [Self; 5] = [
+    pub const EXAMPLES: [Self; 7] = [
         Self::Example("example-axum"),
         Self::Example("example-actix"),
         Self::Example("example-warp"),
         Self::Example("example-hyper"),
         Self::Example("example-custom"),
+        Self::Example("example-poem"),
+        Self::Example("example-salvo"),
     ];
 
     /// Starts it on a free port of 127.0.0.1.

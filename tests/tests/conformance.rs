@@ -56,4 +56,6 @@ conformance! {
     example_warp_passes_the_tables: FrontEnd::Example("example-warp"),
     example_hyper_passes_the_tables: FrontEnd::Example("example-hyper"),
     example_custom_passes_the_tables: FrontEnd::Example("example-custom"),
+    example_poem_passes_the_tables: FrontEnd::Example("example-poem"),
+    example_salvo_passes_the_tables: FrontEnd::Example("example-salvo"),
 }

@@ -19,12 +19,14 @@ use scrupp_verify_tests::{
     Connection, PREVIOUS_SECRET, Postgres, Program, SECRET, Step, free_port, path, signed,
 };
 
-const EXAMPLES: [&str; 5] = [
+const EXAMPLES: [&str; 7] = [
     "example-axum",
     "example-actix",
     "example-warp",
     "example-hyper",
     "example-custom",
+    "example-poem",
+    "example-salvo",
 ];
 
 /// Runs an example that does not start, and returns its error, the last line that it writes.
@@ -213,7 +215,13 @@ async fn send(program: &Program, secret: &str, process_id: u64) -> u16 {
 #[tokio::test]
 async fn verified_delivery_that_is_not_an_event_is_rejected_with_its_id_in_the_log() {
     // The library logs it for the extractors of axum and actix-web.
-    for example in ["example-warp", "example-hyper", "example-custom"] {
+    for example in [
+        "example-warp",
+        "example-hyper",
+        "example-custom",
+        "example-poem",
+        "example-salvo",
+    ] {
         let none: [(&str, &str); 0] = [];
         let program = Program::start(example, &none).await;
         let mut delivery = signed(1);
