@@ -59,7 +59,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .at("/healthz", get(healthz))
         .at("/deliveries", get(list));
     let app = Arc::new(app);
-    // Poem's server has no time limit for a request's head. `serve` does not tell a connection's addresses.
+    // Poem's server has no time limit for a request's head. With `serve`, handlers do not see the
+    // addresses of a connection.
     let service = service_fn(move |request: Request<body::Incoming>| {
         let app = Arc::clone(&app);
         async move {
