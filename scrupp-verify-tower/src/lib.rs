@@ -1,6 +1,6 @@
 //! A [tower](https://docs.rs/tower) layer that lets through only what
-//! [Scrupp](https://scrupp.com) signed: for axum, warp, hyper, tonic, Lambda and any other
-//! [`tower::Service`](tower_service::Service) of HTTP requests.
+//! [Scrupp](https://scrupp.com) signed: for axum, warp, hyper, Poem, Salvo, tonic, Lambda and any
+//! other [`tower::Service`](tower_service::Service) of HTTP requests.
 //!
 //! ```no_run
 //! use axum::{Router, body::Bytes, routing::post};
@@ -73,6 +73,66 @@
 //!
 //! A server of [`tonic`](https://docs.rs/tonic) takes deliveries beside its own routes in the axum
 //! router that it is built on; the layer goes around the delivery's route.
+//!
+//! # Poem
+//!
+//! [`poem`](https://docs.rs/poem) adapts layers to its own type of requests. So put the layer around a
+//! tower service that calls the endpoint, and convert the whole to an endpoint:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response, StatusCode, uri::Scheme};
+//! use poem::{Endpoint, Route, endpoint::TowerCompatExt, handler, post, web::Data};
+//! use scrupp_verify_tower::{Secret, ScruppVerify, VerifiedBody, VerifiedDelivery};
+//! use tower::{Layer, service_fn};
+//! # use std::convert::Infallible;
+//!
+//! #[handler]
+//! fn delivered(Data(delivery): Data<&VerifiedDelivery<Bytes>>) -> String {
+//!     format!("{} bytes", delivery.body().len())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let secret = Secret::new("topsecret")?;
+//! # let signed = scrupp_verify_tower::Signer::new(&secret)
+//! #     .sign(scrupp_verify_tower::UnixTime::now().unwrap(), b"{}");
+//! let webhook = service_fn(async |request: Request<VerifiedBody>| {
+//!     let (head, body) = request.into_parts();
+//!     let head = (head, Default::default(), Default::default(), Scheme::HTTP);
+//!     let request = poem::Request::from_parts(head.into(), body.into_bytes().into());
+//!     Ok::<Response<_>, Infallible>(delivered.get_response(request).await.into())
+//! });
+//! let webhook = ScruppVerify::new(secret).layer(webhook).compat();
+//! let app = Route::new().at("/webhooks/scrupp", post(webhook));
+//! # let request = |body: &'static str| {
+//! #     poem::Request::builder()
+//! #         .method(http::Method::POST)
+//! #         .uri(http::Uri::from_static("/webhooks/scrupp"))
+//! #         .header("x-scrupp-timestamp", signed.timestamp())
+//! #         .header("x-scrupp-signature", signed.signature())
+//! #         .body(body)
+//! # };
+//!
+//! let genuine = app.get_response(request("{}")).await;
+//! assert_eq!(genuine.into_body().into_string().await?, "2 bytes");
+//!
+//! let tampered = app.get_response(request("[]")).await;
+//! assert_eq!(tampered.status(), StatusCode::UNAUTHORIZED);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Poem's own server has no time limit for a request's head. `examples/poem` serves the endpoint with
+//! hyper.
+//!
+//! # Salvo
+//!
+//! The handlers of [`salvo`](https://docs.rs/salvo) take a body of its own type. With tower's
+//! `MapRequestLayer` behind it, which converts a [`VerifiedBody`] to a `ReqBody`, the layer becomes a
+//! middleware of the delivery's route: `(verify, MapRequestLayer::new(..)).compat::<ReqBody>()`. The
+//! handler reads the [`VerifiedDelivery`] from the request's extensions. `examples/salvo` is a whole
+//! server.
 //!
 //! # Features
 //!

@@ -3,6 +3,7 @@ use core::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -18,7 +19,8 @@ pin_project! {
         #[pin]
         handled: Option<R>,
         problem: Bytes,
-        drain: Option<Drain>,
+        // In a mutex, which is never locked, because Poem and Salvo take only bodies that are `Sync`.
+        drain: Option<Mutex<Drain>>,
     }
 }
 
@@ -37,7 +39,7 @@ impl<R> ResponseBody<R> {
         Self {
             handled: None,
             problem,
-            drain,
+            drain: drain.map(Mutex::new),
         }
     }
 }
@@ -55,6 +57,7 @@ impl<R: Body<Data = Bytes>> Body for ResponseBody<R> {
             return body.poll_frame(cx);
         }
         if let Some(drain) = this.drain {
+            let drain = drain.get_mut().unwrap_or_else(PoisonError::into_inner);
             ready!(drain.as_mut().poll(cx));
             *this.drain = None;
         }

@@ -60,13 +60,15 @@ impl FrontEnd {
     ];
 
     /// All front ends as processes of their own.
-    pub const EXAMPLES: [Self; 6] = [
+    pub const EXAMPLES: [Self; 8] = [
         Self::Example("example-axum"),
         Self::Example("example-actix"),
         Self::Example("example-warp"),
         Self::Example("example-hyper"),
         Self::Example("example-custom"),
         Self::ROCKET,
+        Self::Example("example-poem"),
+        Self::Example("example-salvo"),
     ];
 
     /// The example for Rocket, whose server differs from the others.

@@ -59,4 +59,6 @@ conformance! {
     example_hyper_passes_the_tables: FrontEnd::Example("example-hyper"),
     example_custom_passes_the_tables: FrontEnd::Example("example-custom"),
     example_rocket_passes_the_tables: FrontEnd::ROCKET,
+    example_poem_passes_the_tables: FrontEnd::Example("example-poem"),
+    example_salvo_passes_the_tables: FrontEnd::Example("example-salvo"),
 }

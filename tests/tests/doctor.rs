@@ -45,6 +45,8 @@ async fn doctor_is_quiet_on_every_example() {
         "example-hyper",
         "example-custom",
         "example-rocket",
+        "example-poem",
+        "example-salvo",
     ];
     let mut running: JoinSet<_> = examples.into_iter().map(doctor_is_quiet).collect();
     while let Some(quiet) = running.join_next().await {

@@ -21,13 +21,15 @@ use scrupp_verify_tests::{
 };
 use tokio::time::{sleep, timeout};
 
-const EXAMPLES: [&str; 6] = [
+const EXAMPLES: [&str; 8] = [
     "example-axum",
     "example-actix",
     "example-warp",
     "example-hyper",
     "example-custom",
     "example-rocket",
+    "example-poem",
+    "example-salvo",
 ];
 
 /// Runs an example that does not start, and returns its error, the last line that it writes.
@@ -221,6 +223,8 @@ async fn verified_delivery_that_is_not_an_event_is_rejected_with_its_id_in_the_l
         "example-hyper",
         "example-custom",
         "example-rocket",
+        "example-poem",
+        "example-salvo",
     ] {
         let none: [(&str, &str); 0] = [];
         let program = Program::start(example, &none).await;

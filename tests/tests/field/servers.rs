@@ -31,12 +31,14 @@ use tokio::{
 use tower::{Layer, ServiceExt};
 use warp::Filter;
 
-const EXAMPLES: [&str; 7] = [
+const EXAMPLES: [&str; 9] = [
     "example-axum",
     "example-actix",
     "example-warp",
     "example-hyper",
     "example-custom",
+    "example-poem",
+    "example-salvo",
     "example-rotation",
     "scrupp-verify",
 ];
@@ -507,6 +509,8 @@ async fn request_targets_find_their_routes() {
             let status = status(program.address(), &[Step::Send(request.into())]).await;
             assert_eq!(status.unwrap(), 200, "{example}, {target}");
         }
+        // Salvo ignores empty parts of a path.
+        let doubled = if example == "example-salvo" { 200 } else { 404 };
         let mut pages = vec![
             ("GET /healthz?x", 200),
             ("GET http://localhost/healthz", 200),
@@ -514,7 +518,7 @@ async fn request_targets_find_their_routes() {
             ("POST /healthz", 405),
             ("GET /nothing", 404),
             ("GET /webhooks", 404),
-            ("GET //healthz", 404),
+            ("GET //healthz", doubled),
             ("GET /%ff", 404),
             ("GET http://localhost", 404),
             ("CONNECT localhost:80", 404),

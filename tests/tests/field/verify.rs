@@ -8,12 +8,14 @@ use scrupp_verify_tests::{Program, signed};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-const EXAMPLES: [&str; 5] = [
+const EXAMPLES: [&str; 7] = [
     "example-axum",
     "example-actix",
     "example-warp",
     "example-hyper",
     "example-custom",
+    "example-poem",
+    "example-salvo",
 ];
 
 /// Sends a body that Scrupp signed, and returns the status of the response.
@@ -113,6 +115,8 @@ async fn handled_deliveries_and_duplicates_are_told_apart_in_the_log() {
         "example-actix",
         "example-warp",
         "example-hyper",
+        "example-poem",
+        "example-salvo",
     ] {
         let program = Program::start(example, &none).await;
         let body = signed(6666).body;
