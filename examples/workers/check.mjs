@@ -47,6 +47,19 @@ for (const [reason, status, rejected] of [
     assert.equal(response.headers.has('WWW-Authenticate'), status === 401);
 }
 
+let chunks = 0;
+const upload = () => new ReadableStream({
+    pull(stream) {
+        chunks += 1;
+        stream.enqueue(new Uint8Array(64 * 1024));
+        if (chunks === 100) stream.close();
+    },
+}, { highWaterMark: 0 });
+assert.equal((await receive(body, { time: now - 310, sent: upload() })).reason, 'too_old');
+assert.equal(chunks, 0, 'the body of a stale delivery is read');
+assert.equal((await receive(body, { sent: upload() })).reason, 'body_too_large');
+assert.equal(chunks, 5, 'a body is read after it exceeds the limit');
+
 const many = Array.from({ length: 200 }, (_, number) => {
     const genuine = number % 2 === 0;
     return receive(`${number}`, { secret: genuine ? 'topsecret' : 'another' });
