@@ -41,7 +41,7 @@
 //!
 //! A handler reads the proof as `axum::Extension<Verified>`, or from the request's extensions.
 //!
-//! # tonic, Lambda and other tower users
+//! # Lambda, tonic, Loco and other tower users
 //!
 //! The layer takes requests with any body, and gives the service inside a [`VerifiedBody`]. So it
 //! goes around a function of [`lambda_http`](https://docs.rs/lambda_http):
@@ -71,8 +71,40 @@
 //! verified is what was on the wire. Each instance of a function has a memory of its own, so that
 //! [`ScruppVerify::dedup`] needs a shared store there.
 //!
-//! A server of [`tonic`](https://docs.rs/tonic) takes deliveries beside its own routes in the axum
-//! router that it is built on; the layer goes around the delivery's route.
+//! A server of [`tonic`](https://docs.rs/tonic) takes deliveries beside its services, in the axum router
+//! that they are part of. With axum's features `http1` and `http2`, it serves both on one port:
+//!
+//! ```no_run
+//! use axum::{body::Bytes, routing::post};
+//! use scrupp_verify_tower::{Secret, ScruppVerify};
+//! use tonic::service::Routes;
+//!
+//! # async fn serve(services: Routes, secret: Secret) -> std::io::Result<()> {
+//! let app = services.into_axum_router().route(
+//!     "/webhooks/scrupp",
+//!     post(|body: Bytes| async move { /* runs for genuine deliveries only */ })
+//!         .layer(ScruppVerify::new(secret)),
+//! );
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//! axum::serve(listener, app).await
+//! # }
+//! ```
+//!
+//! In [Loco](https://docs.rs/loco-rs), `Hooks::after_routes` takes the axum router and returns it. A route
+//! that is added there is outside of Loco's own middleware, so the body is as Scrupp sent it:
+//!
+//! ```
+//! use axum::{Router, body::Bytes, routing::post};
+//! use scrupp_verify_tower::{Secret, ScruppVerify};
+//!
+//! fn with_webhook(router: Router, secret: Secret) -> Router {
+//!     let delivered = post(|body: Bytes| async move { /* runs for genuine deliveries only */ });
+//!     router.route("/webhooks/scrupp", delivered.layer(ScruppVerify::new(secret)))
+//! }
+//! # let _ = with_webhook(Router::new(), Secret::new("topsecret").unwrap());
+//! ```
+//!
+//! The layer also works in axum 0.7. The extractors need axum 0.8.
 //!
 //! # Poem
 //!
@@ -140,7 +172,7 @@
 //! - `events` (default): what a delivery says. Without it, no JSON parser is compiled.
 //! - `tracing` (default): a log event for each delivery, with the target `scrupp_verify` and the fields
 //!   in [`scrupp_verify_adapter`](scrupp_verify_adapter#log). Nothing of a header or a body is logged.
-//! - `axum`: the extractors `ScruppEvent` and `ScruppClaim`.
+//! - `axum`: the extractors `ScruppEvent` and `ScruppClaim`, for axum 0.8.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core)]

@@ -2,6 +2,7 @@ mod actix;
 mod axum;
 mod custom;
 mod hyper;
+pub mod lambda;
 mod warp;
 
 use std::{
@@ -30,6 +31,13 @@ pub enum FrontEnd {
     Custom,
     /// The program of an example, as a process of its own.
     Example(&'static str),
+    /// The Lambda example, on events as they come from the service of one of its event files.
+    Lambda {
+        /// Name of the file.
+        event: &'static str,
+        /// True if the service encodes bodies in Base64.
+        base64: bool,
+    },
 }
 
 /// A front end that runs.
@@ -91,12 +99,10 @@ impl FrontEnd {
             Self::Hyper => hyper::start(keep).await,
             Self::Custom => custom::start(keep).await,
             Self::Example(package) => {
-                let program = Program::start(package, settings).await;
-                return Server {
-                    front_end: self,
-                    address: program.address(),
-                    handled: Handled::Listed(Box::new(program)),
-                };
+                return Server::of(self, Program::start(package, settings).await);
+            }
+            Self::Lambda { event, base64 } => {
+                return Server::of(self, lambda::start(event, base64, settings).await);
             }
         };
         Server {
@@ -109,7 +115,13 @@ impl FrontEnd {
     /// Whether it keeps the bodies themselves, and not only the events in them.
     #[must_use]
     pub fn keeps_bodies(self) -> bool {
-        !matches!(self, Self::Example(_))
+        !matches!(self, Self::Example(_) | Self::Lambda { .. })
+    }
+
+    /// Whether a gateway hands on the last of repeated headers.
+    #[must_use]
+    pub fn has_last_header(self) -> bool {
+        matches!(self, Self::Lambda { event, .. } if ["rest", "alb"].contains(&event))
     }
 
     /// Whether its server is that of actix-web.
@@ -120,6 +132,14 @@ impl FrontEnd {
 }
 
 impl Server {
+    fn of(front_end: FrontEnd, program: Program) -> Self {
+        Self {
+            front_end,
+            address: program.address(),
+            handled: Handled::Listed(Box::new(program)),
+        }
+    }
+
     /// What it is.
     #[must_use]
     pub fn front_end(&self) -> FrontEnd {

@@ -33,7 +33,7 @@ mod sentinel;
 mod task_api;
 
 pub use conformance::{check, http1_rows, left_out, signed};
-pub use front_end::{FrontEnd, Server};
+pub use front_end::{FrontEnd, Server, lambda};
 pub use http2::{Frame, Http2Row, check_http2, http2_rows};
 pub use pgbouncer::PgBouncer;
 pub use port::free_port;

@@ -1,15 +1,21 @@
 //! `scrupp-verify doctor` finds nothing wrong with the examples.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use scrupp_verify_tests::Program;
+use std::net::SocketAddr;
+
+use scrupp_verify_tests::{FrontEnd, Program, Redis};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 async fn doctor_is_quiet(example: &'static str) {
     let settings = [("STORE_URL", "memory:")];
     let program = Program::start(example, &settings).await;
-    let url = format!("http://{}/webhooks/scrupp", program.address());
-    let effects = format!("http://{}/deliveries", program.address());
+    doctor_is_quiet_at(program.address(), example).await;
+}
+
+async fn doctor_is_quiet_at(address: SocketAddr, example: &str) {
+    let url = format!("http://{address}/webhooks/scrupp");
+    let effects = format!("http://{address}/deliveries");
     let arguments = ["doctor", &url, "--strict", "--format", "json", "--genuine"];
     let more = ["--large", "--raw", "--effects-url", &effects];
     // Rocket waits for the first bytes of a body, and these never come.
@@ -17,12 +23,9 @@ async fn doctor_is_quiet(example: &'static str) {
         "example-rocket" => &["--skip", "length/exabytes"][..],
         _ => &[],
     };
-    let ran = Program::run(
-        "scrupp-verify",
-        &[&arguments[..], &more, skip].concat(),
-        &settings,
-    )
-    .await;
+    let none: [(&str, &str); 0] = [];
+    let arguments = [&arguments[..], &more, skip].concat();
+    let ran = Program::run("scrupp-verify", &arguments, &none).await;
     let stdout = String::from_utf8(ran.stdout).unwrap();
     let checks = stdout
         .lines()
@@ -52,4 +55,15 @@ async fn doctor_is_quiet_on_every_example() {
     while let Some(quiet) = running.join_next().await {
         quiet.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_is_quiet_on_a_function_behind_a_gateway() {
+    let redis = Redis::start(&[]);
+    let function = FrontEnd::Lambda {
+        event: "http",
+        base64: false,
+    };
+    let server = function.start_with(&[("REDIS_URL", redis.url())]).await;
+    doctor_is_quiet_at(server.address(), "example-lambda").await;
 }
