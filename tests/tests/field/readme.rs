@@ -121,7 +121,7 @@ fn add(manifest: &mut String, arguments: &str) {
     for name in names {
         let source = match name.strip_prefix("scrupp-verify-") {
             Some(_) => format!("path = \"{ROOT}/{name}\""),
-            None => "version = \"*\"".to_owned(),
+            None => format!("version = \">={}\"", newest(name)),
         };
         writeln!(
             manifest,
@@ -129,6 +129,20 @@ fn add(manifest: &mut String, arguments: &str) {
         )
         .unwrap();
     }
+}
+
+/// Returns the newest version of a crate that the workspace is tested with, because `cargo add` takes the
+/// newest.
+fn newest(name: &str) -> String {
+    let lock = fs::read_to_string(Path::new(ROOT).join("Cargo.lock")).unwrap();
+    let entry = format!("name = \"{name}\"\nversion = \"");
+    let versions = lock.split(&*entry).skip(1);
+    let versions = versions.map(|rest| rest.split('"').next().unwrap());
+    let numbers = |version: &&str| -> Vec<u64> {
+        let numbers = version.split('.').map_while(|number| number.parse().ok());
+        numbers.collect()
+    };
+    versions.max_by_key(numbers).unwrap().to_owned()
 }
 
 /// Runs a shell script of the README against a server at this port.
