@@ -118,7 +118,7 @@ impl FrontEnd {
         !matches!(self, Self::Example(_) | Self::Lambda { .. })
     }
 
-    /// Whether a gateway hands on the last of repeated headers.
+    /// Returns true if a gateway hands on the last of repeated headers.
     #[must_use]
     pub fn has_last_header(self) -> bool {
         matches!(self, Self::Lambda { event, .. } if ["rest", "alb"].contains(&event))
