@@ -56,47 +56,44 @@ impl Page {
     }
 
     /// The place to look at, for a message.
-    fn place(&self) -> String {
-        let path = self.path.strip_prefix(ROOT).unwrap_or(&self.path);
-        format!("{}:{}", path.display(), self.line)
+    fn place(&self, offset: usize) -> String {
+        let path = self.path.strip_prefix(ROOT).unwrap();
+        let line = self.line + self.markdown[..offset].matches('\n').count();
+        format!("{}:{line}", path.display())
     }
 
-    /// The text of each paragraph, heading, list item and cell, without code.
-    fn prose(&self) -> Vec<String> {
-        let (mut blocks, mut block, mut in_code) = (Vec::new(), String::new(), false);
-        for event in self.events() {
+    /// The text of each paragraph, heading, list item and cell, without code, and where it begins.
+    fn prose(&self) -> Vec<(usize, String)> {
+        let (mut blocks, mut in_code) = (vec![(0, String::new())], false);
+        for (event, range) in self.events().into_offset_iter() {
+            let (_, block) = blocks.last_mut().unwrap();
             match event {
                 Event::Start(Tag::CodeBlock(_)) => in_code = true,
                 Event::End(TagEnd::CodeBlock) => in_code = false,
                 Event::Text(text) if !in_code => block.push_str(&text),
                 Event::Code(_) => block.push('`'),
                 Event::SoftBreak | Event::HardBreak => block.push(' '),
-                Event::Start(
-                    Tag::Paragraph | Tag::Item | Tag::Heading { .. } | Tag::TableCell,
-                )
-                | Event::End(
-                    TagEnd::Paragraph | TagEnd::Item | TagEnd::Heading(_) | TagEnd::TableCell,
-                ) => blocks.push(std::mem::take(&mut block)),
+                Event::Start(Tag::Paragraph | Tag::Item | Tag::Heading { .. } | Tag::TableCell) => {
+                    blocks.push((range.start, String::new()));
+                }
                 _ => {}
             }
         }
-        blocks.push(block);
-        blocks.retain(|block| !block.trim().is_empty());
         blocks
     }
 
-    /// The first cell of each row, for each table.
-    fn tables(&self) -> Vec<HashSet<String>> {
-        let (mut tables, mut cell, mut column) = (Vec::<HashSet<_>>::new(), String::new(), 0);
-        for event in self.events() {
+    /// The first cells of the rows of each table, and where it begins.
+    fn tables(&self) -> Vec<(usize, HashSet<String>)> {
+        let (mut tables, mut cell, mut column) = (Vec::<(_, HashSet<_>)>::new(), String::new(), 0);
+        for (event, range) in self.events().into_offset_iter() {
             match event {
-                Event::Start(Tag::Table(_)) => tables.push(HashSet::new()),
+                Event::Start(Tag::Table(_)) => tables.push((range.start, HashSet::new())),
                 Event::Start(Tag::TableHead | Tag::TableRow) => column = 0,
                 Event::Start(Tag::TableCell) => cell.clear(),
                 Event::Text(text) | Event::Code(text) => cell.push_str(&text),
                 Event::End(TagEnd::TableCell) => {
                     if column == 0 && !cell.is_empty() {
-                        tables.last_mut().unwrap().insert(cell.clone());
+                        tables.last_mut().unwrap().1.insert(cell.clone());
                     }
                     column += 1;
                 }
@@ -116,7 +113,13 @@ impl Page {
                 (Event::End(TagEnd::Heading(_)), _) => {
                     let heading = heading.take().unwrap().to_lowercase();
                     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
-                    anchors.insert(heading.chars().filter(kept).collect::<String>().replace(' ', "-"));
+                    anchors.insert(
+                        heading
+                            .chars()
+                            .filter(kept)
+                            .collect::<String>()
+                            .replace(' ', "-"),
+                    );
                 }
                 _ => {}
             }
@@ -177,7 +180,7 @@ fn markdown_pages() -> Vec<Page> {
 
 /// Returns the comments of a Rust file that begin with one of these, each block of lines as a page.
 fn comments(path: &Path, starts: &[&str]) -> Vec<Page> {
-    let mut pages: Vec<Page> = Vec::new();
+    let mut pages = Vec::<Page>::new();
     let mut next = 0;
     for (index, line) in fs::read_to_string(path).unwrap().lines().enumerate() {
         let line = line.trim_start();
@@ -227,8 +230,9 @@ fn each_relative_link_leads_to_a_file_and_a_heading() {
     let pages = markdown_pages();
     let mut dead = Vec::new();
     for page in &pages {
-        for event in page.events() {
-            let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = event else {
+        for (event, range) in page.events().into_offset_iter() {
+            let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = event
+            else {
                 continue;
             };
             if dest_url.contains("://") {
@@ -244,7 +248,7 @@ fn each_relative_link_leads_to_a_file_and_a_heading() {
                 target.is_some_and(|target| target.anchors().contains(anchor))
             };
             if !target.exists() || (!anchor.is_empty() && !heading()) {
-                dead.push(format!("{}: {dest_url}", page.place()));
+                dead.push(format!("{}: {dest_url}", page.place(range.start)));
             }
         }
     }
@@ -256,7 +260,8 @@ fn each_table_has_one_home() {
     let pages: Vec<_> = markdown_pages().into_iter().chain(doc_comments()).collect();
     let mut tables = Vec::new();
     for page in &pages {
-        tables.extend(page.tables().into_iter().map(|rows| (page.place(), rows)));
+        let found = page.tables().into_iter();
+        tables.extend(found.map(|(offset, rows)| (page.place(offset), rows)));
     }
     let mut repeated = Vec::new();
     for (index, (place, rows)) in tables.iter().enumerate() {
@@ -284,11 +289,15 @@ fn each_snippet_is_compiled_and_complete() {
     for page in markdown_pages() {
         let snippets = page.snippets();
         if !snippets.is_empty() && !compiled.contains(&join(&page.path, "")) {
-            wrong.push(format!("{}: no test includes it", page.place()));
+            wrong.push(format!("{}: no test includes it", page.path.display()));
         }
         let hidden = |line: &&str| *line == "#" || line.starts_with("# ");
-        for line in snippets.iter().flat_map(|snippet| snippet.lines()).filter(hidden) {
-            wrong.push(format!("{}: code hosts show {line:?}", page.place()));
+        for line in snippets
+            .iter()
+            .flat_map(|snippet| snippet.lines())
+            .filter(hidden)
+        {
+            wrong.push(format!("{}: code hosts show {line:?}", page.path.display()));
         }
     }
     assert_none(&wrong);
@@ -301,24 +310,28 @@ fn wording_is_plain() {
         .iter()
         .map(|(wording, instead)| (Regex::new(wording).unwrap(), instead))
         .collect();
+    let any = WORDING.iter().map(|(wording, _)| format!("({wording})"));
+    let any = Regex::new(&any.collect::<Vec<_>>().join("|")).unwrap();
     let mut found = Vec::new();
     for page in doc_comments() {
         if first_words.is_match(&page.markdown) {
             let line = page.markdown.lines().next().unwrap();
-            found.push(format!("{}: {line}", page.place()));
+            found.push(format!("{}: {line}", page.place(0)));
         }
     }
     let mut pages = markdown_pages();
     for path in files("rs") {
-        // The list itself is code, and not checked.
         pages.extend(comments(&path, &["//!", "///", "//"]));
     }
     for page in &pages {
-        for block in page.prose() {
+        for (offset, block) in page.prose() {
+            if !any.is_match(&block) {
+                continue;
+            }
             for (wording, instead) in &avoided {
                 if let Some(wording) = wording.find(&block) {
-                    let wording = wording.as_str();
-                    found.push(format!("{}: {wording:?}, better: {instead}", page.place()));
+                    let (place, wording) = (page.place(offset), wording.as_str());
+                    found.push(format!("{place}: {wording:?}, better: {instead}"));
                 }
             }
         }
