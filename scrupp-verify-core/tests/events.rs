@@ -450,7 +450,7 @@ fn identity_that_is_missing_repeated_or_of_another_type_is_an_error() {
         (
             r#"{"event":"x","event":"x"}"#,
             "event",
-            "given more than once",
+            "occurs more than once",
         ),
         (
             r#"{"event":"task.completed","status":"failed"}"#,
@@ -465,7 +465,7 @@ fn identity_that_is_missing_repeated_or_of_another_type_is_an_error() {
         (
             r#"{"event":"task.completed","process_id":1,"status":"failed","process_id":"1"}"#,
             "process_id",
-            "given more than once",
+            "occurs more than once",
         ),
         (
             r#"{"event":"task.completed","process_id":1}"#,
@@ -490,7 +490,7 @@ fn identity_that_is_missing_repeated_or_of_another_type_is_an_error() {
         (
             &with(r#""st\u0061tus":"x""#),
             "status",
-            "given more than once",
+            "occurs more than once",
         ),
     ] {
         let error = Event::from_json(body.as_bytes()).expect_err(body);
