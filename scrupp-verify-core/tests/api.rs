@@ -45,7 +45,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::TimestampInMilliseconds,
         401,
         "timestamp_in_milliseconds",
-        "the timestamp seems to count milliseconds instead of seconds",
+        "the timestamp appears to be in milliseconds instead of seconds",
     ),
     (
         RejectionKind::TooOld,
@@ -69,7 +69,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::UnknownAccount,
         401,
         "unknown_account",
-        "there is no such account",
+        "the account is unknown",
     ),
     (
         RejectionKind::BodyTooLarge,
@@ -87,7 +87,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::BodyBroken,
         400,
         "body_broken",
-        "the body broke off",
+        "the body could not be read",
     ),
     (
         RejectionKind::ClockUnavailable,
@@ -183,7 +183,7 @@ fn says_what_is_wrong_with_the_settings_in_these_words() {
         ),
         (
             ConfigError::SpaceAroundSecret,
-            "the secret starts or ends with whitespace (a line feed from a file?)",
+            "the secret starts or ends with whitespace, such as a line feed",
         ),
         (
             ConfigError::InvisibleCharacter('\u{feff}'),
@@ -191,13 +191,13 @@ fn says_what_is_wrong_with_the_settings_in_these_words() {
         ),
         (
             ConfigError::QuotedSecret('"'),
-            "the secret is in quotes (\"): remove them",
+            "the secret is enclosed in quotes (\")",
         ),
         (ConfigError::NoSecret, "there is no secret"),
         (ConfigError::TooManySecrets, "there are more than 4 secrets"),
         (
             ConfigError::RetentionTooShort,
-            "the retention is shorter than the tolerance",
+            "the retention is shorter than the window of the tolerance",
         ),
     ];
     for (error, message) in rows {
