@@ -47,7 +47,7 @@ impl Account {
         Self { id, keyring }
     }
 
-    /// Returns the account's id.
+    /// Returns the id of the account.
     #[must_use]
     pub const fn id(&self) -> AccountId {
         self.id

@@ -151,7 +151,7 @@ impl Prefix {
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        // Unreachable, because a timestamp has at most 20 digits. Dots alone are never signed.
+        // The fallback is unreachable, because a timestamp has at most 20 digits.
         self.bytes.get(..self.len).unwrap_or(&self.bytes)
     }
 }
@@ -159,12 +159,12 @@ impl Prefix {
 /// A delivery whose body is received in chunks.
 ///
 /// Created by [`Verifier::begin`](crate::Verifier::begin) or [`UnverifiedHead::begin`]. A
-/// `Delivery` owns a copy of the keyring and has no lifetime, so it can be stored in the state of a
-/// connection.
+/// `Delivery` owns a copy of the keyring, so the state of a connection can contain it without a
+/// lifetime parameter.
 ///
 /// # Security
 ///
-/// Do not act on any byte of the body before [`finish`](Self::finish) returns `Ok`.
+/// Do not process the body before [`finish`](Self::finish) returns `Ok`.
 ///
 /// # Examples
 ///
@@ -272,7 +272,7 @@ pub struct VerifySteps<B> {
 }
 
 impl<B: AsRef<[u8]>> VerifySteps<B> {
-    /// Hashes at most this many of the remaining bytes.
+    /// Hashes the next bytes of the body, at most `bytes` of them.
     ///
     /// Returns `false` if no bytes remain or the body exceeds the limit.
     pub fn step(&mut self, bytes: usize) -> bool {

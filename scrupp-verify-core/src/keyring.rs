@@ -7,7 +7,7 @@ use crate::{
     mac::{self, MacKey, Tag},
 };
 
-/// The secrets of one account, which a delivery may be signed with.
+/// The secrets that verify the deliveries of one account.
 ///
 /// A keyring holds 1 to 4 secrets: the current one first and, during a rotation, older ones. Create
 /// one from a [`Secret`] or an array of secrets. If the number of secrets is known only at run
@@ -16,8 +16,8 @@ use crate::{
 /// # Security
 ///
 /// Do not combine the secrets of two accounts in one keyring. The id of a delivery does not depend
-/// on the secret, so an event of one account could be treated as a duplicate of the other account's
-/// event. Use an account lookup, which returns an [`Account`](crate::Account), instead.
+/// on the secret, so an event of one account could be treated as a duplicate of an event of the
+/// other. Use an account lookup instead, which returns an [`Account`](crate::Account).
 ///
 /// # Examples
 ///

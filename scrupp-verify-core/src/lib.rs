@@ -51,9 +51,10 @@
 //! 2. The signature is `sha256=`, in lower case, and 64 hex digits of either case.
 //! 3. The timestamp is a number of seconds since 1970 in decimal digits, without a sign, a fraction
 //!    or a leading zero, and fits in 64 bits.
-//! 4. The timestamp is at most 300 s old and at most 60 s in the future. See [`Tolerance`].
-//! 5. The body has at most 256 KiB. See [`Policy::body_limit`]. A larger `Content-Length` is
-//!    rejected before the body is read. The limit also applies to the bytes received.
+//! 4. The timestamp is at most 300 s old and at most 60 s in the future, by default. See
+//!    [`Tolerance`].
+//! 5. The body has at most 256 KiB, by default. See [`Policy::body_limit`]. `Content-Length` is
+//!    checked before the body is read, and the received bytes are counted.
 //! 6. The signature is the HMAC-SHA256 of the timestamp as received, a dot, and the body as
 //!    received, under one of the secrets in the [`Keyring`]. Every secret is tried, and tags are
 //!    compared in constant time.
@@ -63,29 +64,29 @@
 //!
 //! The server adapters add two rules:
 //!
-//! 7. The body is complete within 10 s.
+//! 7. The body is complete within 10 s, by default.
 //! 8. With a store, the event was not acknowledged before. A 2xx from the handler acknowledges an
 //!    event. After any other response, the next attempt runs the handler again.
 //!
-//! The following are not checked:
+//! This crate does not check:
 //!
-//! - TLS. Terminate it in the server or in a proxy in front of it.
+//! - TLS. Terminate TLS in the server or in a proxy in front of the server.
 //! - The path, the query, the method, and all other headers. Scrupp does not sign them.
 //! - The content of the event. With the feature `events`, the module `events` parses it.
 //!
 //! # Streaming
 //!
 //! [`Verifier::begin`] checks the headers and returns a [`Delivery`], which hashes the body in
-//! chunks of any size. [`Delivery::finish`] then checks the signature. Do not act on any byte of
-//! the body before `finish` returns `Ok`.
+//! chunks of any size. [`Delivery::finish`] then checks the signature. Do not process the body
+//! before `finish` returns `Ok`.
 //!
 //! To hash a large body that is already complete without blocking an executor thread, use
 //! [`UnverifiedHead::verify_in_steps`].
 //!
 //! # Clocks
 //!
-//! The caller passes the current time. Read the clock when the headers arrive, because a slow
-//! upload could exceed the tolerance otherwise.
+//! The caller passes the current time. Read the clock when the headers arrive. After a slow
+//! upload, the timestamp could already be too old.
 //!
 //! With the feature `std`, `UnixTime::now` reads the system clock. The function returns `None` if
 //! the system clock is set to a time before 1970. In this case, reject the delivery with

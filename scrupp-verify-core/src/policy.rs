@@ -74,8 +74,8 @@ impl Policy {
 
     /// Sets the maximum length of a body in bytes.
     ///
-    /// The default is 262,144 bytes (256 KiB). A documented event has about 200 bytes. The rest is
-    /// reserved for large `meta` objects.
+    /// The default is 262,144 bytes (256 KiB). A documented event has about 200 bytes. The
+    /// remainder allows for large `meta` objects.
     ///
     /// # Examples
     ///
@@ -106,7 +106,7 @@ impl Policy {
     /// Checks the signature header, the timestamp header, the tolerance and the declared length, in
     /// this order.
     ///
-    /// The signature itself is checked by the methods of [`UnverifiedHead`].
+    /// The methods of [`UnverifiedHead`] check the signature itself.
     ///
     /// # Errors
     ///

@@ -1,12 +1,12 @@
 use core::fmt;
 
-/// The result of a check that failed.
+/// An error that is returned when a delivery is rejected.
 ///
 /// # Security
 ///
 /// Respond with [`status`](Self::status), [`headers`](Self::headers) and
-/// [`problem`](Self::problem). They are the same for all rejections with the same status. Write
-/// [`kind`](Self::kind) to logs and metrics only, because the reason would help an attacker.
+/// [`problem`](Self::problem), which depend only on the status. Write [`kind`](Self::kind) only to
+/// logs and metrics, because the reason would help an attacker.
 ///
 /// # Examples
 ///
@@ -39,6 +39,10 @@ pub struct Rejection {
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident $name:literal, $response:ident: $text:literal;)*) => {
         /// The reason of a [`Rejection`].
+        ///
+        /// This crate returns the kinds from `MissingSignature` to `BodyTooLarge`. The adapters and
+        /// their extractors return the others. The command `scrupp-verify explain` of
+        /// [`scrupp-verify-cli`](https://crates.io/crates/scrupp-verify-cli) prints remedies.
         ///
         /// # Examples
         ///
@@ -107,7 +111,7 @@ kinds! {
     /// bits.
     MalformedTimestamp "malformed_timestamp", UNAUTHORIZED:
         "the timestamp is not a decimal number of seconds";
-    /// The timestamp is in the future and has 13 digits, so the sender probably counts
+    /// The timestamp is in the future and has 13 digits, so the sender probably uses
     /// milliseconds.
     TimestampInMilliseconds "timestamp_in_milliseconds", UNAUTHORIZED:
         "the timestamp appears to be in milliseconds instead of seconds";

@@ -89,9 +89,9 @@ impl fmt::Display for UnixTime {
 
 /// The accepted difference between the timestamp of a delivery and the clock of the receiver.
 ///
-/// The default is 300 s into the past and 60 s into the future. Scrupp recommends the 300 s. The 60
-/// s only compensate for differences between clocks. A longer future would also extend the time in
-/// which a recorded delivery can be replayed.
+/// The default is 300 s into the past, as Scrupp recommends, and 60 s into the future. The future
+/// only compensates for differences between clocks. A longer future would extend the time in which
+/// a recorded delivery can be replayed.
 ///
 /// Both bounds are inclusive: with the default, a delivery that is exactly 300 s old is accepted.
 ///

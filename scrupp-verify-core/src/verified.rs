@@ -53,8 +53,8 @@ impl Verified {
 
     /// Returns the index of the secret that matched, in the order of the keyring.
     ///
-    /// If the keyring contains the secret more than once, the first index is returned. During a
-    /// rotation, remove the old secrets once the index has been 0 for longer than Scrupp retries a
+    /// If the keyring contains the secret more than once, returns the first index. During a
+    /// rotation, remove the old secrets after the index has been 0 for longer than Scrupp retries a
     /// delivery.
     #[must_use]
     pub const fn secret_index(&self) -> usize {

@@ -30,7 +30,7 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    /// Creates the description of a granted claim. Intended for adapters and tests.
+    /// Creates a `Claimed` for a granted claim. Intended for adapters and tests.
     #[must_use]
     pub const fn new(id: DeliveryId, token: ClaimToken, retention: Duration) -> Self {
         Self {

@@ -18,12 +18,12 @@ use crate::{Clock, UnixTime};
 /// Clones share the same deliveries. All deliveries are forgotten when the process ends.
 ///
 /// The default capacity is 262,144 deliveries, which is 3 per second over the default retention of
-/// a day. A full store rejects further claims, because it would allow replays if it forgot
-/// deliveries. The adapters then respond with a 503, and Scrupp retries the delivery later.
+/// a day. A full store rejects further claims, because removing a delivery before it expires would
+/// allow a replay. The adapters then respond with a 503, and Scrupp retries the delivery later.
 ///
 /// A delivery occupies at most 250 bytes, so the default capacity needs at most 64 MiB. Memory
-/// grows with the number of deliveries. It is reused, but not returned before the store is dropped.
-/// Each claim or commit removes at most eight expired deliveries.
+/// grows with the number of deliveries. The store reuses memory, and returns it only on drop. Each
+/// claim or commit removes at most eight expired deliveries.
 ///
 /// The clock has a resolution of one second, so a lease or retention can last up to two seconds
 /// longer than requested.

@@ -19,7 +19,7 @@ pub enum Claim {
 /// # Security
 ///
 /// Generate each token from the random numbers of the operating system. A token must be unique
-/// among all processes that share a store, and other generators may repeat numbers after a `fork`.
+/// among all processes that share a store. Other generators may repeat numbers after a `fork`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClaimToken([u8; 16]);
 

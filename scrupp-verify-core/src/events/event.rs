@@ -162,7 +162,7 @@ impl Serialize for Event {
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Parses the text itself, because the errors of `serde_json` quote values of the wrong type.
+        // Takes the text first, because the errors of `serde_json` quote values of the wrong type.
         let json = Box::<RawValue>::deserialize(deserializer)?;
         Self::from_json(json.get().as_bytes()).map_err(de::Error::custom)
     }

@@ -200,7 +200,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
 /// The error of a body that is not an event.
 ///
-/// The message names the invalid field. It does not quote the body.
+/// The message names the invalid field, and does not quote the body.
 ///
 /// # Examples
 ///
