@@ -3,6 +3,8 @@
 //! [`Event::parse`] parses a verified body. [`Event::result_url`] returns the URL of the result.
 //! The application fetches this URL with its own HTTP client.
 //!
+//! The following rules apply:
+//!
 //! 1. An event is identified by its name, its process id and its status. Parsing fails if one of
 //!    these fields is missing, repeated or of the wrong type, because two parsers could read
 //!    different values.
