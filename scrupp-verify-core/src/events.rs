@@ -14,8 +14,8 @@
 //! 4. Serialization is lossless, including numbers of any size and precision, nulls and repeated
 //!    fields. Only the order of fields, whitespace between them and escapes in strings may change.
 //!    A process id in a string is written as a number.
-//! 5. The API key is sent only to the configured [`ApiOrigin`]. A URL with any other origin is
-//!    rejected.
+//! 5. A `result_url` with another origin than the configured [`ApiOrigin`] is rejected, because the
+//!    request for the result contains the API key.
 //!
 //! # Security
 //!
