@@ -1,20 +1,32 @@
 use crate::{AccountId, Keyring};
 
-/// One of several accounts at an endpoint: the result of an account lookup.
+/// An account, as returned by an account lookup.
+///
+/// With account lookups, one endpoint receives the deliveries of several Scrupp accounts.
 ///
 /// # Security
 ///
-/// The id is a part of each delivery's id. With one id for two accounts, a delivery of one would be
-/// a duplicate of the other's.
+/// Give each account a unique id. If two accounts had the same id, a delivery to one could be
+/// treated as a duplicate of a delivery to the other.
 ///
 /// # Examples
 ///
 /// ```
-/// use scrupp_verify_core::{Account, Secret};
+/// use scrupp_verify_core::{Account, Policy, RejectionKind, Secret, Signer, UnixTime};
 ///
-/// # fn main() -> Result<(), scrupp_verify_core::ConfigError> {
-/// let account = Account::new("customer-17", Secret::new("topsecret")?);
-/// assert_eq!(account.id(), Account::new("customer-17", Secret::new("newer")?).id());
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let secret = Secret::new("topsecret")?;
+/// let now = UnixTime::from_secs(1_735_471_800);
+/// let headers = Signer::new(&secret).sign(now, b"{}");
+/// let head = Policy::default().check_head(&headers, now)?;
+///
+/// let account = Account::new("customer-17", secret);
+/// let delivery = head.verify(account.keyring(), "{}")?;
+/// assert_eq!(delivery.verified().account(), Some(account.id()));
+///
+/// let other = Account::new("customer-18", Secret::new("another secret")?);
+/// let rejection = head.verify(other.keyring(), "{}").unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::SignatureMismatch);
 /// # Ok(())
 /// # }
 /// ```
@@ -25,7 +37,9 @@ pub struct Account {
 }
 
 impl Account {
-    /// Creates the account that the operator calls `id`, with the secrets that it may sign with.
+    /// Creates an account from its id and its secrets.
+    ///
+    /// The operator chooses the id, such as the number of a customer.
     #[must_use]
     pub fn new(id: impl AsRef<[u8]>, keyring: impl Into<Keyring>) -> Self {
         let id = AccountId::new(id.as_ref());
@@ -33,18 +47,19 @@ impl Account {
         Self { id, keyring }
     }
 
-    /// Returns the account's id.
+    /// Returns the id of the account.
     #[must_use]
     pub const fn id(&self) -> AccountId {
         self.id
     }
 
-    /// Returns the keyring to verify with. What it verifies carries the account's id.
+    /// Returns the keyring of the account. A delivery that is verified with this keyring carries
+    /// the id of the account.
     ///
     /// # Security
     ///
-    /// As much is computed for every account as for one with [`Keyring::MAX_SECRETS`] secrets. So
-    /// the time of a rejection does not tell which accounts have a secret in rotation.
+    /// Verification with this keyring takes as long as with [`Keyring::MAX_SECRETS`] secrets. The
+    /// time of a rejection therefore does not reveal how many secrets the account has.
     #[must_use]
     pub const fn keyring(&self) -> &Keyring {
         &self.keyring

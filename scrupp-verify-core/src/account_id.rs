@@ -4,8 +4,8 @@ use sha2::{Digest, Sha256};
 
 /// The SHA-256 of the id that the operator gave an account.
 ///
-/// Displayed as its first 16 hex digits, as in the log of the adapters. To compute them for a known id,
-/// run `printf %s customer-17 | sha256sum`.
+/// `Display` writes the first 16 hex digits, which the adapters log. To compute them for a known
+/// id, run `printf %s customer-17 | sha256sum`.
 ///
 /// # Examples
 ///
@@ -15,6 +15,12 @@ use sha2::{Digest, Sha256};
 /// # fn main() -> Result<(), scrupp_verify_core::ConfigError> {
 /// let account = Account::new("customer-17", Secret::new("topsecret")?);
 /// assert_eq!(account.id().to_string(), "db2f1aab1da8bb83");
+///
+/// let renewed = Account::new("customer-17", Secret::new("another secret")?);
+/// assert_eq!(renewed.id(), account.id());
+///
+/// let other = Account::new("customer-18", Secret::new("topsecret")?);
+/// assert_ne!(other.id(), account.id());
 /// # Ok(())
 /// # }
 /// ```
@@ -26,7 +32,7 @@ impl AccountId {
         Self(Sha256::digest(id).into())
     }
 
-    /// Returns the 32 bytes.
+    /// Returns the 32 bytes of the hash.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

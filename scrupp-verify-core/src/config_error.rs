@@ -1,30 +1,40 @@
 use core::fmt;
 
-/// An invalid setting, reported at configuration time and never later.
+/// An invalid setting.
 ///
-/// A client's fault is a [`Rejection`](crate::Rejection).
+/// Constructors and setters return this error, so an invalid setting never affects a request. If a
+/// request is invalid, verification returns a [`Rejection`](crate::Rejection) instead.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::{ConfigError, Secret};
+///
+/// let error = Secret::new("topsecret\n").unwrap_err();
+/// assert_eq!(error, ConfigError::SpaceAroundSecret);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The secret has no bytes.
+    /// The secret is empty.
     EmptySecret,
-    /// The secret consists of NUL bytes, which is the empty secret to HMAC.
+    /// The secret consists of NUL bytes, which HMAC treats like an empty secret.
     NulSecret,
-    /// The secret starts or ends with whitespace, ASCII or other.
+    /// The secret starts or ends with whitespace, in ASCII or in Unicode.
     SpaceAroundSecret,
-    /// The secret starts or ends with this character, which is not displayed.
+    /// The secret starts or ends with this invisible character.
     InvisibleCharacter(char),
-    /// The secret is in quotes, of which this is the opening one.
+    /// The secret is enclosed in quotes. The value is the opening quote.
     QuotedSecret(char),
-    /// There is no secret to verify with.
+    /// A keyring contains no secret.
     NoSecret,
-    /// There are more secrets than [`Keyring::MAX_SECRETS`](crate::Keyring::MAX_SECRETS).
+    /// A keyring contains more than [`Keyring::MAX_SECRETS`](crate::Keyring::MAX_SECRETS) secrets.
     TooManySecrets,
     /// The API origin is not `https://host` or `https://host:port` in canonical form.
     MalformedApiOrigin,
-    /// The API origin is `http` and not on this machine.
+    /// The API origin is `http`, and the host is not a loopback address or `localhost`.
     InsecureApiOrigin,
-    /// Deliveries would be forgotten while their timestamps are still inside the window.
+    /// The retention of a store is shorter than the window of the tolerance.
     RetentionTooShort,
 }
 
@@ -39,29 +49,29 @@ impl fmt::Display for ConfigError {
                 );
             }
             Self::QuotedSecret(quote) => {
-                return write!(f, "the secret is in quotes ({quote}): remove them");
+                return write!(f, "the secret is enclosed in quotes ({quote})");
             }
             Self::EmptySecret => "the secret is empty",
             Self::NulSecret => "the secret consists of NUL bytes only",
             Self::SpaceAroundSecret => {
-                "the secret starts or ends with whitespace (a line feed from a file?)"
+                "the secret starts or ends with whitespace, such as a line feed"
             }
             Self::NoSecret => "there is no secret",
             Self::TooManySecrets => "there are more than 4 secrets",
             Self::MalformedApiOrigin => {
-                "the API origin is not of the form https://host or https://host:port \
-                 (lower case, no default port, nothing after it)"
+                "the API origin is not https://host or https://host:port in canonical form \
+                 (lower case, no default port, no path)"
             }
             Self::InsecureApiOrigin => {
-                "the API origin is http and not on this machine: the API key would be readable"
+                "the API origin is not https, so the API key would be sent in plain text"
             }
-            Self::RetentionTooShort => "the retention is shorter than the tolerance",
+            Self::RetentionTooShort => "the retention is shorter than the window of the tolerance",
         };
         f.write_str(message)
     }
 }
 
-/// Shows the message, because this is what `main` prints of an error that it returns.
+/// Shows the message, because a `main` that returns this error prints its `Debug` output.
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ConfigError({self})")

@@ -1,21 +1,21 @@
-//! The rules for handling a delivery once, although it is received several times.
+//! Rules for handling each event once.
 //!
-//! Scrupp sends a delivery again until the response is a 2xx, and a recorded delivery can be replayed
-//! while its timestamp is inside the window. So an adapter claims each verified delivery in a
-//! [`DeliveryStore`] before the handler runs:
+//! Scrupp retries a delivery until the response is a 2xx. In addition, an attacker can replay a
+//! recorded delivery while its timestamp is within the tolerance. The adapters therefore claim each
+//! verified delivery in a [`DeliveryStore`] before the handler runs:
 //!
-//! | result of the claim | response |
-//! |---|---|
-//! | [`Claim::Granted`] | that of the handler; a 2xx commits the claim, anything else releases it |
-//! | [`Claim::InFlight`] | 503: another attempt is being handled, and Scrupp tries again |
-//! | [`Claim::Acknowledged`] | 200: the delivery is a duplicate, and the handler does not run |
-//! | an error, or none in time | 503: without its store, no delivery is handled |
+//! - [`Claim::Granted`]: the handler runs. A 2xx commits the claim, and any other response releases
+//!   it.
+//! - [`Claim::InFlight`]: the response is a 503, so Scrupp retries the delivery later.
+//! - [`Claim::Acknowledged`]: the response is a 200, and the handler does not run.
+//! - An error or a time-out: the response is a 503, and the handler does not run.
 //!
-//! A claim has a lease: if its holder crashes, the delivery can be claimed again once the lease has
-//! expired. A claim also has a [`ClaimToken`], so a late attempt cannot end the claim of another.
+//! Each claim has a lease. If a process crashes, its claims can be claimed again after their leases
+//! expire. Each claim also has a [`ClaimToken`], so an attempt that outlives its lease cannot
+//! commit or release the claim of another attempt.
 //!
-//! [`Record`] holds these rules without any I/O. A store keeps records, or applies the same rules in
-//! its own language.
+//! [`Record`] implements these rules without I/O. A store can keep records, or implement the same
+//! rules in its own query language.
 
 mod claimed;
 mod delivery_id;

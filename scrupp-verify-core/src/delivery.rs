@@ -2,9 +2,9 @@ use core::fmt;
 
 use crate::{Keyring, Rejection, RejectionKind, UnixTime, Verified, VerifiedDelivery, mac::Tag};
 
-/// The headers of a delivery that passed every check but the signature.
+/// Headers that passed every check but the signature.
 ///
-/// Made by [`Policy::check_head`](crate::Policy::check_head).
+/// Created by [`Policy::check_head`](crate::Policy::check_head).
 ///
 /// # Examples
 ///
@@ -40,9 +40,9 @@ impl UnverifiedHead {
     ///
     /// # Errors
     ///
-    /// [`RejectionKind::BodyTooLarge`] if the body exceeds the limit,
-    /// [`RejectionKind::SignatureMismatch`] if no secret matches, and
-    /// [`RejectionKind::UnknownAccount`] for [`Keyring::of_unknown_account`].
+    /// - [`RejectionKind::BodyTooLarge`] if the body exceeds the limit.
+    /// - [`RejectionKind::SignatureMismatch`] if no secret matches.
+    /// - [`RejectionKind::UnknownAccount`] if the keyring is [`Keyring::of_unknown_account`].
     #[inline]
     pub fn verify<B: AsRef<[u8]>>(
         &self,
@@ -55,8 +55,10 @@ impl UnverifiedHead {
         Ok(VerifiedDelivery { verified, body })
     }
 
-    /// Begins to verify a complete body in steps, so that a large one does not keep a thread from
-    /// other work.
+    /// Begins the verification of a complete body in steps.
+    ///
+    /// Use this method in async code if a body is so large that hashing it at once would block the
+    /// thread for too long. See [`VerifySteps`] for an example.
     pub fn verify_in_steps<B: AsRef<[u8]>>(&self, keyring: &Keyring, body: B) -> VerifySteps<B> {
         VerifySteps {
             delivery: self.begin(keyring),
@@ -64,7 +66,32 @@ impl UnverifiedHead {
         }
     }
 
-    /// Begins to verify a body that is received in chunks.
+    /// Begins the verification of a body that is received in chunks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_core::{Keyring, Policy, RejectionKind, Secret, Signer, UnixTime};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let secret = Secret::new("topsecret")?;
+    /// let now = UnixTime::from_secs(1_735_471_800);
+    /// let headers = Signer::new(&secret).sign(now, b"hello world");
+    /// let keyring = Keyring::from(secret);
+    /// let head = Policy::default().check_head(&headers, now)?;
+    ///
+    /// let mut delivery = head.begin(&keyring);
+    /// delivery.update(b"hello ")?;
+    /// delivery.update(b"world")?;
+    /// assert!(delivery.finish().is_ok());
+    ///
+    /// let mut truncated = head.begin(&keyring);
+    /// truncated.update(b"hello ")?;
+    /// let rejection = truncated.finish().unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::SignatureMismatch);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn begin(&self, keyring: &Keyring) -> Delivery {
         let mut keyring = keyring.clone();
         keyring.update(self.prefix.as_bytes());
@@ -75,7 +102,8 @@ impl UnverifiedHead {
         }
     }
 
-    /// Returns the proof if the tag is that of the message, of which the keyring may have taken in a part.
+    /// Returns the proof if the tag matches. The keys of a `Delivery` already contain the message,
+    /// so `message` is empty then.
     fn verdict(&self, keyring: &Keyring, message: &[&[u8]]) -> Result<Verified, RejectionKind> {
         Ok(Verified {
             secret_index: keyring.verify(message, &self.tag)?,
@@ -102,10 +130,10 @@ impl fmt::Debug for UnverifiedHead {
     }
 }
 
-/// The beginning of the signed content: the timestamp as it was received, and a dot.
+/// The beginning of the signed content: the timestamp as received, and a dot.
 #[derive(Clone)]
 pub(crate) struct Prefix {
-    /// Room for the digits of a `u64`.
+    /// Space for the 20 digits of the largest `u64`, and the dot.
     bytes: [u8; 21],
     len: usize,
 }
@@ -123,20 +151,20 @@ impl Prefix {
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        // The digits of a `u64` fit. Otherwise these would be dots, which nobody signs.
+        // The fallback is unreachable, because a timestamp has at most 20 digits.
         self.bytes.get(..self.len).unwrap_or(&self.bytes)
     }
 }
 
-/// A delivery whose body is being received.
+/// A delivery whose body is received in chunks.
 ///
-/// Made by [`Verifier::begin`](crate::Verifier::begin) from the head, fed with the body in chunks
-/// of any size, and then asked for the verdict. Needs no allocation, and owns a copy of the keyring,
-/// so that it can be kept wherever a connection's state is kept.
+/// Created by [`Verifier::begin`](crate::Verifier::begin) or [`UnverifiedHead::begin`]. A
+/// `Delivery` owns a copy of the keyring, so the state of a connection can contain it without a
+/// lifetime parameter.
 ///
 /// # Security
 ///
-/// No byte of the body may be acted on before [`finish`](Self::finish) has returned `Ok`.
+/// Do not process the body before [`finish`](Self::finish) returns `Ok`.
 ///
 /// # Examples
 ///
@@ -146,17 +174,17 @@ impl Prefix {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let secret = Secret::new("topsecret")?;
 /// let now = UnixTime::from_secs(1_735_471_800);
-/// let head = Signer::new(&secret).sign(now, b"hello world");
+/// let headers = Signer::new(&secret).sign(now, b"hello world");
 /// let verifier = Verifier::new(secret);
 ///
-/// let mut delivery = verifier.begin(&head, now)?;
+/// let mut delivery = verifier.begin(&headers, now)?;
 /// delivery.update(b"hello ")?;
 /// delivery.update(b"world")?;
 /// assert_eq!(delivery.finish()?.time(), now);
 ///
-/// let mut cut_short = verifier.begin(&head, now)?;
-/// cut_short.update(b"hello ")?;
-/// let rejection = cut_short.finish().unwrap_err();
+/// let mut truncated = verifier.begin(&headers, now)?;
+/// truncated.update(b"hello ")?;
+/// let rejection = truncated.finish().unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::SignatureMismatch);
 /// # Ok(())
 /// # }
@@ -165,18 +193,18 @@ impl Prefix {
 #[must_use = "a delivery is verified only by `finish`"]
 pub struct Delivery {
     head: UnverifiedHead,
-    /// A copy, whose keys have taken in the signed content so far.
+    /// A copy whose keys contain the signed content so far.
     keyring: Keyring,
     body_bytes: usize,
 }
 
 impl Delivery {
-    /// Takes in the next chunk of the body.
+    /// Hashes the next chunk of the body.
     ///
     /// # Errors
     ///
-    /// [`RejectionKind::BodyTooLarge`] as soon as the chunks together exceed the limit. The chunk
-    /// is not hashed then, and the delivery can no longer be verified.
+    /// Returns [`RejectionKind::BodyTooLarge`] if all chunks together exceed the limit. The chunk
+    /// is not hashed in this case, and the delivery cannot be verified anymore.
     pub fn update(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
         self.body_bytes = self.body_bytes.saturating_add(chunk.len());
         self.head.check_limit(self.body_bytes)?;
@@ -184,11 +212,13 @@ impl Delivery {
         Ok(())
     }
 
-    /// Returns the proof, once the stream has said that the body is complete.
+    /// Checks the signature, and returns the proof.
+    ///
+    /// Call this method only after the body is complete.
     ///
     /// # Errors
     ///
-    /// Those of [`UnverifiedHead::verify`].
+    /// The same errors as [`UnverifiedHead::verify`].
     pub fn finish(self) -> Result<Verified, Rejection> {
         self.head.check_limit(self.body_bytes)?;
         Ok(self.head.verdict(&self.keyring, &[])?)
@@ -204,27 +234,33 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// The verification of a complete body in steps.
+/// A verification of a complete body in steps.
 ///
-/// Made by [`UnverifiedHead::verify_in_steps`].
+/// Created by [`UnverifiedHead::verify_in_steps`]. Between two steps, async code can yield to other
+/// tasks.
 ///
 /// # Examples
 ///
 /// ```
-/// use scrupp_verify_core::{Keyring, Policy, Secret, Signer, UnixTime};
+/// use scrupp_verify_core::{Keyring, Policy, RejectionKind, Secret, Signer, UnixTime};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let secret = Secret::new("topsecret")?;
 /// let now = UnixTime::from_secs(1_735_471_800);
 /// let body = vec![b' '; 100_000];
 /// let headers = Signer::new(&secret).sign(now, &body);
+/// let keyring = Keyring::from(secret);
 /// let head = Policy::default().check_head(&headers, now)?;
 ///
-/// let mut steps = head.verify_in_steps(&Keyring::from(secret), body);
+/// let mut steps = head.verify_in_steps(&keyring, body);
 /// while steps.step(65_536) {
-///     // Other work.
+///     // Yield to other tasks.
 /// }
 /// assert_eq!(steps.finish()?.into_body().len(), 100_000);
+///
+/// let truncated = vec![b' '; 99_999];
+/// let rejection = head.verify_in_steps(&keyring, truncated).finish().unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::SignatureMismatch);
 /// # Ok(())
 /// # }
 /// ```
@@ -236,19 +272,20 @@ pub struct VerifySteps<B> {
 }
 
 impl<B: AsRef<[u8]>> VerifySteps<B> {
-    /// Hashes the next bytes of the body, at most this many. Returns false if there are none left,
-    /// or the body exceeds the limit.
+    /// Hashes the next bytes of the body, at most `bytes` of them.
+    ///
+    /// Returns `false` if no bytes remain or the body exceeds the limit.
     pub fn step(&mut self, bytes: usize) -> bool {
         let remaining = remaining(self.body.as_ref(), &self.delivery);
         let step = remaining.get(..bytes).unwrap_or(remaining);
         !step.is_empty() && self.delivery.update(step).is_ok()
     }
 
-    /// Hashes what is left of the body, and returns it with the proof.
+    /// Hashes the remaining bytes, checks the signature, and returns the body with its proof.
     ///
     /// # Errors
     ///
-    /// Those of [`UnverifiedHead::verify`].
+    /// The same errors as [`UnverifiedHead::verify`].
     pub fn finish(mut self) -> Result<VerifiedDelivery<B>, Rejection> {
         self.delivery
             .update(remaining(self.body.as_ref(), &self.delivery))?;

@@ -1,40 +1,47 @@
 //! Events of verified deliveries, and the URLs of their results.
 //!
-//! [`Event::parse`] reads a verified body. [`Event::result_url`] returns the URL to fetch, and rejects one
-//! that would send the API key elsewhere. Fetching is left to the HTTP client of the application.
+//! [`Event::parse`] parses a verified body. [`Event::result_url`] returns the URL of the result.
+//! The application fetches this URL with its own HTTP client.
 //!
-//! 1. Three fields identify an event: its name, its process id and its status. If one of them is
-//!    missing, repeated or of the wrong type, [`Event::from_json`] returns an error, because two readers
-//!    could disagree about the event.
-//! 2. No other field causes an error. An optional field that is `null`, of another type or repeated
-//!    reads as `None`, and stays in `other` as JSON text.
-//! 3. An unknown event name, status or field is a value, not an error.
-//! 4. An event can be written again without loss: numbers of any size and precision, nulls and
-//!    repeated fields stay as they are. Only the order of fields, the whitespace around them and the
-//!    escapes in text may change. A process id in a string is written as a number.
-//! 5. The API key goes to one origin, [`ApiOrigin`], whatever a payload says.
+//! The following rules apply:
+//!
+//! 1. An event is identified by its name, its process id and its status. Parsing fails if one of
+//!    these fields is missing, repeated or of the wrong type, because two parsers could read
+//!    different values.
+//! 2. Other fields never cause an error. If an optional field is `null`, of the wrong type or
+//!    repeated, its value is `None`, and `other` contains its JSON text.
+//! 3. Unknown event names, statuses and fields are preserved, and do not cause an error.
+//! 4. Serialization is lossless, including numbers of any size and precision, nulls and repeated
+//!    fields. Only the order of fields, whitespace between them and escapes in strings may change.
+//!    A process id in a string is written as a number.
+//! 5. A `result_url` with another origin than the configured [`ApiOrigin`] is rejected, because the
+//!    request for the result contains the API key.
 //!
 //! # Security
 //!
-//! [`Event::parse`] takes the proof together with the body. [`Event::from_json`] is for JSON that
-//! was verified before it was stored, and for tests.
+//! For requests, use [`Event::parse`], which accepts only verified bodies. Use [`Event::from_json`]
+//! only for tests, and for bodies that were verified before they were stored.
 //!
 //! # Examples
 //!
 //! ```
+//! use scrupp_verify_core::{Secret, Signer, UnixTime, Verifier};
 //! use scrupp_verify_core::events::{ApiOrigin, Event, Status};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let body = br#"{"event":"task.completed","process_id":6666,"status":"completed",
-//!     "result_url":"https://api.scrupp.com/api/v1/task/6666/data"}"#;
+//! let secret = Secret::new("topsecret")?;
+//! let now = UnixTime::from_secs(1_735_471_800);
+//! let body = r#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
+//! let headers = Signer::new(&secret).sign(now, body.as_bytes());
 //!
-//! match Event::from_json(body)? {
+//! let delivery = Verifier::new(secret).verify(&headers, body, now)?;
+//! match Event::parse(&delivery)? {
 //!     Event::TaskCompleted(task) if task.status == Status::Completed => {
 //!         let url = task.result_url(&ApiOrigin::default())?;
-//!         assert_eq!(url.as_str(), "https://api.scrupp.com/api/v1/task/6666/data");
+//!         assert_eq!(url.as_str(), "https://api.scrupp.com/task/6666/data");
 //!     }
 //!     Event::TaskCompleted(task) => println!("{} failed: {:?}", task.process_id, task.error),
-//!     other => println!("nothing to do for {}", other.name()),
+//!     other => println!("ignored {}", other.name()),
 //! }
 //!
 //! let error = Event::from_json(br#"{"event":"task.completed","process_id":-1}"#).unwrap_err();

@@ -7,64 +7,84 @@ use crate::{
     mac::{self, MacKey, Tag},
 };
 
-/// The secrets of one account that a delivery may be signed with, in order: the current one, then
-/// older ones.
+/// The secrets that verify the deliveries of one account.
 ///
-/// Made from one [`Secret`] or an array of them, or with [`Keyring::new`] if their number is known
-/// only at run time. A copy allocates nothing.
+/// A keyring holds 1 to 4 secrets: the current one first and, during a rotation, older ones. Create
+/// one from a [`Secret`] or an array of secrets. If the number of secrets is known only at run
+/// time, use [`Keyring::new`]. No operation allocates memory.
 ///
 /// # Security
 ///
-/// Never put the secrets of two accounts into one keyring. A delivery's id does not depend on the
-/// secret, so an event of one account would be dropped as a duplicate of the other's. Look accounts up
-/// instead: a lookup returns an [`Account`](crate::Account), whose id tells them apart.
+/// Do not combine the secrets of two accounts in one keyring. The id of a delivery does not depend
+/// on the secret, so an event of one account could be treated as a duplicate of an event of the
+/// other. Use an account lookup instead, which returns an [`Account`](crate::Account).
 ///
 /// # Examples
 ///
-/// While a secret is being replaced, both are accepted, and
-/// [`Verified::secret_index`](crate::Verified::secret_index) returns which one matched:
+/// During a rotation, deliveries that are signed with the old secret are accepted too:
 ///
 /// ```
-/// use scrupp_verify_core::{Keyring, Secret, Signer, UnixTime, Verifier};
+/// use scrupp_verify_core::{Keyring, RejectionKind, Secret, Signer, UnixTime, Verifier};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let current = Secret::new("new key")?;
-/// let previous = Secret::new("old key")?;
-/// let from_old = Signer::new(&previous).sign(UnixTime::from_secs(1_735_471_800), b"{}");
+/// let current = Secret::new("new secret")?;
+/// let previous = Secret::new("old secret")?;
+/// let now = UnixTime::from_secs(1_735_471_800);
+/// let headers = Signer::new(&previous).sign(now, b"{}");
 ///
-/// let keyring = Keyring::from([current, previous]);
-/// let delivery = Verifier::new(keyring).verify(&from_old, b"{}", from_old.time())?;
+/// let during = Verifier::new(Keyring::from([current.clone(), previous]));
+/// let delivery = during.verify(&headers, b"{}", now)?;
 /// assert_eq!(delivery.verified().secret_index(), 1);
+///
+/// let after = Verifier::new(Keyring::from(current));
+/// let rejection = after.verify(&headers, b"{}", now).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::SignatureMismatch);
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// An array of the wrong length does not compile:
+/// An array with no secret or more than four secrets does not compile:
 ///
 /// ```compile_fail
-/// let none: [scrupp_verify_core::Secret; 0] = [];
-/// let keyring = scrupp_verify_core::Keyring::from(none);
+/// use scrupp_verify_core::{Keyring, Secret};
+///
+/// let none: [Secret; 0] = [];
+/// let keyring = Keyring::from(none);
 /// ```
 #[derive(Clone)]
 pub struct Keyring {
     keys: [MacKey; Self::MAX_SECRETS],
-    /// The number of keys that are secrets; the others are placeholders.
+    /// The number of keys that are secrets. The other keys are placeholders.
     secrets: usize,
-    /// The number of keys that are computed with: those of the secrets, or all.
+    /// The number of keys that a verification computes: those of the secrets, or all.
     computed: usize,
     account: Option<AccountId>,
 }
 
 impl Keyring {
-    /// The largest number of secrets in a keyring.
+    /// The maximum number of secrets in a keyring: 4.
     pub const MAX_SECRETS: usize = mac::INDICES.len();
 
-    /// Creates a keyring of these secrets, the current one first.
+    /// Creates a keyring from an iterator of secrets, the current one first.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::NoSecret`] if there is none, [`ConfigError::TooManySecrets`] if there are more
-    /// than [`Keyring::MAX_SECRETS`].
+    /// - [`ConfigError::NoSecret`] if there is no secret.
+    /// - [`ConfigError::TooManySecrets`] if there are more than [`Keyring::MAX_SECRETS`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_core::{ConfigError, Keyring, Secret};
+    ///
+    /// # fn main() -> Result<(), ConfigError> {
+    /// let secrets = "new secret,old secret".split(',').map(Secret::new);
+    /// let keyring = Keyring::new(secrets.collect::<Result<Vec<_>, _>>()?)?;
+    ///
+    /// assert_eq!(Keyring::new([]).unwrap_err(), ConfigError::NoSecret);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self, ConfigError> {
         let mut keyring = Self::empty();
         for secret in secrets {
@@ -80,15 +100,32 @@ impl Keyring {
         }
     }
 
-    /// Creates the keyring that takes the place of an account's if an account lookup finds none.
+    /// Creates the keyring to verify with if an account lookup finds no account.
     ///
-    /// No delivery matches it: each is rejected with [`RejectionKind::UnknownAccount`].
+    /// Every delivery is rejected with [`RejectionKind::UnknownAccount`].
     ///
     /// # Security
     ///
-    /// As much is computed with it as with the keyring of any [`Account`](crate::Account), so the
-    /// time of a rejection does not tell which accounts exist. Create it once, because that takes
-    /// time too.
+    /// Verification with this keyring takes as long as with the keyring of an
+    /// [`Account`](crate::Account). The time of a rejection therefore does not reveal which
+    /// accounts exist. Create the keyring in advance, because its creation takes time too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_core::{Keyring, Policy, RejectionKind, Secret, Signer, UnixTime};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let secret = Secret::new("topsecret")?;
+    /// let now = UnixTime::from_secs(1_735_471_800);
+    /// let headers = Signer::new(&secret).sign(now, b"{}");
+    /// let head = Policy::default().check_head(&headers, now)?;
+    ///
+    /// let rejection = head.verify(&Keyring::of_unknown_account(), b"{}").unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::UnknownAccount);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn of_unknown_account() -> Self {
         Self {
@@ -97,8 +134,8 @@ impl Keyring {
         }
     }
 
-    /// Makes this the keyring of an account: placeholders are computed like secrets, so that the
-    /// time of a verification does not depend on how many secrets there are.
+    /// Assigns the keyring to an account. Placeholders are then computed like secrets, so the time
+    /// of a verification does not depend on the number of secrets.
     pub(crate) fn of_account(mut self, id: AccountId) -> Self {
         self.computed = Self::MAX_SECRETS;
         self.account = Some(id);
@@ -119,14 +156,14 @@ impl Keyring {
         }
     }
 
-    /// Takes a part of a message into every key.
-    pub(crate) fn update(&mut self, part: &[u8]) {
+    /// Hashes a chunk of the message with every key.
+    pub(crate) fn update(&mut self, chunk: &[u8]) {
         for key in self.keys.iter_mut().take(self.computed) {
-            key.update(part);
+            key.update(chunk);
         }
     }
 
-    /// Returns the index of the first secret under which `tag` is the tag of the message.
+    /// Returns the index of the first secret whose tag of the message is `tag`.
     pub(crate) fn verify(&self, message: &[&[u8]], tag: &Tag) -> Result<u16, RejectionKind> {
         let keys = self.keys.get(..self.computed).unwrap_or_default();
         mac::first_match(keys, self.secrets, message, tag).ok_or(match self.secrets {

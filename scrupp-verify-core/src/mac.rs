@@ -1,4 +1,4 @@
-//! HMAC-SHA256 under several keys, by the `hmac` crate.
+//! HMAC-SHA256 with several keys.
 
 use ctutils::{Choice, CtAssign, CtEq};
 use hmac::{Hmac, KeyInit, Mac};
@@ -6,45 +6,47 @@ use sha2::Sha256;
 
 use crate::ConfigError;
 
-/// Bytes in an HMAC-SHA256 tag.
+/// The length of an HMAC-SHA256 tag.
 pub(crate) const TAG_BYTES: usize = 32;
 
 pub(crate) type Tag = [u8; TAG_BYTES];
 
-/// A key whose two pads went through the compression function (RFC 2104, section 4), ready to be
-/// cloned for a message.
+/// A prepared key: both pads have passed through the compression function (RFC 2104, section 4).
+/// Cloned for each message.
 ///
-/// Equivalent to the key itself: it can sign. The `zeroize` features of `hmac` and `sha2` wipe its
-/// states on drop.
+/// # Security
+///
+/// A prepared key can sign, so it is as secret as the key itself. The `zeroize` features of `hmac`
+/// and `sha2` wipe it on drop.
 pub(crate) type MacKey = Hmac<Sha256>;
 
 /// Prepares a key of any length.
 pub(crate) fn prepare(key: &[u8]) -> Result<MacKey, ConfigError> {
-    // HMAC has no invalid lengths, though its trait allows for them.
+    // Never fails, because HMAC accepts keys of any length.
     MacKey::new_from_slice(key).map_err(|_| ConfigError::EmptySecret)
 }
 
-/// Prepares the key that takes the place of a secret: the empty one, which no [`Secret`] is.
-///
-/// [`Secret`]: crate::Secret
+/// Prepares the empty key, which takes the place of a missing secret. No [`Secret`](crate::Secret)
+/// is empty.
 pub(crate) fn placeholder() -> MacKey {
     MacKey::new(&hmac::digest::Key::<MacKey>::default())
 }
 
-/// Returns the tag of a message, given in parts.
+/// Returns the tag of a message, which is passed in chunks.
 pub(crate) fn tag(key: &MacKey, message: &[&[u8]]) -> Tag {
     let mut mac = key.clone();
-    message.iter().for_each(|part| mac.update(part));
+    message.iter().for_each(|chunk| mac.update(chunk));
     mac.finalize().into_bytes().into()
 }
 
-/// Returns the index of the first of `keys` under which `candidate` is the tag of the message. Only
-/// the first `secrets` keys can match; as much is computed for the others.
+/// Returns the index of the first of `keys` whose tag of the message is `candidate`.
+///
+/// Only the first `secrets` keys can match. The others are computed to take the same time.
 ///
 /// # Security
 ///
-/// Every key is tried, and every tag compared at full length. Nothing branches on a key or a tag,
-/// only on the verdict.
+/// Every key is tried, and every tag is compared at full length. No branch depends on a key or a
+/// tag, only on the result.
 pub(crate) fn first_match(
     keys: &[MacKey],
     secrets: usize,
@@ -52,7 +54,7 @@ pub(crate) fn first_match(
     candidate: &Tag,
 ) -> Option<u16> {
     let mut matched = NO_KEY;
-    // Backwards, so that the first one remains.
+    // Backwards, so the first match is assigned last.
     for (index, key) in INDICES.iter().zip(keys).rev() {
         let is_secret = Choice::from_u8_lsb(u8::from(usize::from(*index) < secrets));
         let is_match = tag(key, message).ct_eq(candidate).and(is_secret);
@@ -61,10 +63,10 @@ pub(crate) fn first_match(
     (matched != NO_KEY).then_some(matched)
 }
 
-/// The indices of a keyring's keys.
+/// The indices of the keys of a keyring.
 pub(crate) const INDICES: [u16; 4] = [0, 1, 2, 3];
 
-/// None of [`INDICES`].
+/// A value that is not in [`INDICES`].
 const NO_KEY: u16 = u16::MAX;
 
 #[cfg(test)]

@@ -5,63 +5,115 @@ use crate::{
     mac::{TAG_BYTES, Tag},
 };
 
-/// The checks besides the signature: a timestamp inside the tolerance, and a body within the limit.
+/// The checks that need no secret: the headers, the tolerance and the body limit.
 ///
-/// A [`Verifier`](crate::Verifier) has one. If secrets are looked up per request, use a policy by
-/// itself, so the headers are checked before the lookup.
+/// A [`Verifier`](crate::Verifier) contains a policy. Use a policy without a verifier if secrets
+/// are looked up for each request, so that invalid headers are rejected before the lookup.
 ///
 /// # Examples
 ///
 /// ```
-/// use scrupp_verify_core::{Keyring, Policy, Secret, Signer, UnixTime};
+/// use scrupp_verify_core::{Keyring, Policy, RejectionKind, Secret, Signer, UnixTime};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let secret = Secret::new("topsecret")?;
-/// let now = UnixTime::from_secs(1_735_471_800);
-/// let headers = Signer::new(&secret).sign(now, b"{}");
+/// let sent = UnixTime::from_secs(1_735_471_800);
+/// let headers = Signer::new(&secret).sign(sent, b"{}");
+/// let policy = Policy::default();
 ///
-/// let head = Policy::default().check_head(&headers, now)?;
-/// let keyring = Keyring::from(secret); // looked up, because the headers passed
+/// let head = policy.check_head(&headers, UnixTime::from_secs(1_735_472_100))?;
+/// let keyring = Keyring::from(secret); // Look up the secrets here.
 /// assert!(head.verify(&keyring, b"{}").is_ok());
 ///
-/// let much_later = UnixTime::from_secs(1_735_471_800 + 301);
-/// assert!(Policy::default().check_head(&headers, much_later).is_err());
+/// let later = UnixTime::from_secs(1_735_472_101);
+/// let rejection = policy.check_head(&headers, later).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::TooOld);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// The window that timestamps are accepted in.
+    /// The accepted difference between the timestamp and the clock of the receiver.
     pub tolerance: Tolerance,
-    /// The largest body that is accepted, in bytes.
+    /// The maximum length of a body in bytes.
     pub body_limit: usize,
 }
 
 impl Policy {
-    /// Sets the tolerance, by default 300 s into the past and 60 s into the future.
+    /// Sets the accepted difference between the timestamp and the clock of the receiver.
+    ///
+    /// The default is 300 s into the past and 60 s into the future. See [`Tolerance`] for the
+    /// reasons.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use scrupp_verify_core::{Policy, RejectionKind, Secret, Signer, Tolerance, UnixTime};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sent = UnixTime::from_secs(1_735_471_800);
+    /// let headers = Signer::new(&Secret::new("topsecret")?).sign(sent, b"{}");
+    ///
+    /// let tolerance = Tolerance::new(Duration::from_secs(30), Duration::from_secs(5));
+    /// let policy = Policy::default().tolerance(tolerance);
+    /// assert!(policy.check_head(&headers, UnixTime::from_secs(1_735_471_830)).is_ok());
+    ///
+    /// let later = UnixTime::from_secs(1_735_471_831);
+    /// let rejection = policy.check_head(&headers, later).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::TooOld);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = tolerance;
         self
     }
 
-    /// Sets the largest body that is accepted, by default 262,144 bytes (256 KiB).
+    /// Sets the maximum length of a body in bytes.
     ///
-    /// A documented event has about 200 bytes; the rest is room for `meta`.
+    /// The default is 262,144 bytes (256 KiB). A documented event has about 200 bytes. The
+    /// remainder allows for large `meta` objects.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_core::{Policy, RejectionKind, Secret, Signer, UnixTime};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let now = UnixTime::from_secs(1_735_471_800);
+    /// let signed = Signer::new(&Secret::new("topsecret")?).sign(now, b"{}");
+    /// let [signature, timestamp] = signed.pairs();
+    /// let policy = Policy::default().body_limit(4096);
+    ///
+    /// let headers = [signature, timestamp, ("content-length", "4096")];
+    /// assert!(policy.check_head(&headers, now).is_ok());
+    ///
+    /// let headers = [signature, timestamp, ("content-length", "4097")];
+    /// let rejection = policy.check_head(&headers, now).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::BodyTooLarge);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub const fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
     }
 
-    /// Checks everything that needs neither a secret nor the body: the two headers, the window and
-    /// the declared length, in this order.
+    /// Checks the signature header, the timestamp header, the tolerance and the declared length, in
+    /// this order.
+    ///
+    /// The methods of [`UnverifiedHead`] check the signature itself.
     ///
     /// # Errors
     ///
-    /// A [`Rejection`] with a status of 401 or 413.
-    pub fn check_head<H>(&self, head: &H, now: UnixTime) -> Result<UnverifiedHead, Rejection>
+    /// - One of the kinds from [`RejectionKind::MissingSignature`] to [`RejectionKind::InFuture`]
+    ///   if a header or the timestamp is invalid.
+    /// - [`RejectionKind::BodyTooLarge`] if `Content-Length` exceeds the body limit.
+    pub fn check_head<H>(&self, headers: &H, now: UnixTime) -> Result<UnverifiedHead, Rejection>
     where
         H: Headers + ?Sized,
     {
@@ -69,7 +121,7 @@ impl Policy {
 
         let (mut signature, mut timestamp) = (Value::Missing, Value::Missing);
         let mut declares_too_much = false;
-        for (name, value) in head.headers() {
+        for (name, value) in headers.headers() {
             match Name::of(name) {
                 Some(Name::Signature) => signature.add(value),
                 Some(Name::Timestamp) => timestamp.add(value),
@@ -117,11 +169,11 @@ impl Default for Policy {
     }
 }
 
-/// Milliseconds have 13 digits from September 2001 to November 2286; seconds have as many only
-/// after the year 33,658.
+/// Unix times in milliseconds have 13 digits from September 2001 to November 2286. Unix times in
+/// seconds have 13 digits only after the year 33,658.
 const MILLISECONDS_DIGITS: usize = 13;
 
-/// The headers that a policy looks at.
+/// The headers that a policy reads.
 #[derive(Clone, Copy)]
 enum Name {
     Signature,
@@ -143,7 +195,7 @@ impl Name {
     }
 }
 
-/// The value of a header that must come exactly once.
+/// The value of a header that must occur exactly once.
 enum Value<'a> {
     Missing,
     Single(&'a [u8]),
@@ -171,7 +223,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Parses `[1-9][0-9]*`, if it fits in 64 bits.
+/// Parses `[1-9][0-9]*` if the number fits in 64 bits.
 fn parse_timestamp(value: &[u8]) -> Option<UnixTime> {
     if value.first() == Some(&b'0') {
         return None;
@@ -192,18 +244,18 @@ fn parse_decimal(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// Returns whether a `Content-Length` exceeds the limit. If it is not a number, returns false: the
-/// bytes themselves are counted.
+/// Returns whether a `Content-Length` exceeds the limit. An invalid value returns `false`, because
+/// the received bytes are counted anyway.
 fn declares_more_than(declared: &[u8], limit: usize) -> bool {
     let is_number = !declared.is_empty() && declared.iter().all(u8::is_ascii_digit);
     is_number && parse_decimal(declared).is_none_or(|length| length > limit as u64)
 }
 
-/// Parses `sha256=` and 64 hex digits of either case. The signature of a request is not secret, so
-/// constant time is not needed.
+/// Parses `sha256=` and 64 hex digits of either case. The received signature is public, so the
+/// parser does not need to run in constant time.
 fn parse_signature(value: &[u8]) -> Option<Tag> {
     let digits: &[u8; 2 * TAG_BYTES] = value.strip_prefix(b"sha256=")?.try_into().ok()?;
-    // In two loops without branches, each of which compiles to a few vector instructions.
+    // Two loops without branches compile to a few vector instructions each.
     let values = digits.map(nibble);
     let mut tag = [0; TAG_BYTES];
     for (byte, [high, low]) in tag.iter_mut().zip(values.as_chunks().0) {
@@ -213,7 +265,7 @@ fn parse_signature(value: &[u8]) -> Option<Tag> {
     (invalid <= 0x0f).then_some(tag)
 }
 
-/// Returns the value of a hex digit, and more than 15 for any other byte.
+/// Returns the value of a hex digit, or a value above 15 for any other byte.
 fn nibble(digit: u8) -> u8 {
     let decimal = digit.wrapping_sub(b'0');
     let letter = (digit | 0x20).wrapping_sub(b'a');

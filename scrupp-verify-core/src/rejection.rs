@@ -1,22 +1,33 @@
 use core::fmt;
 
-/// The reason for rejecting a delivery: for the operator, never for the client.
+/// An error that is returned when a delivery is rejected.
 ///
-/// The client gets [`status`](Self::status), [`headers`](Self::headers) and
-/// [`problem`](Self::problem), which are the same for every rejection with one status.
+/// # Security
+///
+/// Respond with [`status`](Self::status), [`headers`](Self::headers) and
+/// [`problem`](Self::problem), which depend only on the status. Write [`kind`](Self::kind) only to
+/// logs and metrics, because the reason would help an attacker.
 ///
 /// # Examples
 ///
 /// ```
 /// use scrupp_verify_core::{RejectionKind, Secret, UnixTime, Verifier};
 ///
-/// let verifier = Verifier::new(Secret::new("topsecret").unwrap());
-/// let unsigned: [(&str, &str); 0] = [];
-/// let rejection = verifier.verify(&unsigned, b"{}", UnixTime::from_secs(0)).unwrap_err();
+/// # fn main() -> Result<(), scrupp_verify_core::ConfigError> {
+/// let verifier = Verifier::new(Secret::new("topsecret")?);
+/// let headers = [("content-type", "application/json")];
+/// let now = UnixTime::from_secs(1_735_471_800);
+/// let rejection = verifier.verify(&headers, b"{}", now).unwrap_err();
 ///
+/// // For the log.
 /// assert_eq!(rejection.kind(), RejectionKind::MissingSignature);
-/// assert_eq!(rejection.status(), 401);
 /// assert_eq!(rejection.to_string(), "the signature header is missing");
+///
+/// // For the client.
+/// assert_eq!(rejection.status(), 401);
+/// assert_eq!(rejection.problem(), r#"{"title":"Unauthorized","status":401}"#);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -24,10 +35,36 @@ pub struct Rejection {
     age_secs: Option<i64>,
 }
 
-/// Defines the kinds, each with its name, the response to the client, and the text for the operator.
+/// Defines the kinds with their names, their responses to the client, and their messages.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident $name:literal, $response:ident: $text:literal;)*) => {
-        /// The kind of a [`Rejection`], for logs and metrics.
+        /// The reason of a [`Rejection`].
+        ///
+        /// This crate returns the kinds from `MissingSignature` to `BodyTooLarge`. The adapters and
+        /// their extractors return the others. The command `scrupp-verify explain` of
+        /// [`scrupp-verify-cli`](https://crates.io/crates/scrupp-verify-cli) prints remedies.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use scrupp_verify_core::{RejectionKind, Secret, Signer, UnixTime, Verifier};
+        ///
+        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+        /// let secret = Secret::new("topsecret")?;
+        /// let sent = UnixTime::from_secs(1_735_471_800);
+        /// let headers = Signer::new(&secret).sign(sent, b"{}");
+        /// let verifier = Verifier::new(secret);
+        /// assert!(verifier.verify(&headers, b"{}", sent).is_ok());
+        ///
+        /// let later = UnixTime::from_secs(1_735_475_400);
+        /// let rejection = verifier.verify(&headers, b"{}", later).unwrap_err();
+        /// match rejection.kind() {
+        ///     RejectionKind::TooOld => assert_eq!(rejection.age_secs(), Some(3600)),
+        ///     other => panic!("unexpected: {other}"),
+        /// }
+        /// # Ok(())
+        /// # }
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum RejectionKind {
@@ -35,10 +72,11 @@ macro_rules! kinds {
         }
 
         impl RejectionKind {
-            /// All kinds of this version, in the order of their declaration.
+            /// All kinds, in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$kind),*];
 
-            /// Returns a short name in snake case, which stays the same across versions.
+            /// Returns the name in snake case, such as `too_old`. The name does not change between
+            /// versions.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$kind => $name),* }
@@ -56,63 +94,67 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// No `X-Scrupp-Signature`.
+    /// `X-Scrupp-Signature` is missing.
     MissingSignature "missing_signature", UNAUTHORIZED: "the signature header is missing";
-    /// More than one `X-Scrupp-Signature`, even if they are the same.
+    /// `X-Scrupp-Signature` occurs more than once. The values may be equal.
     RepeatedSignature "repeated_signature", UNAUTHORIZED:
         "the signature header occurs more than once";
-    /// Not `sha256=` and 64 hex digits.
+    /// The signature is not `sha256=` and 64 hex digits.
     MalformedSignature "malformed_signature", UNAUTHORIZED:
         "the signature is not sha256= and 64 hex digits";
-    /// No `X-Scrupp-Timestamp`.
+    /// `X-Scrupp-Timestamp` is missing.
     MissingTimestamp "missing_timestamp", UNAUTHORIZED: "the timestamp header is missing";
-    /// More than one `X-Scrupp-Timestamp`, even if they are the same.
+    /// `X-Scrupp-Timestamp` occurs more than once. The values may be equal.
     RepeatedTimestamp "repeated_timestamp", UNAUTHORIZED:
         "the timestamp header occurs more than once";
-    /// Not a decimal number of seconds that starts with 1 to 9 and fits in 64 bits.
+    /// The timestamp is not a decimal number of seconds, starts with a zero, or does not fit in 64
+    /// bits.
     MalformedTimestamp "malformed_timestamp", UNAUTHORIZED:
         "the timestamp is not a decimal number of seconds";
-    /// In the future, and 13 digits long: milliseconds instead of seconds.
+    /// The timestamp is in the future and has 13 digits, so the sender probably uses
+    /// milliseconds.
     TimestampInMilliseconds "timestamp_in_milliseconds", UNAUTHORIZED:
-        "the timestamp seems to count milliseconds instead of seconds";
-    /// Older than the tolerance: a replay, a late retry, or a clock that is ahead.
+        "the timestamp appears to be in milliseconds instead of seconds";
+    /// The timestamp is older than the tolerance. Causes are a replay, a late retry, or a receiver
+    /// whose clock is fast.
     TooOld "too_old", UNAUTHORIZED: "the timestamp is too old";
-    /// Further in the future than the tolerance: a clock that is behind, here or there.
+    /// The timestamp is further in the future than the tolerance. The clock of the receiver is
+    /// slow, or that of the sender is fast.
     InFuture "in_future", UNAUTHORIZED: "the timestamp is in the future";
-    /// Signed with none of the secrets, or modified in transit.
+    /// No secret matches. The delivery was signed with another secret, or was modified.
     SignatureMismatch "signature_mismatch", UNAUTHORIZED:
         "the signature matches none of the secrets";
-    /// The account lookup found no such account.
-    UnknownAccount "unknown_account", UNAUTHORIZED: "there is no such account";
-    /// The body exceeds the limit, by its declared length or by the bytes received.
+    /// The account lookup found no account.
+    UnknownAccount "unknown_account", UNAUTHORIZED: "the account is unknown";
+    /// The declared length or the received body exceeds the limit.
     BodyTooLarge "body_too_large", CONTENT_TOO_LARGE: "the body exceeds the limit";
-    /// The body was not complete in time.
+    /// The body was not complete before the deadline.
     BodyTimeout "body_timeout", REQUEST_TIMEOUT: "the body was not complete in time";
-    /// The body broke off, or its framing is not valid.
-    BodyBroken "body_broken", BAD_REQUEST: "the body broke off";
-    /// The budget for unverified bodies was not available in time.
-    OverBudget "over_budget", SERVICE_UNAVAILABLE: "too many bytes of unverified bodies are held";
-    /// There is no Tokio runtime with a timer, which an adapter needs.
+    /// The client closed the connection before the body was complete, or the body is malformed.
+    BodyBroken "body_broken", BAD_REQUEST: "the body could not be read";
+    /// The budget for unverified bodies was not available before the deadline.
+    OverBudget "over_budget", SERVICE_UNAVAILABLE: "the budget for unverified bodies is exhausted";
+    /// An adapter runs without a Tokio runtime, or the runtime has no timer.
     RuntimeUnavailable "runtime_unavailable", SERVICE_UNAVAILABLE:
         "there is no Tokio runtime with a timer";
-    /// The clock returned no time.
+    /// The clock returned `None`.
     ClockUnavailable "clock_unavailable", SERVICE_UNAVAILABLE: "the clock gives no time";
-    /// The account lookup failed.
+    /// The account lookup failed or timed out.
     SecretsUnavailable "secrets_unavailable", SERVICE_UNAVAILABLE: "the account lookup failed";
-    /// The delivery store failed, was too slow, or is full.
+    /// The delivery store failed, timed out, or is full.
     StoreUnavailable "store_unavailable", SERVICE_UNAVAILABLE: "the delivery store failed";
     /// Another attempt at the same delivery is being handled.
     InFlight "in_flight", SERVICE_UNAVAILABLE: "another attempt is being handled";
-    /// A handler asks for a verified delivery, but no adapter verified the request.
+    /// A handler extracts a verified delivery, but no adapter wraps the handler.
     NotVerified "not_verified", INTERNAL_SERVER_ERROR: "the request has not been verified";
-    /// A handler asks for the claim of a delivery, but no adapter claimed the delivery.
+    /// A handler extracts a claim, but no adapter with a store wraps the handler.
     NotClaimed "not_claimed", INTERNAL_SERVER_ERROR: "the delivery has not been claimed";
-    /// The delivery is verified, but it is not an event.
+    /// A handler extracts an event, but the verified body is not an event.
     NotAnEvent "not_an_event", UNPROCESSABLE_CONTENT: "the delivery is not an event";
 }
 
 impl Rejection {
-    /// Creates a rejection for a reason that only an adapter can know, such as a body that broke off.
+    /// Creates a rejection for a reason outside this crate, such as a body that could not be read.
     #[must_use]
     pub const fn new(kind: RejectionKind) -> Self {
         Self {
@@ -128,35 +170,42 @@ impl Rejection {
         }
     }
 
-    /// Returns the reason, for logs and metrics. To tell it to the client helps an attacker.
+    /// Returns the reason, for logs and metrics.
     #[must_use]
     pub const fn kind(&self) -> RejectionKind {
         self.kind
     }
 
-    /// Returns the age of the timestamp in seconds, if that was the reason. Negative in the future.
+    /// Returns the age of the timestamp in seconds if the timestamp is outside the tolerance. The
+    /// age is negative if the timestamp is in the future.
     #[must_use]
     pub const fn age_secs(&self) -> Option<i64> {
         self.age_secs
     }
 
-    /// Returns the HTTP status to respond with: 400, 401, 408, 413 or 503; 422 or 500 from an
-    /// extractor.
+    /// Returns the HTTP status to respond with.
+    ///
+    /// The status is 400, 401, 408, 413 or 503. Rejections by an extractor have 422 or 500.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.kind.response().status
     }
 
-    /// Returns the headers to respond with, besides `Content-Length`; names in lower case.
+    /// Returns the headers to respond with, with names in lower case.
     ///
-    /// `WWW-Authenticate` with a 401 (RFC 9110, section 15.5.2), `Retry-After` with a 503, and
-    /// the content type of [`problem`](Self::problem).
+    /// - `content-type`: the type of [`problem`](Self::problem).
+    /// - `www-authenticate`: with a 401 (RFC 9110, section 15.5.2).
+    /// - `retry-after`: with a 503.
+    ///
+    /// Add `content-length` if the server does not.
     #[must_use]
     pub const fn headers(&self) -> &'static [(&'static str, &'static str)] {
         self.kind.response().headers
     }
 
-    /// Returns the body to respond with: `application/problem+json` (RFC 9457), constant per status.
+    /// Returns the body to respond with, as `application/problem+json` (RFC 9457).
+    ///
+    /// The body contains only the status and its title.
     #[must_use]
     pub const fn problem(&self) -> &'static str {
         self.kind.response().problem
@@ -183,7 +232,7 @@ impl fmt::Display for RejectionKind {
 
 impl core::error::Error for Rejection {}
 
-/// The response to a client: one constant for each status, so it reveals no more than that.
+/// The response to the client, which is the same for all kinds with one status.
 struct Response {
     status: u16,
     headers: &'static [(&'static str, &'static str)],
@@ -242,7 +291,7 @@ mod tests {
     use super::RejectionKind;
 
     #[test]
-    fn kinds_have_names_of_their_own() {
+    fn each_kind_has_a_unique_name() {
         for kind in RejectionKind::ALL {
             let same = |other: &&RejectionKind| other.as_str() == kind.as_str();
             assert_eq!(

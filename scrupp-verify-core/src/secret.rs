@@ -5,15 +5,16 @@ use crate::{
     mac::{self, MacKey},
 };
 
-/// The string that Scrupp signs with: the first API key on the account's settings page.
+/// A webhook secret, which is the first API key on the settings page of a Scrupp account.
 ///
-/// Holds the key that is prepared from the string, and not the string.
+/// Holds only the HMAC key that is prepared from the string.
 ///
 /// # Security
 ///
-/// - The secret is an API key too: with it, an attacker can forge deliveries and call the API.
-/// - `Debug`, errors and logs never show a secret. The key is wiped when the value is dropped. The
-///   string that was passed in, and its copy in the environment of the process, are the caller's.
+/// - The secret is also an API key. An attacker who has it can forge deliveries and call the API.
+/// - `Debug`, errors and logs do not contain the secret.
+/// - The prepared key is wiped from memory on drop. Copies of the string, such as an environment
+///   variable, are not wiped.
 ///
 /// # Examples
 ///
@@ -21,11 +22,11 @@ use crate::{
 /// use scrupp_verify_core::{ConfigError, Secret};
 ///
 /// assert!(Secret::new("sk_live_51H").is_ok());
+///
 /// assert_eq!(Secret::new("").unwrap_err(), ConfigError::EmptySecret);
-/// assert_eq!(
-///     Secret::new("sk_live_51H\n").unwrap_err(),
-///     ConfigError::SpaceAroundSecret,
-/// );
+/// let from_file = "sk_live_51H\n";
+/// assert_eq!(Secret::new(from_file).unwrap_err(), ConfigError::SpaceAroundSecret);
+/// assert!(Secret::new(from_file.trim_end()).is_ok());
 /// ```
 #[derive(Clone)]
 pub struct Secret {
@@ -33,21 +34,22 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Prepares a secret, taken byte for byte.
+    /// Creates a secret from its bytes.
     ///
     /// # Errors
     ///
-    /// - [`ConfigError::EmptySecret`]: anyone can sign with an empty secret.
-    /// - [`ConfigError::NulSecret`]: HMAC pads a key with NUL bytes, so a secret of nothing else
-    ///   equals the empty one.
-    /// - [`ConfigError::SpaceAroundSecret`]: the secret starts or ends with whitespace, such as the
-    ///   line feed at the end of a file.
-    /// - [`ConfigError::InvisibleCharacter`]: the secret starts or ends with a character that is not
-    ///   displayed, such as the byte order mark at the start of a file.
-    /// - [`ConfigError::QuotedSecret`]: the secret is enclosed in quotes, for example from a `.env`
+    /// - [`ConfigError::EmptySecret`] if the secret is empty, because anyone can sign with an empty
+    ///   secret.
+    /// - [`ConfigError::NulSecret`] if the secret consists of NUL bytes. HMAC pads keys with NUL
+    ///   bytes, so such a secret is equivalent to the empty one.
+    /// - [`ConfigError::SpaceAroundSecret`] if the secret starts or ends with whitespace, such as
+    ///   the line feed at the end of a file.
+    /// - [`ConfigError::InvisibleCharacter`] if the secret starts or ends with an invisible
+    ///   character, such as a byte order mark.
+    /// - [`ConfigError::QuotedSecret`] if the secret is enclosed in quotes, such as in a `.env`
     ///   file.
     ///
-    /// The last three are never a part of Scrupp's keys, so no delivery would ever match.
+    /// Scrupp's keys never have such whitespace, characters or quotes, so no delivery would match.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let secret = secret.as_ref();
         if secret.is_empty() {
@@ -66,7 +68,7 @@ impl Secret {
     }
 }
 
-/// Rejects whitespace, invisible characters and quotes at the ends of a secret.
+/// Checks for whitespace, invisible characters and quotes at the ends of a secret.
 fn check_ends(first: Option<char>, last: Option<char>, len: usize) -> Result<(), ConfigError> {
     let mut ends = [first, last].into_iter().flatten();
     if ends.clone().any(char::is_whitespace) {
@@ -83,27 +85,27 @@ fn check_ends(first: Option<char>, last: Option<char>, len: usize) -> Result<(),
     }
 }
 
-/// Returns the first character. Looks at no byte beyond it.
+/// Returns the first character. Reads only the bytes of this character.
 fn first_char(text: &[u8]) -> Option<char> {
     let lengths = 1..=text.len().min(4);
     only_char(lengths.filter_map(|len| text.get(..len)))
 }
 
-/// Returns the last character. Looks at no byte before it.
+/// Returns the last character. Reads only the bytes of this character.
 fn last_char(text: &[u8]) -> Option<char> {
     let starts = (text.len().saturating_sub(4)..text.len()).rev();
     only_char(starts.filter_map(|start| text.get(start..)))
 }
 
-/// Returns the first of these candidates that is a character in UTF-8.
+/// Returns the first candidate that is a character in UTF-8.
 fn only_char<'t>(mut candidates: impl Iterator<Item = &'t [u8]>) -> Option<char> {
     candidates.find_map(|bytes| str::from_utf8(bytes).ok()?.chars().next())
 }
 
-/// Returns whether a character is displayed as nothing: a control character from U+007F on, or one that
-/// Unicode calls ignorable by default (`Default_Ignorable_Code_Point` in `DerivedCoreProperties.txt`).
+/// Returns whether a character is invisible: a control character from U+007F on, or a
+/// `Default_Ignorable_Code_Point` in the `DerivedCoreProperties.txt` of Unicode.
 ///
-/// The control characters below are excluded, because a secret that has them is binary, not text.
+/// Control characters below U+0020 are excluded, because a secret that contains them is binary.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,

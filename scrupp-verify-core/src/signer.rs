@@ -2,21 +2,23 @@ use core::{fmt, fmt::Write};
 
 use crate::{Headers, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER, UnixTime, mac};
 
-/// Signs deliveries as Scrupp does: for senders, and for tests of receivers.
+/// Signs deliveries as Scrupp does, for tests of receivers.
 ///
 /// # Examples
 ///
 /// ```
-/// use scrupp_verify_core::{Secret, Signer, UnixTime, Verifier};
+/// use scrupp_verify_core::{RejectionKind, Secret, Signer, UnixTime, Verifier};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let secret = Secret::new("topsecret")?;
 /// let now = UnixTime::from_secs(1_735_471_800);
 /// let headers = Signer::new(&secret).sign(now, b"{}");
 ///
-/// assert_eq!(headers.timestamp(), "1735471800");
-/// assert!(headers.signature().starts_with("sha256="));
-/// assert!(Verifier::new(secret).verify(&headers, b"{}", now).is_ok());
+/// let verifier = Verifier::new(secret);
+/// assert!(verifier.verify(&headers, b"{}", now).is_ok());
+///
+/// let rejection = verifier.verify(&headers, b"[]", now).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::SignatureMismatch);
 /// # Ok(())
 /// # }
 /// ```
@@ -34,7 +36,7 @@ impl Signer {
         }
     }
 
-    /// Signs a body that is sent at `now`, and returns the two headers.
+    /// Signs a body with the timestamp `now`.
     #[must_use]
     pub fn sign(&self, now: UnixTime, body: &[u8]) -> SignedHeaders {
         let timestamp = Text::display(now);
@@ -50,7 +52,25 @@ impl Signer {
 
 /// The two headers of a signed delivery.
 ///
-/// Implements [`Headers`], so it can be verified directly.
+/// Implements [`Headers`], so a verifier accepts it directly.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_core::{Secret, Signer, UnixTime};
+///
+/// # fn main() -> Result<(), scrupp_verify_core::ConfigError> {
+/// let now = UnixTime::from_secs(1_735_471_800);
+/// let headers = Signer::new(&Secret::new("topsecret")?).sign(now, b"");
+///
+/// assert_eq!(headers.timestamp(), "1735471800");
+/// assert_eq!(
+///     headers.signature(),
+///     "sha256=5556aeb4e2db090d58f6d0c8a28a1f136f1ff51d3df3f319f25a7f47a21f9990",
+/// );
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedHeaders {
     signature: Text<{ "sha256=".len() + 64 }>,
@@ -71,13 +91,13 @@ impl SignedHeaders {
         self.timestamp.as_str()
     }
 
-    /// Returns the time of the timestamp.
+    /// Returns the time of the signature.
     #[must_use]
     pub const fn time(&self) -> UnixTime {
         self.time
     }
 
-    /// Returns both headers as (name, value), names in lower case.
+    /// Returns both headers as (name, value) pairs, with names in lower case.
     #[must_use]
     pub fn pairs(&self) -> [(&'static str, &str); 2] {
         [
@@ -103,7 +123,7 @@ impl fmt::Display for Signature {
     }
 }
 
-/// A short ASCII text without an allocation.
+/// An ASCII string with a fixed capacity, which needs no allocation.
 #[derive(Clone, PartialEq, Eq)]
 struct Text<const CAPACITY: usize> {
     bytes: [u8; CAPACITY],
@@ -111,14 +131,14 @@ struct Text<const CAPACITY: usize> {
 }
 
 impl<const CAPACITY: usize> Text<CAPACITY> {
-    /// Formats a value, as far as it fits.
+    /// Formats a value, and truncates it to the capacity.
     fn display(value: impl fmt::Display) -> Self {
         let mut text = Self {
             bytes: [0; CAPACITY],
             len: 0,
         };
         let fits = write!(text, "{value}").is_ok();
-        debug_assert!(fits, "the capacity is that of the longest value");
+        debug_assert!(fits, "the value exceeds the capacity");
         text
     }
 
@@ -129,11 +149,11 @@ impl<const CAPACITY: usize> Text<CAPACITY> {
 }
 
 impl<const CAPACITY: usize> Write for Text<CAPACITY> {
-    fn write_str(&mut self, part: &str) -> fmt::Result {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
         let free = self.bytes.get_mut(self.len..).unwrap_or_default();
-        let room = free.get_mut(..part.len()).ok_or(fmt::Error)?;
-        room.copy_from_slice(part.as_bytes());
-        self.len = self.len.saturating_add(part.len());
+        let room = free.get_mut(..text.len()).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.len = self.len.saturating_add(text.len());
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 use core::{fmt, time::Duration};
 
-/// Seconds since 1970-01-01 00:00:00 UTC, as in the header `X-Scrupp-Timestamp`.
+/// A time in whole seconds since 1970-01-01 00:00:00 UTC, as in `X-Scrupp-Timestamp`.
 ///
 /// # Examples
 ///
@@ -16,20 +16,21 @@ use core::{fmt, time::Duration};
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// Creates the time this many seconds after the Unix epoch.
+    /// Creates a time from the number of seconds since the Unix epoch.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs)
     }
 
-    /// Returns the seconds since the Unix epoch.
+    /// Returns the number of seconds since the Unix epoch.
     #[must_use]
     pub const fn as_secs(self) -> u64 {
         self.0
     }
 
-    /// Returns the seconds from `earlier` to `self`. Negative if `earlier` is later than `self`.
-    /// Saturates at the bounds of `i64`.
+    /// Returns the number of seconds from `earlier` to `self`.
+    ///
+    /// Negative if `earlier` is later than `self`. Saturates at the bounds of `i64`.
     #[must_use]
     pub fn secs_since(self, earlier: Self) -> i64 {
         match self.0.checked_sub(earlier.0) {
@@ -41,10 +42,10 @@ impl UnixTime {
         }
     }
 
-    /// Returns the first second that begins at least `duration` after every instant of this one.
+    /// Returns the first second that begins at least `duration` after `self`.
     ///
-    /// A clock that reads `self` may be just short of the next second, so this counts from there.
-    /// Saturates at the last second.
+    /// The current time may be almost one second later than `self`, so the calculation starts at
+    /// the next second. Saturates at `u64::MAX`.
     #[cfg(feature = "dedup")]
     pub(crate) const fn after(self, duration: Duration) -> Self {
         let next = self.0.saturating_add(1);
@@ -52,7 +53,16 @@ impl UnixTime {
         Self(end.saturating_add((duration.subsec_nanos() > 0) as u64))
     }
 
-    /// Returns the time of the system clock, or `None` if that is before 1970.
+    /// Reads the system clock. Returns `None` if the system clock is set to a time before 1970.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_core::UnixTime;
+    ///
+    /// let now = UnixTime::now().expect("system clock before 1970");
+    /// assert!(now > UnixTime::from_secs(1_735_471_800));
+    /// ```
     #[cfg(feature = "std")]
     #[must_use]
     pub fn now() -> Option<Self> {
@@ -60,7 +70,7 @@ impl UnixTime {
     }
 }
 
-/// Drops the fraction of a second; fails for a time before 1970.
+/// Drops the fraction of a second. Fails for times before 1970.
 #[cfg(feature = "std")]
 impl TryFrom<std::time::SystemTime> for UnixTime {
     type Error = std::time::SystemTimeError;
@@ -77,30 +87,43 @@ impl fmt::Display for UnixTime {
     }
 }
 
-/// How far a timestamp may be from the receiver's clock: by default 300 s into the past, as
-/// Scrupp advises, and 60 s into the future.
+/// The accepted difference between the timestamp of a delivery and the clock of the receiver.
 ///
-/// A delivery exactly as old as the tolerance is accepted. The future is shorter, because a
-/// recorded delivery can be replayed for as long as past and future together.
+/// The default is 300 s into the past, as Scrupp recommends, and 60 s into the future. The future
+/// only compensates for differences between clocks. A longer future would extend the time in which
+/// a recorded delivery can be replayed.
+///
+/// Both bounds are inclusive: with the default, a delivery that is exactly 300 s old is accepted.
 ///
 /// # Security
 ///
-/// Without duplicate handling, a recorded delivery can be replayed for as long as the past
-/// tolerance, plus what its timestamp was ahead. Widen it only together with a store that
-/// remembers deliveries at least that long.
+/// Without a store, a recorded delivery can be replayed for up to [`window`](Self::window), which
+/// is 360 s by default. If you increase the tolerance, use a store whose retention is at least as
+/// long.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::time::Duration;
-/// use scrupp_verify_core::Tolerance;
+/// use scrupp_verify_core::{Policy, RejectionKind, Secret, Signer, Tolerance, UnixTime};
 ///
-/// let default = Tolerance::default();
-/// assert_eq!(default.past(), Duration::from_secs(300));
-/// assert_eq!(default.future(), Duration::from_secs(60));
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sent = UnixTime::from_secs(1_735_471_800);
+/// let headers = Signer::new(&Secret::new("topsecret")?).sign(sent, b"{}");
 ///
-/// let strict = Tolerance::new(Duration::from_secs(30), Duration::from_secs(5));
-/// assert!(strict.past() < default.past());
+/// let tolerance = Tolerance::new(Duration::from_secs(30), Duration::from_secs(5));
+/// let policy = Policy::default().tolerance(tolerance);
+/// assert!(policy.check_head(&headers, UnixTime::from_secs(1_735_471_830)).is_ok());
+///
+/// let late = UnixTime::from_secs(1_735_471_831);
+/// let rejection = policy.check_head(&headers, late).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::TooOld);
+///
+/// let early = UnixTime::from_secs(1_735_471_794);
+/// let rejection = policy.check_head(&headers, early).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::InFuture);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tolerance {
@@ -109,8 +132,21 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// Creates a window from `past` before to `future` after the receiver's time, in whole seconds.
+    /// Creates a tolerance of `past` into the past and `future` into the future.
+    ///
     /// Fractions of a second are dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use scrupp_verify_core::Tolerance;
+    ///
+    /// let tolerance = Tolerance::new(Duration::from_millis(30_900), Duration::from_secs(5));
+    /// assert_eq!(tolerance.past(), Duration::from_secs(30));
+    /// assert_eq!(tolerance.future(), Duration::from_secs(5));
+    /// assert_eq!(tolerance.window(), Duration::from_secs(35));
+    /// ```
     #[must_use]
     pub const fn new(past: Duration, future: Duration) -> Self {
         Self {
@@ -119,19 +155,20 @@ impl Tolerance {
         }
     }
 
-    /// Returns how old a timestamp may be.
+    /// Returns the maximum age of a timestamp.
     #[must_use]
     pub const fn past(&self) -> Duration {
         Duration::from_secs(self.past_secs)
     }
 
-    /// Returns how far ahead a timestamp may be.
+    /// Returns the maximum time by which a timestamp may be in the future.
     #[must_use]
     pub const fn future(&self) -> Duration {
         Duration::from_secs(self.future_secs)
     }
 
-    /// Returns how long one timestamp can be inside the window: past and future together.
+    /// Returns the sum of past and future, which is the longest time for which one timestamp is
+    /// accepted.
     #[must_use]
     pub const fn window(&self) -> Duration {
         Duration::from_secs(self.past_secs.saturating_add(self.future_secs))
@@ -155,21 +192,24 @@ impl Default for Tolerance {
     }
 }
 
-/// A source of the receiver's time.
+/// A source of the current time.
 ///
-/// If a clock returns `None`, no delivery is accepted. Any
-/// `Fn() -> Option<UnixTime>` is a clock.
+/// Implemented for every `Fn() -> Option<UnixTime>`. If a clock returns `None`, the adapters reject
+/// every delivery with a 503.
 ///
 /// # Examples
 ///
 /// ```
 /// use scrupp_verify_core::{Clock, UnixTime};
 ///
-/// let stopped = || Some(UnixTime::from_secs(1_735_471_800));
-/// assert_eq!(stopped.now(), Some(UnixTime::from_secs(1_735_471_800)));
+/// let fixed = || Some(UnixTime::from_secs(1_735_471_800));
+/// assert_eq!(fixed.now(), Some(UnixTime::from_secs(1_735_471_800)));
+///
+/// let unavailable = || None;
+/// assert_eq!(unavailable.now(), None);
 /// ```
 pub trait Clock {
-    /// Returns the time, in whole seconds.
+    /// Returns the current time, or `None` if the time is unknown.
     fn now(&self) -> Option<UnixTime>;
 }
 

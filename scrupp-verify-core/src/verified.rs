@@ -4,7 +4,8 @@ use crate::{AccountId, UnixTime};
 
 /// Proof that a delivery was signed by Scrupp, was not modified, and is fresh.
 ///
-/// Only a verification creates one, so code that gets a `Verified` need not check anything.
+/// Only a successful verification creates a `Verified`, so functions that take one need no checks
+/// of their own.
 ///
 /// # Examples
 ///
@@ -13,14 +14,18 @@ use crate::{AccountId, UnixTime};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let secret = Secret::new("topsecret")?;
-/// let head = Signer::new(&secret).sign(UnixTime::from_secs(1_735_471_800), b"{}");
-/// let now = UnixTime::from_secs(1_735_471_812);
+/// let sent = UnixTime::from_secs(1_735_471_800);
+/// let headers = Signer::new(&secret).sign(sent, b"{}");
+/// let verifier = Verifier::new(secret);
 ///
-/// let delivery = Verifier::new(secret).verify(&head, b"{}", now)?;
+/// let now = UnixTime::from_secs(1_735_471_812);
+/// let delivery = verifier.verify(&headers, b"{}", now)?;
 /// let verified: &Verified = delivery.verified();
-/// assert_eq!(verified.time(), UnixTime::from_secs(1_735_471_800));
+/// assert_eq!(verified.time(), sent);
 /// assert_eq!(verified.age_secs(), 12);
 /// assert_eq!(verified.secret_index(), 0);
+///
+/// assert!(verifier.verify(&headers, b"[]", now).is_err());
 /// # Ok(())
 /// # }
 /// ```
@@ -33,45 +38,49 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Returns when Scrupp signed the delivery, by its timestamp.
+    /// Returns the timestamp of the delivery.
     #[must_use]
     pub const fn time(&self) -> UnixTime {
         self.sent
     }
 
-    /// Returns the age of the delivery in seconds when its headers were received. Negative if the
-    /// timestamp was ahead of the receiver's clock.
+    /// Returns the age of the delivery in seconds at the time that was passed to the verification.
+    /// Negative if the timestamp was in the future.
     #[must_use]
     pub fn age_secs(&self) -> i64 {
         self.received.secs_since(self.sent)
     }
 
-    /// Returns the index of the secret that matched, in the order of the keyring: the first, if a
-    /// secret is in there twice.
+    /// Returns the index of the secret that matched, in the order of the keyring.
     ///
-    /// Once this is 0 for longer than Scrupp retries, remove the older secrets.
+    /// If the keyring contains the secret more than once, returns the first index. During a
+    /// rotation, remove the old secrets after the index has been 0 for longer than Scrupp retries a
+    /// delivery.
     #[must_use]
     pub const fn secret_index(&self) -> usize {
         self.secret_index as usize
     }
 
-    /// Returns the account whose secret matched, if accounts are looked up.
+    /// Returns the account whose secret matched. Returns `None` without an account lookup.
     #[must_use]
     pub const fn account(&self) -> Option<AccountId> {
         self.account
     }
 }
 
-/// The body of a delivery with the proof that it was verified.
+/// A verified body with the proof of its verification.
 ///
-/// Only [`UnverifiedHead::verify`](crate::UnverifiedHead::verify) and
-/// [`VerifySteps::finish`](crate::VerifySteps::finish) create one, so a function that takes a
-/// `VerifiedDelivery` never gets a forged body.
+/// Only a successful verification of a complete body creates a `VerifiedDelivery`, so functions
+/// that take one never receive a forged body.
 ///
 /// # Examples
 ///
 /// ```
-/// use scrupp_verify_core::{Secret, Signer, UnixTime, VerifiedDelivery, Verifier};
+/// use scrupp_verify_core::{RejectionKind, Secret, Signer, UnixTime, VerifiedDelivery, Verifier};
+///
+/// fn handle(delivery: VerifiedDelivery<&str>) -> usize {
+///     delivery.into_body().len()
+/// }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let secret = Secret::new("topsecret")?;
@@ -79,11 +88,10 @@ impl Verified {
 /// let headers = Signer::new(&secret).sign(now, b"{}");
 /// let verifier = Verifier::new(secret);
 ///
-/// let delivery: VerifiedDelivery<&str> = verifier.verify(&headers, "{}", now)?;
-/// assert_eq!(*delivery.body(), "{}");
-/// assert_eq!(delivery.verified().age_secs(), 0);
+/// assert_eq!(handle(verifier.verify(&headers, "{}", now)?), 2);
 ///
-/// assert!(verifier.verify(&headers, "[]", now).is_err());
+/// let rejection = verifier.verify(&headers, "[]", now).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::SignatureMismatch);
 /// # Ok(())
 /// # }
 /// ```
@@ -100,20 +108,20 @@ impl<B: AsRef<[u8]>> VerifiedDelivery<B> {
         &self.verified
     }
 
-    /// Returns the body that was verified.
+    /// Returns the verified body.
     #[must_use]
     pub const fn body(&self) -> &B {
         &self.body
     }
 
-    /// Returns the body that was verified, without the proof.
+    /// Returns the verified body without the proof.
     #[must_use]
     pub fn into_body(self) -> B {
         self.body
     }
 }
 
-/// Shows the proof and the length of the body, whose content may be personal.
+/// Shows the proof and the length of the body. The content may be personal data.
 impl<B: AsRef<[u8]>> fmt::Debug for VerifiedDelivery<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedDelivery")

@@ -1,4 +1,4 @@
-//! What users and operators get to see: texts, statuses, types.
+//! Messages, responses and traits of the public types.
 
 use core::{fmt::Debug, panic::UnwindSafe};
 
@@ -45,7 +45,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::TimestampInMilliseconds,
         401,
         "timestamp_in_milliseconds",
-        "the timestamp seems to count milliseconds instead of seconds",
+        "the timestamp appears to be in milliseconds instead of seconds",
     ),
     (
         RejectionKind::TooOld,
@@ -69,7 +69,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::UnknownAccount,
         401,
         "unknown_account",
-        "there is no such account",
+        "the account is unknown",
     ),
     (
         RejectionKind::BodyTooLarge,
@@ -87,7 +87,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::BodyBroken,
         400,
         "body_broken",
-        "the body broke off",
+        "the body could not be read",
     ),
     (
         RejectionKind::ClockUnavailable,
@@ -116,7 +116,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
 ];
 
 #[test]
-fn says_each_reason_in_these_words() {
+fn rejections_have_exact_messages_and_statuses() {
     for &(kind, status, name, message) in KINDS {
         let rejection = Rejection::new(kind);
         assert_eq!(rejection.kind(), kind);
@@ -129,10 +129,10 @@ fn says_each_reason_in_these_words() {
 }
 
 #[test]
-fn shows_the_client_one_response_for_each_status() {
+fn each_status_has_one_response() {
     const PROBLEM_JSON: (&str, &str) = ("content-type", "application/problem+json");
-    type Answer = (u16, &'static [(&'static str, &'static str)], &'static str);
-    let responses: &[Answer] = &[
+    type Response = (u16, &'static [(&'static str, &'static str)], &'static str);
+    let responses: &[Response] = &[
         (
             401,
             &[
@@ -174,7 +174,7 @@ fn shows_the_client_one_response_for_each_status() {
 }
 
 #[test]
-fn says_what_is_wrong_with_the_settings_in_these_words() {
+fn config_errors_have_exact_messages() {
     let rows = [
         (ConfigError::EmptySecret, "the secret is empty"),
         (
@@ -183,7 +183,7 @@ fn says_what_is_wrong_with_the_settings_in_these_words() {
         ),
         (
             ConfigError::SpaceAroundSecret,
-            "the secret starts or ends with whitespace (a line feed from a file?)",
+            "the secret starts or ends with whitespace, such as a line feed",
         ),
         (
             ConfigError::InvisibleCharacter('\u{feff}'),
@@ -191,24 +191,24 @@ fn says_what_is_wrong_with_the_settings_in_these_words() {
         ),
         (
             ConfigError::QuotedSecret('"'),
-            "the secret is in quotes (\"): remove them",
+            "the secret is enclosed in quotes (\")",
         ),
         (ConfigError::NoSecret, "there is no secret"),
         (ConfigError::TooManySecrets, "there are more than 4 secrets"),
         (
             ConfigError::RetentionTooShort,
-            "the retention is shorter than the tolerance",
+            "the retention is shorter than the window of the tolerance",
         ),
     ];
     for (error, message) in rows {
         assert_eq!(error.to_string(), message);
-        // What `main` prints of it.
+        // `main` prints the `Debug` output of an error that it returns.
         assert_eq!(format!("{error:?}"), format!("ConfigError({message})"));
     }
 }
 
 #[test]
-fn rejects_secrets_that_nobody_can_mean() {
+fn rejects_empty_secrets_and_secrets_with_whitespace_around_them() {
     let rows: &[(&[u8], Option<ConfigError>)] = &[
         (b"", Some(ConfigError::EmptySecret)),
         (b" ", Some(ConfigError::SpaceAroundSecret)),
@@ -231,7 +231,7 @@ fn rejects_secrets_that_nobody_can_mean() {
 }
 
 #[test]
-fn rejects_secrets_with_whitespace_invisible_characters_or_quotes_around_them() {
+fn rejects_invisible_characters_and_quotes_around_secrets() {
     let space = ConfigError::SpaceAroundSecret;
     let invisible = ConfigError::InvisibleCharacter;
     let quoted = ConfigError::QuotedSecret;
@@ -257,10 +257,10 @@ fn rejects_secrets_with_whitespace_invisible_characters_or_quotes_around_them() 
         ("\u{201e}key\u{201c}", Some(quoted('\u{201e}'))),
         ("\u{ab}key\u{bb}", Some(quoted('\u{ab}'))),
         ("\u{bb}key\u{ab}", Some(quoted('\u{bb}'))),
-        // A secret with the control characters below space is binary.
+        // A secret with control characters below U+0020 is binary.
         ("k\u{1}", None),
         ("\u{1b}key\u{8}", None),
-        // Inside a secret, and alone, the others are a part of it.
+        // Invisible characters and quotes are accepted inside a secret, and unpaired quotes anywhere.
         ("k\u{200b}ey", None),
         ("k\"e\"y", None),
         ("\"", None),
@@ -273,12 +273,12 @@ fn rejects_secrets_with_whitespace_invisible_characters_or_quotes_around_them() 
     for (secret, error) in rows {
         assert_eq!(Secret::new(secret).err(), error, "{secret:?}");
     }
-    // What is not UTF-8 at its end is no character.
+    // Bytes that are not UTF-8 are accepted at both ends.
     assert!(Secret::new(b"\xbb\xbfkey\xef\xbb").is_ok());
 }
 
 #[test]
-fn holds_one_to_four_secrets() {
+fn a_keyring_holds_one_to_four_secrets() {
     let secrets = |count: usize| (0..count).map(|n| Secret::new(format!("secret {n}")).unwrap());
     assert_eq!(Keyring::new(secrets(0)).unwrap_err(), ConfigError::NoSecret);
     for count in 1..=4 {
@@ -291,7 +291,7 @@ fn holds_one_to_four_secrets() {
 }
 
 #[test]
-fn never_shows_a_secret() {
+fn debug_output_contains_no_secret() {
     const SECRET: &str = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
     let secret = Secret::new(SECRET).unwrap();
     let keyring = Keyring::from(secret.clone());
@@ -300,7 +300,7 @@ fn never_shows_a_secret() {
     let now = UnixTime::from_secs(1_735_471_800);
     let head = signer.sign(now, b"payload");
     let account = Account::new("17", keyring.clone());
-    let candidate = Policy::default().check_head(&head, now).unwrap();
+    let unverified = Policy::default().check_head(&head, now).unwrap();
     let mut delivery = verifier.begin(&head, now).unwrap();
     delivery.update(b"payload").unwrap();
     let verified = verifier.verify(&head, b"payload", now).unwrap();
@@ -319,7 +319,7 @@ fn never_shows_a_secret() {
             "Account { id: AccountId(4523540f..), keyring: Keyring { secrets: 1, .. } }",
         ),
         (
-            &candidate,
+            &unverified,
             "UnverifiedHead { sent: UnixTime(1735471800), received: UnixTime(1735471800), .. }",
         ),
         (
@@ -345,7 +345,7 @@ fn never_shows_a_secret() {
 }
 
 #[test]
-fn compares_times_at_the_ends_of_their_range() {
+fn secs_since_saturates_at_the_bounds_of_i64() {
     let time = UnixTime::from_secs;
     let rows = [
         (5, 3, 2),
@@ -368,7 +368,7 @@ fn compares_times_at_the_ends_of_their_range() {
 
 #[cfg(feature = "std")]
 #[test]
-fn takes_the_time_of_the_system_clock() {
+fn reads_the_system_clock() {
     use core::time::Duration;
     use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -392,7 +392,7 @@ fn takes_the_time_of_the_system_clock() {
 }
 
 #[test]
-fn can_be_shared_and_sent() {
+fn public_types_are_send_and_sync() {
     fn everywhere<T: Send + Sync + Unpin + UnwindSafe + Clone + 'static>() {}
     everywhere::<Secret>();
     everywhere::<Keyring>();
@@ -411,7 +411,7 @@ fn can_be_shared_and_sent() {
 }
 
 #[test]
-fn shows_signed_headers_as_they_are_sent() {
+fn debug_output_contains_the_signed_headers() {
     let signer = Signer::new(&Secret::new("topsecret").unwrap());
     let headers = signer.sign(UnixTime::from_secs(1_735_471_800), b"hello world");
     let shown = format!(
@@ -422,8 +422,8 @@ fn shows_signed_headers_as_they_are_sent() {
 }
 
 #[test]
-fn is_small_enough_to_be_kept_for_each_connection() {
-    // Two states of 40 bytes, and a block.
+fn types_are_small_enough_to_store_for_each_connection() {
+    // Two states of 40 bytes, and one block.
     assert!(size_of::<Secret>() <= 152, "{}", size_of::<Secret>());
     assert!(
         size_of::<Keyring>() <= 4 * 152 + 56,
@@ -437,12 +437,12 @@ fn is_small_enough_to_be_kept_for_each_connection() {
     );
     assert!(size_of::<Delivery>() <= 800, "{}", size_of::<Delivery>());
     assert!(size_of::<Rejection>() <= 24);
-    // 71 and 20 characters, their lengths, and a number.
+    // 71 and 20 characters, their lengths, and the time.
     assert!(size_of::<SignedHeaders>() <= 120);
 }
 
 #[test]
-fn says_how_old_a_verified_delivery_is() {
+fn returns_the_age_of_a_verified_delivery() {
     let sent = UnixTime::from_secs(1_735_471_800);
     let secret = Secret::new("topsecret").unwrap();
     let head = Signer::new(&secret).sign(sent, b"{}");
@@ -460,7 +460,7 @@ fn says_how_old_a_verified_delivery_is() {
 }
 
 #[test]
-fn finds_each_value_of_a_header_in_order_and_by_a_name_of_any_case() {
+fn returns_all_values_of_a_header_in_order() {
     let head = [("Expect", "1"), ("expected", "2"), ("eXPECT", "3")];
     let values: Vec<_> = head.values("expect").collect();
     assert_eq!(values, [b"1", b"3"]);

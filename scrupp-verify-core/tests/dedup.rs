@@ -1,4 +1,4 @@
-//! A delivery is handled once: the store in memory against a model of the rules, and its limits.
+//! Tests of `MemoryStore`, `Record` and `DeliveryId`.
 #![cfg(all(feature = "dedup", feature = "std"))]
 
 use core::{
@@ -26,7 +26,7 @@ const RETENTION_SECS: u64 = RETENTION.as_secs() + 1;
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => panic!("a store in memory never waits"),
+        Poll::Pending => panic!("a memory store never waits"),
     }
 }
 
@@ -38,7 +38,7 @@ fn token(number: u8) -> ClaimToken {
     ClaimToken::from_bytes([number; 16])
 }
 
-/// A store of this capacity, and its clock.
+/// Returns a store and its clock.
 fn store(capacity: usize) -> (MemoryStore, Arc<AtomicU64>) {
     let secs = Arc::new(AtomicU64::new(1_735_471_800));
     let clock = Arc::clone(&secs);
@@ -48,7 +48,7 @@ fn store(capacity: usize) -> (MemoryStore, Arc<AtomicU64>) {
 }
 
 #[test]
-fn grants_a_delivery_to_one_until_it_is_acknowledged() {
+fn grants_a_delivery_to_one_attempt_until_it_is_acknowledged() {
     let (store, _) = store(10);
     assert_eq!(now(store.claim(id(1), token(1), LEASE)), Ok(Claim::Granted));
     assert_eq!(
@@ -64,7 +64,7 @@ fn grants_a_delivery_to_one_until_it_is_acknowledged() {
 }
 
 #[test]
-fn lets_the_next_attempt_through_after_a_release() {
+fn grants_the_next_attempt_after_a_release() {
     for releases_now in [false, true] {
         let (store, _) = store(10);
         now(store.claim(id(1), token(1), LEASE)).unwrap();
@@ -78,7 +78,7 @@ fn lets_the_next_attempt_through_after_a_release() {
 }
 
 #[test]
-fn ends_a_claim_with_its_lease_and_not_a_second_earlier() {
+fn a_claim_expires_with_its_lease_and_not_a_second_earlier() {
     let (store, secs) = store(10);
     now(store.claim(id(1), token(1), LEASE)).unwrap();
     secs.fetch_add(LEASE_SECS - 1, Ordering::Relaxed);
@@ -90,9 +90,9 @@ fn ends_a_claim_with_its_lease_and_not_a_second_earlier() {
     assert_eq!(now(store.claim(id(1), token(2), LEASE)), Ok(Claim::Granted));
 }
 
-/// Time passes in milliseconds, and the clock drops them.
+/// Advances the time in milliseconds. The clock has a resolution of one second.
 #[test]
-fn lease_and_retention_last_at_least_as_long_as_asked() {
+fn lease_and_retention_last_at_least_as_long_as_requested() {
     const START_MS: u64 = 1_735_471_800_000;
     let at = |millis: u64| UnixTime::from_secs((START_MS + millis) / 1000);
     let durations_ms = [1, 100, 900, 999, 1000, 1001, 1500, 60_000, 60_900];
@@ -125,7 +125,7 @@ fn two_handlers_do_not_run_at_once_with_a_lease_of_900_ms() {
     assert_eq!(now(store.claim(id(1), token(1), lease)), Ok(Claim::Granted));
     let second = now(store.claim(id(1), token(2), lease));
     assert_eq!(second, Ok(Claim::InFlight));
-    // Claimed at 0.950 s, the lease lasts until 1.850 s.
+    // A lease that starts at 0.950 s lasts until 1.850 s.
     secs.fetch_add(1, Ordering::Relaxed);
     let second = now(store.claim(id(1), token(2), lease));
     assert_eq!(second, Ok(Claim::InFlight));
@@ -134,7 +134,7 @@ fn two_handlers_do_not_run_at_once_with_a_lease_of_900_ms() {
 }
 
 #[test]
-fn a_lease_too_long_to_count_never_expires() {
+fn a_lease_that_overflows_never_expires() {
     let mut record = None;
     let start = UnixTime::from_secs(u64::MAX - 1);
     Record::claim(&mut record, token(1), start, Duration::MAX);
@@ -142,7 +142,7 @@ fn a_lease_too_long_to_count_never_expires() {
 }
 
 #[test]
-fn leaves_anothers_claim_alone_when_one_comes_late() {
+fn a_late_attempt_does_not_affect_the_claim_of_another() {
     let (store, secs) = store(10);
     now(store.claim(id(1), token(1), LEASE)).unwrap();
     secs.fetch_add(LEASE_SECS, Ordering::Relaxed);
@@ -162,7 +162,7 @@ fn leaves_anothers_claim_alone_when_one_comes_late() {
 }
 
 #[test]
-fn remembers_a_success_that_comes_after_its_lease() {
+fn commits_a_claim_whose_lease_has_expired() {
     let (store, secs) = store(10);
     now(store.claim(id(1), token(1), LEASE)).unwrap();
     secs.fetch_add(600, Ordering::Relaxed);
@@ -174,7 +174,7 @@ fn remembers_a_success_that_comes_after_its_lease() {
 }
 
 #[test]
-fn forgets_after_the_retention_and_not_a_second_earlier() {
+fn an_acknowledgement_expires_with_its_retention_and_not_a_second_earlier() {
     let (store, secs) = store(10);
     now(store.claim(id(1), token(1), LEASE)).unwrap();
     now(store.commit(id(1), token(1), RETENTION)).unwrap();
@@ -188,7 +188,7 @@ fn forgets_after_the_retention_and_not_a_second_earlier() {
 }
 
 #[test]
-fn rejects_rather_than_forgets_when_it_is_full() {
+fn a_full_store_rejects_claims_and_forgets_nothing() {
     let (store, secs) = store(3);
     for number in 1..=3 {
         now(store.claim(id(number), token(1), LEASE)).unwrap();
@@ -294,7 +294,7 @@ fn holds_exactly_its_capacity() {
     assert_eq!(now(store.claim(id(1000), token(1), LEASE)), Err(full));
     assert_eq!(now(store.commit(id(1000), token(1), RETENTION)), Err(full));
 
-    // Deliveries in the store are not affected: one is renewed, committed and a duplicate.
+    // Deliveries that are already in the store can still be claimed and committed.
     assert_eq!(now(store.claim(id(0), token(1), LEASE)), Ok(Claim::Granted));
     assert_eq!(now(store.commit(id(0), token(1), RETENTION)), Ok(true));
     let duplicate = now(store.claim(id(0), token(2), LEASE));
@@ -307,7 +307,7 @@ fn holds_exactly_its_capacity() {
 }
 
 #[test]
-fn a_store_for_nothing_is_always_full() {
+fn a_store_with_capacity_zero_is_always_full() {
     let (store, _) = store(0);
     let full = MemoryStoreError::Full;
     assert_eq!(now(store.claim(id(1), token(1), LEASE)), Err(full));
@@ -315,7 +315,7 @@ fn a_store_for_nothing_is_always_full() {
     assert!(store.release_now(id(1), token(1)));
 }
 
-/// The clock is turned back to count what the store still holds.
+/// Turns the clock back to count the deliveries that are still in the store.
 #[test]
 fn one_claim_removes_at_most_eight_expired_deliveries() {
     const HELD: u64 = 1000;
@@ -334,7 +334,7 @@ fn one_claim_removes_at_most_eight_expired_deliveries() {
 }
 
 #[test]
-fn a_delivery_that_expired_is_claimed_and_remembered_again() {
+fn an_expired_delivery_can_be_claimed_and_committed_again() {
     let (store, secs) = store(10);
     for _ in 0..3 {
         assert_eq!(now(store.claim(id(1), token(1), LEASE)), Ok(Claim::Granted));
@@ -357,7 +357,7 @@ fn a_clock_that_goes_backwards_forgets_nothing() {
         for (number, claim) in [(1, Claim::InFlight), (2, Claim::Acknowledged)] {
             assert_eq!(now(store.claim(id(number), token(2), LEASE)), Ok(claim));
         }
-        // One is renewed with an earlier expiry, another one comes and goes.
+        // The lease of delivery 1 is renewed. Delivery 3 is claimed and released.
         assert_eq!(now(store.claim(id(1), token(1), LEASE)), Ok(Claim::Granted));
         assert_eq!(now(store.claim(id(3), token(1), LEASE)), Ok(Claim::Granted));
         now(store.release(id(3), token(1))).unwrap();
@@ -367,14 +367,14 @@ fn a_clock_that_goes_backwards_forgets_nothing() {
 }
 
 #[test]
-fn claims_nothing_without_a_clock() {
+fn rejects_claims_if_the_clock_returns_none() {
     let store = MemoryStore::default().clock(|| None);
     let no_time = Err(MemoryStoreError::NoTime);
     assert_eq!(now(store.claim(id(1), token(1), LEASE)), no_time);
 }
 
 #[test]
-fn says_why_it_cannot_in_these_words() {
+fn memory_store_errors_have_exact_messages() {
     assert_eq!(
         MemoryStoreError::Full.to_string(),
         "the memory store is full"
@@ -397,7 +397,7 @@ fn removes_an_expired_delivery_even_if_it_was_claimed_again() {
         now(store.claim(id(1), token(2), LEASE)),
         Ok(Claim::Acknowledged)
     );
-    // The first one has expired, the second has not.
+    // Delivery 1 has expired, but delivery 2 has not.
     secs.fetch_add(RETENTION_SECS - 2, Ordering::Relaxed);
     assert_eq!(now(store.claim(id(3), token(1), LEASE)), Ok(Claim::Granted));
     assert_eq!(
@@ -407,7 +407,7 @@ fn removes_an_expired_delivery_even_if_it_was_claimed_again() {
 }
 
 #[test]
-fn releases_nothing_at_once_where_a_store_does_not_say_that_it_can() {
+fn release_now_returns_false_by_default() {
     struct Remote;
 
     impl DeliveryStore for Remote {
@@ -465,14 +465,14 @@ fn an_expired_record_counts_as_none() {
 }
 
 #[test]
-fn shows_nothing_of_what_it_holds() {
+fn debug_output_contains_no_delivery() {
     let (store, _) = store(10);
     now(store.claim(id(1), token(1), LEASE)).unwrap();
     assert_eq!(format!("{store:?}"), "MemoryStore { .. }");
 }
 
 #[test]
-fn shares_what_it_holds_with_its_clones() {
+fn clones_share_deliveries() {
     let (store, _) = store(10);
     now(store.clone().claim(id(1), token(1), LEASE)).unwrap();
     assert_eq!(
@@ -482,8 +482,8 @@ fn shares_what_it_holds_with_its_clones() {
 }
 
 #[test]
-fn grants_each_delivery_once_among_threads() {
-    // Miri sees races in a few as well as in many, and takes long.
+fn grants_each_delivery_to_one_thread() {
+    // Miri is slow, and needs only a few deliveries to detect a race.
     const DELIVERIES: u64 = if cfg!(miri) { 10 } else { 1000 };
     let (store, _) = store(1000);
     let granted = AtomicU64::new(0);
@@ -503,7 +503,7 @@ fn grants_each_delivery_once_among_threads() {
 }
 
 #[test]
-fn keeps_the_parts_of_an_id_apart() {
+fn an_id_depends_on_the_boundaries_of_its_parts() {
     assert_ne!(
         DeliveryId::of(&[b"ab", b"c"]),
         DeliveryId::of(&[b"a", b"bc"])
@@ -513,8 +513,8 @@ fn keeps_the_parts_of_an_id_apart() {
 }
 
 #[test]
-fn writes_an_id_as_32_hex_digits() {
-    // The first half of the SHA-256 of the length in eight bytes, and the part.
+fn displays_an_id_as_32_hex_digits() {
+    // The first half of the SHA-256 of the length, in eight bytes, and the part.
     let id = DeliveryId::of(&[b"a"]);
     assert_eq!(id.to_string(), "3b196fd4907bedf51c3090e9835f2f7c");
     assert_eq!(
@@ -523,7 +523,7 @@ fn writes_an_id_as_32_hex_digits() {
     );
 }
 
-/// A model of a store as an operator expects it.
+/// A simple model of a store.
 #[derive(Default)]
 struct Model {
     claimed: Vec<(u64, u8, u64)>,
@@ -592,7 +592,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn agrees_with_the_model_in_every_order(steps in steps()) {
+    fn behaves_like_the_model(steps in steps()) {
         let (store, secs) = store(4);
         let mut model = Model::default();
         for step in steps {
@@ -620,7 +620,7 @@ proptest! {
 }
 
 #[test]
-fn id_is_the_same_in_whichever_way_the_event_is_written() {
+fn an_id_does_not_depend_on_the_spelling_of_the_event() {
     let signer = Signer::new(&Secret::new("topsecret").unwrap());
     let verifier = Verifier::new(Secret::new("topsecret").unwrap());
     let time = UnixTime::from_secs(1_735_471_800);

@@ -1,4 +1,4 @@
-//! What is read from a body, and what is said about one that cannot be.
+//! Tests of parsing events, and of the errors.
 
 #![cfg(feature = "events")]
 
@@ -26,7 +26,7 @@ fn with(field: &str) -> String {
 }
 
 #[test]
-fn reads_the_documented_body_of_a_completed_task() {
+fn parses_the_documented_body_of_a_completed_task() {
     let event = Event::from_json(COMPLETED.as_bytes()).unwrap();
     assert_eq!(event.name(), "task.completed");
     assert_eq!(event.process_id(), Some(6666));
@@ -53,7 +53,7 @@ fn reads_the_documented_body_of_a_completed_task() {
 }
 
 #[test]
-fn reads_the_documented_body_of_a_failed_task() {
+fn parses_the_documented_body_of_a_failed_task() {
     let event = Event::from_json(FAILED.as_bytes()).unwrap();
     assert_eq!(event.name(), "task.completed");
     assert_eq!(event.status(), Some(&Status::Failed));
@@ -71,7 +71,7 @@ fn reads_the_documented_body_of_a_failed_task() {
 }
 
 #[test]
-fn writes_the_documented_bodies_as_they_came() {
+fn serializes_the_documented_bodies_without_changes() {
     for body in [COMPLETED, FAILED] {
         let event = Event::from_json(body.as_bytes()).unwrap();
         let written = serde_json::to_string(&event).unwrap();
@@ -80,7 +80,7 @@ fn writes_the_documented_bodies_as_they_came() {
 }
 
 #[test]
-fn knows_four_statuses_and_keeps_the_text_of_others() {
+fn parses_four_statuses_and_preserves_others() {
     for (text, status) in [
         ("queued", Status::Queued),
         ("running", Status::Running),
@@ -104,7 +104,7 @@ fn knows_four_statuses_and_keeps_the_text_of_others() {
 }
 
 #[test]
-fn reads_every_process_id_of_64_bits() {
+fn parses_every_process_id_of_64_bits() {
     for id in [0, 1, 6666, 1 << 53, (1 << 53) + 1, u64::MAX] {
         let body = format!(r#"{{"event":"task.completed","process_id":{id},"status":"failed"}}"#);
         let event = Event::from_json(body.as_bytes()).unwrap();
@@ -117,7 +117,7 @@ fn reads_every_process_id_of_64_bits() {
 fn an_unknown_event_is_a_value_with_all_its_fields() {
     let body = r#"{"event":"credits.low","process_id":"six","status":[],"meta":7,"left":1e400}"#;
     let Ok(Event::Other(event)) = Event::from_json(body.as_bytes()) else {
-        panic!("is no other event");
+        panic!("not an unknown event");
     };
     assert_eq!(event.name, "credits.low");
     let kept: Vec<_> = event.fields.iter().collect();
@@ -155,13 +155,13 @@ fn the_name_of_an_event_is_compared_byte_for_byte() {
 }
 
 #[test]
-fn escaped_names_and_words_are_known_too() {
+fn escaped_names_and_values_are_recognized() {
     let body = r#"{"\u0065vent":"task\u002ecompleted","proc\u0065ss_id":1,"status":"f\u0061iled"}"#;
     assert_eq!(task(body).status, Status::Failed);
 }
 
 #[test]
-fn optional_fields_that_are_null_read_as_absent_and_are_kept() {
+fn optional_fields_that_are_null_are_none_and_preserved() {
     let body = with(r#""result_url":null,"error":null,"meta":null,"x":null"#);
     let event = task(&body);
     assert_eq!(event.unchecked_result_url(), None);
@@ -181,9 +181,9 @@ fn optional_fields_that_are_null_read_as_absent_and_are_kept() {
     assert_eq!(serde_json::to_string(&event).unwrap(), body);
 }
 
-/// JSON values that fit no informational field, with those that are hard to keep.
+/// JSON values that no optional field accepts.
 fn values_of_other_types() -> Vec<String> {
-    // Miri would take hours for a depth at which a recursive parser ends.
+    // The depth that overflows the stack of a recursive parser takes hours in Miri.
     let depth = if cfg!(miri) { 200 } else { 200_000 };
     let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let plain = [
@@ -205,7 +205,7 @@ fn values_of_other_types() -> Vec<String> {
 }
 
 #[test]
-fn optional_field_of_another_type_is_none_and_stays_word_for_word() {
+fn optional_field_of_another_type_is_none_and_preserved() {
     let values = values_of_other_types();
     let values = values.iter().map(String::as_str);
     let texts = values.clone().chain(["{}", r#"{"message":"no"}"#]);
@@ -227,7 +227,7 @@ fn optional_field_of_another_type_is_none_and_stays_word_for_word() {
 }
 
 #[test]
-fn item_of_meta_of_another_type_is_none_and_the_others_are_read() {
+fn field_of_meta_of_another_type_is_none_and_the_others_are_parsed() {
     for value in values_of_other_types() {
         let body = with(&format!(
             r#""meta":{{"endpoint":"/company/linkedin","source":"zapier","external_id":{value}}}"#
@@ -256,7 +256,7 @@ fn optional_fields_may_be_empty() {
 }
 
 #[test]
-fn repeated_optional_field_is_none_and_all_of_them_stay() {
+fn repeated_optional_field_is_none_and_all_values_are_preserved() {
     for fields in [
         r#""error":"a","error":"b""#,
         r#""error":"a","error":"a""#,
@@ -289,7 +289,7 @@ fn repeated_optional_field_is_none_and_all_of_them_stay() {
 }
 
 #[test]
-fn result_url_that_is_not_read_is_built_from_the_process_id() {
+fn result_url_is_built_from_the_process_id_if_the_field_is_ignored() {
     for field in [
         r#""result_url":7"#,
         r#""result_url":["https://example.net"]"#,
@@ -343,7 +343,7 @@ fn byte_order_mark_before_the_json_is_skipped() {
 }
 
 #[test]
-fn a_field_set_where_another_type_was_kept_is_written_once() {
+fn a_field_that_replaces_an_invalid_one_is_serialized_once() {
     let mut late = task(&with(r#""error":null,"error":{},"meta":{"source":[]}"#));
     late.error = Some("late".into());
     late.meta.as_mut().unwrap().source = Some("make".into());
@@ -361,7 +361,7 @@ fn a_field_set_where_another_type_was_kept_is_written_once() {
 }
 
 #[test]
-fn unknown_fields_are_kept_in_order_and_as_text() {
+fn unknown_fields_are_preserved_in_order_and_as_text() {
     let fields = task(&with(
         r#""b":1.50,"a":{"x": [1 , 2]},"c":-0,"long":123456789012345678901234567890,"e":"\u00e9\/""#,
     ))
@@ -380,7 +380,7 @@ fn unknown_fields_are_kept_in_order_and_as_text() {
 }
 
 #[test]
-fn of_a_repeated_unknown_field_the_last_is_found_and_all_are_kept() {
+fn repeated_unknown_field_returns_the_last_value_and_preserves_all() {
     let body = with(r#""x":1,"x":2"#);
     let event = task(&body);
     assert_eq!(event.other.get("x"), Some("2"));
@@ -391,7 +391,7 @@ fn of_a_repeated_unknown_field_the_last_is_found_and_all_are_kept() {
 }
 
 #[test]
-fn a_kept_field_is_read_as_what_is_asked_for() {
+fn unknown_field_deserializes_as_the_requested_type() {
     let fields = task(&with(r#""n":7,"s":"a\u0062","list":[1,2],"null":null"#)).other;
     assert_eq!(fields.get_as::<u8>("n"), Some(7));
     assert_eq!(fields.get_as::<String>("n"), None);
@@ -407,7 +407,7 @@ fn a_kept_field_is_read_as_what_is_asked_for() {
 }
 
 #[test]
-fn fields_are_equal_with_the_same_names_and_texts_in_order() {
+fn fields_are_equal_if_names_and_texts_are_equal_in_order() {
     let fields = |json: &str| task(&with(json)).other;
     assert_eq!(fields(r#""a":1,"b":2"#), fields(r#""a" : 1, "b" : 2"#));
     assert_ne!(fields(r#""a":1,"b":2"#), fields(r#""b":2,"a":1"#));
@@ -416,13 +416,13 @@ fn fields_are_equal_with_the_same_names_and_texts_in_order() {
 }
 
 #[test]
-fn body_that_is_not_an_object_in_json_is_an_error() {
+fn body_that_is_not_a_json_object_is_an_error() {
     for (label, body) in [
         ("empty", ""),
         ("text", "hello"),
-        ("cut short", r#"{"event":"x""#),
+        ("truncated", r#"{"event":"x""#),
         ("two values", r#"{"event":"x"}{}"#),
-        ("last comma", r#"{"event":"x",}"#),
+        ("trailing comma", r#"{"event":"x",}"#),
         ("line feed in text", "{\"event\":\"\n\"}"),
         ("not a number", r#"{"event":NaN}"#),
         ("broken deep inside", r#"{"event":"x","y":[{"z":01}]}"#),
@@ -430,7 +430,7 @@ fn body_that_is_not_an_object_in_json_is_an_error() {
         ("string", r#""event""#),
         ("number", "1e400"),
         ("null", " null "),
-        ("half a character", r#"{"event":"x","\ud800":1}"#),
+        ("unpaired surrogate", r#"{"event":"x","\ud800":1}"#),
     ] {
         let error = Event::from_json(body.as_bytes()).expect_err(label);
         assert_eq!(error.field(), None, "{label}");
@@ -439,7 +439,7 @@ fn body_that_is_not_an_object_in_json_is_an_error() {
 }
 
 #[test]
-fn identity_that_is_missing_repeated_or_of_another_type_is_an_error() {
+fn missing_repeated_or_mistyped_identity_is_an_error() {
     let text = "expected a Unicode string";
     let integer = "expected an unsigned 64-bit integer";
     for (body, field, message) in [
@@ -450,7 +450,7 @@ fn identity_that_is_missing_repeated_or_of_another_type_is_an_error() {
         (
             r#"{"event":"x","event":"x"}"#,
             "event",
-            "given more than once",
+            "occurs more than once",
         ),
         (
             r#"{"event":"task.completed","status":"failed"}"#,
@@ -465,7 +465,7 @@ fn identity_that_is_missing_repeated_or_of_another_type_is_an_error() {
         (
             r#"{"event":"task.completed","process_id":1,"status":"failed","process_id":"1"}"#,
             "process_id",
-            "given more than once",
+            "occurs more than once",
         ),
         (
             r#"{"event":"task.completed","process_id":1}"#,
@@ -490,7 +490,7 @@ fn identity_that_is_missing_repeated_or_of_another_type_is_an_error() {
         (
             &with(r#""st\u0061tus":"x""#),
             "status",
-            "given more than once",
+            "occurs more than once",
         ),
     ] {
         let error = Event::from_json(body.as_bytes()).expect_err(body);
@@ -552,7 +552,7 @@ fn bytes_that_are_not_utf_8_are_not_json() {
 }
 
 #[test]
-fn no_error_quotes_the_payload() {
+fn errors_do_not_quote_the_payload() {
     for body in [
         r#""leak""#.into(),
         r#"["leak"]"#.into(),
@@ -577,7 +577,7 @@ fn no_error_quotes_the_payload() {
 }
 
 #[test]
-fn serde_json_reads_what_parse_reads_and_fails_in_the_same_words() {
+fn serde_json_parses_the_same_events_with_the_same_errors() {
     for body in [COMPLETED, FAILED, r#" {"event":"x","y":[1e400]} "#] {
         let event = Event::from_json(body.as_bytes()).unwrap();
         assert_eq!(serde_json::from_str::<Event>(body).unwrap(), event);
@@ -596,7 +596,7 @@ fn serde_json_reads_what_parse_reads_and_fails_in_the_same_words() {
 }
 
 #[test]
-fn another_format_is_rejected_and_not_misread() {
+fn deserialization_from_another_format_is_rejected() {
     let map = value::MapDeserializer::<_, value::Error>::new(
         [("event", "task.started"), ("status", "queued")].into_iter(),
     );
@@ -605,7 +605,7 @@ fn another_format_is_rejected_and_not_misread() {
 
 #[test]
 fn nesting_is_not_limited_by_the_stack() {
-    // Miri would take hours for a depth at which a recursive parser ends.
+    // The depth that overflows the stack of a recursive parser takes hours in Miri.
     let depth = if cfg!(miri) { 200 } else { 200_000 };
     let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     for body in [
@@ -623,7 +623,7 @@ fn nesting_is_not_limited_by_the_stack() {
 }
 
 #[test]
-fn names_that_serde_json_uses_itself_are_names_like_others() {
+fn private_names_of_serde_json_are_ordinary_names() {
     for name in [
         "$serde_json::private::RawValue",
         "$serde_json::private::Number",
@@ -640,7 +640,7 @@ fn names_that_serde_json_uses_itself_are_names_like_others() {
 }
 
 #[test]
-fn all_types_can_be_shared_between_threads() {
+fn event_types_are_send_and_sync() {
     fn shared<T: Send + Sync + Unpin + 'static>() {}
     shared::<ApiOrigin>();
     shared::<ApiUrl>();

@@ -1,4 +1,4 @@
-//! `serialize(parse(x))` is `x`, as JSON and to the last digit, for arbitrary objects.
+//! Tests that parsing and serialization are lossless for arbitrary JSON objects.
 
 #![cfg(feature = "events")]
 #![expect(
@@ -35,7 +35,7 @@ const KNOWN: [&str; 9] = [
 
 proptest! {
     #[test]
-    fn an_unknown_event_loses_nothing(
+    fn an_unknown_event_is_lossless(
         name in text(),
         mut fields in vec(field(), 0..6),
         at in any::<Index>(),
@@ -48,7 +48,7 @@ proptest! {
     }
 
     #[test]
-    fn a_completed_task_loses_nothing(mut fields in task(), marked in any::<bool>()) {
+    fn a_completed_task_is_lossless(mut fields in task(), marked in any::<bool>()) {
         let mark = if marked { "\u{feff}" } else { "" };
         let body = format!("{mark}{}", object(&fields));
         let event = Event::from_json(body.as_bytes()).unwrap();
@@ -64,7 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn a_field_of_the_identity_that_is_wrong_is_the_one_that_is_named(
+    fn the_error_names_the_invalid_field(
         mut fields in task(),
         name in select(&["process_id", "status"][..]),
         value in json(),
@@ -84,12 +84,12 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_cause_a_panic(body in vec(any::<u8>(), 0..64)) {
+    fn does_not_panic_on_arbitrary_bytes(body in vec(any::<u8>(), 0..64)) {
         prop_assert!(Event::from_json(&body).is_err());
     }
 
     #[test]
-    fn no_damaged_event_causes_a_panic_or_is_read_in_two_ways(
+    fn from_json_and_serde_json_agree_on_damaged_events(
         fields in task(),
         at in any::<Index>(),
         byte in any::<u8>(),
@@ -102,7 +102,7 @@ proptest! {
 }
 
 #[test]
-fn the_comparison_in_these_tests_tells_values_apart() {
+fn meaning_distinguishes_values() {
     for (one, other) in [
         ("1", "1.0"),
         ("1e400", "1e401"),
@@ -125,7 +125,7 @@ fn the_comparison_in_these_tests_tells_values_apart() {
     );
 }
 
-/// A JSON value, exactly: numbers by their text, the fields of an object by name.
+/// A JSON value with numbers as text, and with object fields sorted by name.
 #[derive(Debug, PartialEq)]
 enum Meaning {
     Literal(String),
@@ -148,7 +148,7 @@ fn meaning(json: &str) -> Meaning {
                 .into_iter()
                 .map(|(name, value)| (name, meaning(value.get())))
                 .collect();
-            fields.sort_by(|(one, _), (other, _)| one.cmp(other)); // keeps repeated ones in order
+            fields.sort_by(|(one, _), (other, _)| one.cmp(other)); // stable, so repeated fields stay in order
             Meaning::Object(fields)
         }
         _ => Meaning::Literal(json.into()),
@@ -185,11 +185,11 @@ fn written(event: &Event) -> String {
     serde_json::to_string(event).unwrap()
 }
 
-/// A field's name and value, both as JSON.
+/// The name and the value of a field, both as JSON.
 type Field = (String, String);
 
-/// The fields of a `task.completed`, in any order: those that decide as they must be, those that
-/// inform of any type and number, and some that nobody knows.
+/// The fields of a `task.completed` in any order: valid required fields, arbitrary optional fields,
+/// and unknown fields.
 fn task() -> impl Strategy<Value = Vec<Field>> {
     let id = (any::<u64>(), any::<bool>()).prop_map(|(id, is_text)| match is_text {
         true => format!("\"{id}\""),
@@ -232,7 +232,7 @@ fn named(name: &'static str, value: impl Strategy<Value = String>) -> impl Strat
     value.prop_map(move |value| (format!("\"{name}\""), value))
 }
 
-/// A field that is known neither in an event nor in its `meta`.
+/// A field that is unknown both in an event and in `meta`.
 fn field() -> impl Strategy<Value = Field> {
     let frequent = select(vec!["\"a\"", "\"A\"", "\"\"", "\"event \"", "\"Event\""]);
     let name = prop_oneof![frequent.prop_map(String::from), text()];
@@ -259,7 +259,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// A JSON string, its characters as they are or escaped.
+/// A JSON string with or without escapes.
 fn text() -> impl Strategy<Value = String> {
     (any::<String>(), any::<bool>()).prop_map(|(text, escaped)| {
         if !escaped {

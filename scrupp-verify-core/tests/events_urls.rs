@@ -1,4 +1,4 @@
-//! Where the API key may be sent, whatever a payload says.
+//! Tests of result URLs and API origins.
 
 #![cfg(feature = "events")]
 #![expect(
@@ -49,7 +49,7 @@ fn both_documented_forms_are_accepted() {
 }
 
 #[test]
-fn without_a_result_url_it_is_built_from_the_process_id() {
+fn a_missing_result_url_is_built_from_the_process_id() {
     for result_url in ["", r#","result_url":null"#] {
         let body = format!(
             r#"{{"event":"task.completed","process_id":6666,"status":"failed"{result_url}}}"#,
@@ -65,7 +65,7 @@ fn without_a_result_url_it_is_built_from_the_process_id() {
 }
 
 #[test]
-fn a_url_is_text_in_each_way_that_a_client_may_want_it() {
+fn a_url_converts_to_text() {
     let url = ApiOrigin::default().status_url(7);
     let text = "https://api.scrupp.com/task/7/status";
     assert_eq!(url.as_str(), text);
@@ -98,7 +98,7 @@ fn a_url_of_any_other_form_is_rejected() {
                 "ht\ntps://api.scrupp.com/task/6666/data",
                 "https://api.scrupp.com/task/6666/data\0",
                 "https://api.scrupp.com\u{7f}/task/6666/data",
-                // Cyrillic, full width, a dot and a slash that are none, a space without width.
+                // Homoglyphs, full-width characters and zero-width spaces.
                 "https://\u{430}pi.scrupp.com/task/6666/data",
                 "https://\u{ff41}pi.scrupp.com/task/6666/data",
                 "https://api\u{3002}scrupp\u{3002}com/task/6666/data",
@@ -226,12 +226,12 @@ fn a_url_of_any_other_form_is_rejected() {
 }
 
 #[test]
-fn the_error_quotes_nothing_of_the_url() {
+fn the_error_does_not_quote_the_url() {
     let of_a_task = event(6666, "https://leak.example/task/6666/data");
     let of_no_task = Event::from_json(br#"{"event":"leak","result_url":"leak"}"#).unwrap();
     for event in [of_a_task, of_no_task] {
         let error = event.result_url(&ApiOrigin::default()).unwrap_err();
-        let message = "the event has no result URL that is documented for its task";
+        let message = "the event has no documented result URL";
         assert_eq!(error.to_string(), message);
         assert_eq!(format!("{error:?}"), "ResultUrlError(())");
     }
@@ -343,7 +343,7 @@ fn an_origin_in_any_other_form_is_rejected() {
 }
 
 #[test]
-fn an_origin_without_tls_is_rejected_unless_it_is_this_machine() {
+fn an_origin_without_tls_is_rejected_unless_it_is_local() {
     for origin in [
         "http://api.scrupp.com",
         "http://api.scrupp.com:8080",
@@ -362,7 +362,7 @@ fn an_origin_without_tls_is_rejected_unless_it_is_this_machine() {
 }
 
 #[test]
-fn the_default_origin_is_one_that_could_be_configured() {
+fn the_default_origin_is_valid() {
     let default = ApiOrigin::default();
     assert_eq!(default.as_str(), "https://api.scrupp.com");
     assert_eq!(ApiOrigin::new("https://api.scrupp.com").unwrap(), default);
@@ -372,7 +372,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
     #[test]
-    fn what_is_accepted_leads_to_the_pinned_origin_and_this_task(
+    fn an_accepted_url_has_the_configured_origin_and_the_process_id(
         (origin, process_id, url) in candidate(),
     ) {
         let documented = [
@@ -395,7 +395,7 @@ proptest! {
     }
 
     #[test]
-    fn a_url_that_a_client_would_send_elsewhere_is_rejected(
+    fn a_url_with_another_origin_is_rejected(
         (origin, process_id, url) in candidate(),
     ) {
         let seen = Url::parse(&url).map(|url| url.origin().ascii_serialization());
@@ -405,9 +405,9 @@ proptest! {
     }
 
     #[test]
-    fn an_origin_is_for_a_client_what_it_is_here(origin in almost_an_origin()) {
+    fn a_client_parses_an_accepted_origin_identically(origin in almost_an_origin()) {
         let Ok(pinned) = ApiOrigin::new(&origin) else { return Ok(()) };
-        // Whether a label in Punycode is valid is left to the client, which rejects it if not.
+        // `ApiOrigin` does not validate Punycode labels. Clients reject invalid ones.
         prop_assume!(!origin.contains("xn--"));
         let seen = Url::parse(&origin).unwrap();
         prop_assert_eq!(seen.origin().ascii_serialization(), pinned.as_str());
@@ -415,7 +415,7 @@ proptest! {
     }
 
     #[test]
-    fn an_ipv6_address_is_accepted_in_its_canonical_form_only(
+    fn an_ipv6_address_is_accepted_only_in_canonical_form(
         segments in any::<[u16; 8]>(),
         zeros in any::<[bool; 8]>(),
     ) {
@@ -448,7 +448,7 @@ fn candidate() -> impl Strategy<Value = (&'static str, u64, String)> {
     })
 }
 
-/// A documented URL after some hostile changes; after none, one to accept.
+/// A documented URL after up to three hostile changes.
 fn hostile(origin: &'static str, process_id: u64) -> impl Strategy<Value = String> {
     let changes = prop_oneof![1 => Just(Vec::new()), 6 => vec(change(), 1..4)];
     (select(vec!["/api/v1", ""]), changes).prop_map(move |(prefix, changes)| {
@@ -474,7 +474,7 @@ enum Change {
 impl Change {
     fn apply(&self, url: &str, origin: &str, process_id: u64) -> String {
         let mut chars: Vec<String> = url.chars().map(String::from).collect();
-        let len = chars.len(); // some changes leave nothing to change
+        let len = chars.len(); // 0 if earlier changes removed everything
         match self {
             Self::Insert(at, what) => chars.insert(at.index(len + 1), (*what).into()),
             Self::Remove(at) if len > 0 => drop(chars.remove(at.index(len))),

@@ -1,4 +1,4 @@
-//! The store in memory under every order in which threads can come to it: `scripts/check-loom`.
+//! Tests of `MemoryStore` with all thread interleavings. Run with `scripts/check-loom`.
 #![cfg(loom)]
 
 use core::{
@@ -18,13 +18,13 @@ const LEASE: Duration = Duration::from_secs(60);
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => panic!("a store in memory never waits"),
+        Poll::Pending => panic!("a memory store never waits"),
     }
 }
 
 fn claim(store: &MemoryStore, token: u8) -> Claim {
     let token = ClaimToken::from_bytes([token; 16]);
-    now(store.claim(id(), token, LEASE)).expect("room")
+    now(store.claim(id(), token, LEASE)).expect("the store is not full")
 }
 
 fn id() -> DeliveryId {
@@ -36,7 +36,7 @@ fn store() -> MemoryStore {
 }
 
 #[test]
-fn of_three_claims_at_once_one_is_granted() {
+fn grants_one_of_three_concurrent_claims() {
     loom::model(|| {
         let store = store();
         let others = [1, 2].map(|token| {
@@ -44,14 +44,14 @@ fn of_three_claims_at_once_one_is_granted() {
             thread::spawn(move || claim(&store, token))
         });
         let mut claims = vec![claim(&store, 3)];
-        claims.extend(others.map(|other| other.join().expect("a claim")));
+        claims.extend(others.map(|other| other.join().expect("the claim does not panic")));
         let granted = claims.iter().filter(|claim| **claim == Claim::Granted);
         assert_eq!(granted.count(), 1);
     });
 }
 
 #[test]
-fn a_success_is_never_forgotten_by_a_late_release() {
+fn a_late_release_does_not_undo_a_commit() {
     loom::model(|| {
         let store = store();
         assert_eq!(claim(&store, 1), Claim::Granted);
@@ -67,11 +67,11 @@ fn a_success_is_never_forgotten_by_a_late_release() {
             }
             claim
         });
-        release.join().expect("released");
-        match next.join().expect("a claim") {
+        release.join().expect("the release does not panic");
+        match next.join().expect("the claim does not panic") {
             Claim::Granted => assert_eq!(claim(&store, 3), Claim::Acknowledged),
             Claim::InFlight => assert_eq!(claim(&store, 3), Claim::Granted),
-            Claim::Acknowledged => panic!("nobody has handled it"),
+            Claim::Acknowledged => panic!("the delivery was not committed"),
         }
     });
 }

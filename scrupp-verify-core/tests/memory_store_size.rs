@@ -1,6 +1,6 @@
-//! The memory of a full [`MemoryStore`], and of its largest part: growing a part copies all of it.
+//! Memory use of a full [`MemoryStore`], in total and in its largest allocation.
 #![cfg(all(feature = "dedup", feature = "std", not(loom)))]
-#![expect(unsafe_code, reason = "an allocator that counts")]
+#![expect(unsafe_code, reason = "implements a counting allocator")]
 
 use core::{
     alloc::{GlobalAlloc, Layout},
@@ -43,7 +43,7 @@ static ALLOCATOR: Counting = Counting;
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => panic!("a store in memory never waits"),
+        Poll::Pending => panic!("a memory store never waits"),
     }
 }
 
@@ -62,17 +62,17 @@ fn default_store_holds_262_144_deliveries_in_at_most_64_mib() {
         assert_eq!(claim, Claim::Granted);
         now(store.commit(id, token, Duration::from_secs(86_400)))
     };
-    // Four deliveries a second fill the store within the retention.
+    // Four deliveries per second fill the store within the retention.
     for number in 0..CAPACITY {
         secs.fetch_add(u64::from(number % 4 == 0), Ordering::Relaxed);
         assert_eq!(claim(number), Ok(true));
     }
     assert_eq!(claim(CAPACITY), Err(MemoryStoreError::Full));
 
-    // After weeks at capacity, the maps have twice the size that they have now: 61 MiB in all.
+    // After weeks at capacity, the maps grow to twice this size, which is 61 MiB in total.
     let most = MOST_ALLOCATED.load(Ordering::Relaxed) - before;
     assert!(most <= 40 << 20, "{most} bytes");
-    // A single map would move 24 MiB at once.
+    // A single map would allocate 24 MiB at once.
     let largest = LARGEST.load(Ordering::Relaxed);
     assert!(largest <= 256 << 10, "{largest} bytes at once");
 }

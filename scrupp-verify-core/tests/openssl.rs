@@ -1,4 +1,4 @@
-//! Signatures that OpenSSL 3.0 makes of Scrupp's two documented bodies, and of none:
+//! Signatures of OpenSSL 3.0 for the two documented bodies and an empty body, created with:
 //!
 //! ```text
 //! printf '%s.%s' "$TIMESTAMP" "$BODY" | openssl dgst -sha256 -hmac "$SECRET"
@@ -7,7 +7,7 @@
 use scrupp_verify_core::{Secret, Signer, UnixTime, Verifier};
 
 #[test]
-fn signs_and_verifies_as_openssl_does() {
+fn signs_and_verifies_like_openssl() {
     for vector in VECTORS {
         let secret = Secret::new(vector.secret).unwrap();
         let body = vector.body.as_bytes();

@@ -1,18 +1,18 @@
-//! What holds for every delivery.
+//! Properties of verification with arbitrary deliveries.
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use scrupp_verify_core::{RejectionKind, Secret, Signer, Tolerance, UnixTime, Verified, Verifier};
 
 fn secrets() -> impl Strategy<Value = Vec<u8>> {
-    vec(any::<u8>(), 1..100).prop_filter("no space around it", |secret| Secret::new(secret).is_ok())
+    vec(any::<u8>(), 1..100).prop_filter("valid secret", |secret| Secret::new(secret).is_ok())
 }
 
 fn bodies() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..600)
 }
 
-/// Verifies in chunks that end at `cuts`.
+/// Verifies the body in chunks that end at `cuts`.
 fn verify_streaming(
     verifier: &Verifier,
     head: &[(&str, &[u8])],
@@ -38,7 +38,7 @@ fn verify_streaming(
 
 proptest! {
     #[test]
-    fn accepts_whatever_is_signed_however_it_comes(
+    fn accepts_signed_deliveries_in_any_chunks(
         secret in secrets(),
         body in bodies(),
         sent in 1..=u64::MAX,
@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn rejects_whatever_differs_in_one_bit(
+    fn rejects_deliveries_with_one_flipped_bit(
         secret in secrets(),
         body in bodies(),
         sent in 1..=u64::MAX,
@@ -102,7 +102,7 @@ proptest! {
     }
 
     #[test]
-    fn judges_any_head_without_a_panic(
+    fn does_not_panic_on_arbitrary_headers(
         signature in vec(any::<u8>(), 0..90),
         timestamp in vec(any::<u8>(), 0..30),
         length in vec(any::<u8>(), 0..30),

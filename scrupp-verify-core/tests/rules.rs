@@ -1,4 +1,4 @@
-//! The rules of verification, each at its edges: what is exactly allowed, and one past it.
+//! Tests of each rule at its limits.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::time::Duration;
@@ -27,7 +27,7 @@ fn verifier() -> Verifier {
     Verifier::new(secret("topsecret"))
 }
 
-/// Verifies `BODY` under these headers, received at `NOW`.
+/// Verifies `BODY` with these headers at `NOW`.
 fn verdict(head: &[(&str, &[u8])]) -> Result<Verified, Kind> {
     let delivery = verifier().verify(head, BODY, at(NOW));
     let verdict = delivery.map(|delivery| *delivery.verified());
@@ -35,7 +35,7 @@ fn verdict(head: &[(&str, &[u8])]) -> Result<Verified, Kind> {
 }
 
 #[test]
-fn takes_each_header_exactly_once_under_a_name_in_any_case() {
+fn requires_each_header_exactly_once() {
     let signed = signed(BODY);
     let (signature, timestamp) = (signed.signature().as_bytes(), signed.timestamp().as_bytes());
     let joined_signature = [signature, b", ", signature].concat();
@@ -152,14 +152,14 @@ fn takes_each_header_exactly_once_under_a_name_in_any_case() {
 }
 
 #[test]
-fn takes_only_a_plain_decimal_timestamp() {
-    // Far enough ahead of any of them, so that what is well-formed is in the past.
+fn accepts_only_decimal_timestamps() {
+    // Accepts timestamps of any age, so only the format decides.
     let everything = Tolerance::new(Duration::MAX, Duration::MAX);
     let verifier = verifier().tolerance(everything);
     let signature = signed(BODY);
     let rows: &[(&str, &[u8], Kind)] = &[
         (
-            "well-formed, so that the signature decides",
+            "well-formed, with the signature of another timestamp",
             b"1735471801",
             Kind::SignatureMismatch,
         ),
@@ -236,8 +236,8 @@ fn takes_only_a_plain_decimal_timestamp() {
 }
 
 #[test]
-fn signs_the_timestamp_as_it_came_and_not_as_a_number() {
-    // What a receiver that prints the parsed number into the MAC would take for the same.
+fn verifies_the_timestamp_as_received() {
+    // A receiver that signs the parsed number instead would accept these.
     let genuine = signed(BODY);
     for timestamp in ["01735471800", "+1735471800", "1735471800 "] {
         let head = [
@@ -252,7 +252,7 @@ fn signs_the_timestamp_as_it_came_and_not_as_a_number() {
 }
 
 #[test]
-fn accepts_up_to_the_tolerance_and_not_a_second_more() {
+fn accepts_timestamps_up_to_the_tolerance_and_not_a_second_more() {
     let strict = Tolerance::new(Duration::ZERO, Duration::ZERO);
     let default = Tolerance::default();
     let endless = Tolerance::new(Duration::MAX, Duration::MAX);
@@ -291,22 +291,28 @@ fn accepts_up_to_the_tolerance_and_not_a_second_more() {
         ),
         ("in 1970", default, 1, 301, None),
         ("a clock at 0", default, 61, 0, Some((Kind::InFuture, -61))),
-        ("a clock at 0, within", default, 60, 0, None),
+        ("a clock at 0, within the tolerance", default, 60, 0, None),
         (
-            "the oldest at the end of time",
+            "the earliest timestamp at the latest time",
             default,
             1,
             u64::MAX,
             Some((Kind::TooOld, i64::MAX)),
         ),
         (
-            "the end of time, at 0",
+            "the latest timestamp at 0",
             default,
             u64::MAX,
             0,
             Some((Kind::InFuture, i64::MIN)),
         ),
-        ("the end of time, then", default, u64::MAX, u64::MAX, None),
+        (
+            "the latest timestamp at the latest time",
+            default,
+            u64::MAX,
+            u64::MAX,
+            None,
+        ),
         ("any age", endless, 1, u64::MAX, None),
         ("any time ahead", endless, u64::MAX, 0, None),
         (
@@ -345,9 +351,7 @@ fn accepts_up_to_the_tolerance_and_not_a_second_more() {
             .tolerance(tolerance)
             .verify(&head, BODY, at(received));
         let reason = verdict.err().map(|rejection| {
-            let age_secs = rejection
-                .age_secs()
-                .expect("an age where the age was the reason");
+            let age_secs = rejection.age_secs().expect("a rejection by age has an age");
             (rejection.kind(), age_secs)
         });
         assert_eq!(reason, rejected, "{label}");
@@ -355,7 +359,7 @@ fn accepts_up_to_the_tolerance_and_not_a_second_more() {
 }
 
 #[test]
-fn takes_only_sha256_and_64_hex_digits() {
+fn accepts_only_sha256_and_64_hex_digits() {
     let genuine = signed(BODY);
     let digits = genuine.signature().strip_prefix("sha256=").unwrap();
     let with = |prefix: &str, digits: &str, suffix: &str| format!("{prefix}{digits}{suffix}");
@@ -450,7 +454,7 @@ fn takes_only_sha256_and_64_hex_digits() {
             Some(Kind::MalformedSignature),
         ),
         (
-            "two lists",
+            "a comma and another value",
             with("sha256=", digits, ",v1"),
             Some(Kind::MalformedSignature),
         ),
@@ -482,7 +486,7 @@ fn takes_only_sha256_and_64_hex_digits() {
             Some(Kind::MalformedSignature),
         ),
         (
-            "a pair that is none of two digits",
+            "two letters that are not digits",
             with("sha256=", &digits[..62], "gg"),
             Some(Kind::MalformedSignature),
         ),
@@ -538,7 +542,7 @@ fn rejects_each_flipped_bit_of_the_signature() {
 }
 
 #[test]
-fn decides_in_the_order_of_signature_timestamp_window_and_length() {
+fn checks_signature_timestamp_window_and_length_in_this_order() {
     let head = |signature, timestamp, length| {
         [
             ("x-scrupp-signature", signature),
@@ -561,24 +565,28 @@ fn decides_in_the_order_of_signature_timestamp_window_and_length() {
 }
 
 #[test]
-fn takes_a_body_up_to_its_limit_in_chunks_of_any_size() {
+fn accepts_a_body_at_the_limit_in_chunks_of_any_size() {
     let body = [b'x'; 100];
     let head = signed(&body);
-    for piece_bytes in [1, 3, 64, 99, 100] {
+    for chunk_bytes in [1, 3, 64, 99, 100] {
         let verifier = verifier().body_limit(100);
         let mut delivery = verifier.begin(&head, at(NOW)).unwrap();
-        for chunk in body.chunks(piece_bytes) {
+        for chunk in body.chunks(chunk_bytes) {
             delivery.update(chunk).unwrap();
         }
         delivery.update(b"").unwrap();
-        assert!(delivery.clone().finish().is_ok(), "chunks of {piece_bytes}");
-        let over = delivery.update(b"x").unwrap_err();
-        assert_eq!(over.kind(), Kind::BodyTooLarge, "chunks of {piece_bytes}");
+        assert!(delivery.clone().finish().is_ok(), "chunks of {chunk_bytes}");
+        let exceeded = delivery.update(b"x").unwrap_err();
+        assert_eq!(
+            exceeded.kind(),
+            Kind::BodyTooLarge,
+            "chunks of {chunk_bytes}"
+        );
     }
 }
 
 #[test]
-fn never_verifies_a_body_that_once_was_over_the_limit() {
+fn rejects_a_body_that_exceeded_the_limit_before() {
     let body = [b'x'; 100];
     let head = signed(&body);
     let mut delivery = verifier().body_limit(100).begin(&head, at(NOW)).unwrap();
@@ -589,7 +597,7 @@ fn never_verifies_a_body_that_once_was_over_the_limit() {
 }
 
 #[test]
-fn takes_an_empty_body_and_a_limit_of_nothing() {
+fn accepts_an_empty_body_with_a_limit_of_zero() {
     let head = signed(b"");
     let verifier = verifier().body_limit(0);
     assert!(verifier.verify(&head, b"", at(NOW)).is_ok());
@@ -598,22 +606,18 @@ fn takes_an_empty_body_and_a_limit_of_nothing() {
 }
 
 #[test]
-fn rejects_early_what_declares_too_much_and_ignores_what_declares_nothing() {
+fn rejects_a_declared_length_that_exceeds_the_limit_and_ignores_an_invalid_one() {
     let signed = signed(BODY);
     let limit = BODY.len();
     let rows = [
         ("at the limit", limit.to_string(), false),
-        ("one over", (limit + 1).to_string(), true),
+        ("one above the limit", (limit + 1).to_string(), true),
         (
-            "one over, with zeros in front",
+            "one above the limit, with leading zeros",
             format!("000{}", limit + 1),
             true,
         ),
-        (
-            "what reserves four exabytes elsewhere",
-            "4611686018427387904".into(),
-            true,
-        ),
+        ("four exabytes", "4611686018427387904".into(), true),
         ("the largest number", u64::MAX.to_string(), true),
         (
             "more than the largest number",
@@ -640,7 +644,7 @@ fn rejects_early_what_declares_too_much_and_ignores_what_declares_nothing() {
 }
 
 #[test]
-fn rejects_early_if_any_declared_length_is_over() {
+fn rejects_if_any_declared_length_exceeds_the_limit() {
     let signed = signed(BODY);
     let head = [
         ("content-length", "1"),
@@ -668,7 +672,7 @@ fn has_a_body_limit_of_256_kib_unless_told_otherwise() {
 }
 
 #[test]
-fn tries_every_secret_and_says_which_one_matched() {
+fn tries_every_secret_and_returns_the_index_of_the_match() {
     let names = ["first", "second", "third", "fourth"];
     for count in 1..=Keyring::MAX_SECRETS {
         let keyring = Keyring::new(names[..count].iter().map(|name| secret(name))).unwrap();
@@ -691,14 +695,14 @@ fn tries_every_secret_and_says_which_one_matched() {
 }
 
 #[test]
-fn reports_the_first_of_equal_secrets() {
+fn returns_the_first_index_of_equal_secrets() {
     let verifier = Verifier::new([secret("other"), secret("topsecret"), secret("topsecret")]);
     let delivery = verifier.verify(&signed(BODY), BODY, at(NOW)).unwrap();
     assert_eq!(delivery.verified().secret_index(), 1);
 }
 
 #[test]
-fn never_verifies_a_delivery_to_an_unknown_account() {
+fn rejects_every_delivery_to_an_unknown_account() {
     let head = Policy::default()
         .check_head(&signed(BODY), at(NOW))
         .unwrap();
@@ -711,7 +715,7 @@ fn never_verifies_a_delivery_to_an_unknown_account() {
 }
 
 #[test]
-fn verifies_in_steps_of_any_size_what_it_verifies_at_once() {
+fn verification_in_steps_equals_verification_at_once() {
     let body: Vec<u8> = (0..1000_u32).map(|index| index as u8).collect();
     let head = Policy::default()
         .check_head(&signed(&body), at(NOW))
@@ -728,7 +732,7 @@ fn verifies_in_steps_of_any_size_what_it_verifies_at_once() {
             }
             assert_eq!(count, 1000_usize.div_ceil(step_bytes), "{step_bytes}");
             assert_eq!(steps.finish(), head.verify(&keyring, bytes));
-            // What was not asked for is hashed at the end.
+            // `finish` hashes the remaining bytes.
             let mut begun = head.verify_in_steps(&keyring, bytes);
             begun.step(step_bytes.min(500));
             assert_eq!(begun.finish(), head.verify(&keyring, bytes));
@@ -737,7 +741,7 @@ fn verifies_in_steps_of_any_size_what_it_verifies_at_once() {
 }
 
 #[test]
-fn verifies_no_body_over_the_limit_in_steps() {
+fn rejects_a_body_that_exceeds_the_limit_in_steps() {
     let body = [b' '; 101];
     let policy = Policy::default().body_limit(100);
     let head = policy.check_head(&signed(&body), at(NOW)).unwrap();
@@ -747,7 +751,7 @@ fn verifies_no_body_over_the_limit_in_steps() {
 }
 
 #[test]
-fn carries_the_account_into_the_proof() {
+fn the_proof_contains_the_account() {
     let account = Account::new("17", secret("topsecret"));
     let id = account.id();
     let head = Policy::default()
@@ -765,8 +769,7 @@ fn carries_the_account_into_the_proof() {
 }
 
 #[test]
-fn keeps_what_is_verified_when_more_is_not() {
-    // A dot in the body is no second border: the timestamp ends at the first.
+fn a_dot_in_the_body_does_not_end_the_timestamp() {
     let head = Signer::new(&secret("topsecret")).sign(at(NOW), b"1.2");
     assert!(verifier().verify(&head, b"1.2", at(NOW)).is_ok());
     let shifted = [

@@ -1,7 +1,7 @@
-//! What held a secret holds nothing of it any more once it is dropped.
+//! Tests that dropped values leave no secret in memory.
 
-#![expect(unsafe_code, reason = "looks at memory that was dropped")]
-#![expect(clippy::unwrap_used, reason = "a test ends where it is surprised")]
+#![expect(unsafe_code, reason = "reads the memory of dropped values")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::{
     mem::{MaybeUninit, size_of},
@@ -13,15 +13,16 @@ use sha2::block_api::compress256;
 
 const TEXTS: [&str; 4] = ["one", "two", "three", "four"];
 
-/// The bytes of a value before and after it is dropped where it is.
+/// Returns the bytes of a value before and after it is dropped in place.
 fn before_and_after<T>(value: T) -> [Vec<u8>; 2] {
     fn bytes<T>(slot: &MaybeUninit<T>) -> Vec<u8> {
-        // SAFETY: the slot was filled; Miri, which knows of padding, does not run these tests; what was dropped is not used as a `T`.
+        // SAFETY: The slot is initialized, and its bytes are not used as a `T` after the drop. Miri
+        // does not run these tests, because they read padding.
         unsafe { slice::from_raw_parts(slot.as_ptr().cast(), size_of::<T>()) }.to_vec()
     }
     let mut slot = MaybeUninit::new(value);
     let before = bytes(&slot);
-    // SAFETY: it is filled, and dropped only here.
+    // SAFETY: The slot is initialized, and is dropped only here.
     unsafe { slot.assume_init_drop() };
     [before, bytes(&slot)]
 }
@@ -30,7 +31,7 @@ fn secret(text: &str) -> Secret {
     Secret::new(text).unwrap()
 }
 
-/// The two states that a key is prepared to (RFC 2104, section 4), as they are in memory.
+/// Returns the two states of a prepared key (RFC 2104, section 4) as they are stored in memory.
 fn states(text: &str) -> [Vec<u8>; 2] {
     let initial = [
         0x6a09_e667,
@@ -59,20 +60,20 @@ fn assert_wipes<T>(value: T, texts: &[&str]) {
     for text in texts {
         for state in states(text) {
             let is_in = |bytes: &[u8]| bytes.windows(32).any(|window| window == state);
-            assert!(is_in(&before), "{text} is there");
-            assert!(!is_in(&after), "{text} is still there");
+            assert!(is_in(&before), "{text} is not in memory before the drop");
+            assert!(!is_in(&after), "{text} is still in memory after the drop");
         }
     }
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "looks at padding, too")]
+#[cfg_attr(miri, ignore = "reads padding")]
 fn wipes_a_secret() {
     assert_wipes(secret("topsecret"), &["topsecret"]);
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "looks at padding, too")]
+#[cfg_attr(miri, ignore = "reads padding")]
 fn wipes_every_secret_of_a_keyring() {
     for held in 1..=4 {
         let texts = &TEXTS[..held];
@@ -82,15 +83,15 @@ fn wipes_every_secret_of_a_keyring() {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "looks at padding, too")]
-fn wipes_the_states_of_a_delivery() {
+#[cfg_attr(miri, ignore = "reads padding")]
+fn wipes_every_secret_of_a_delivery() {
     let now = UnixTime::from_secs(1_735_471_800);
     let headers = Signer::new(&secret("one")).sign(now, b"{}");
     let head = Policy::default().check_head(&headers, now).unwrap();
     for held in 1..=4 {
         let texts = &TEXTS[..held];
         let keyring = Keyring::new(texts.iter().map(|text| secret(text))).unwrap();
-        // Nothing fills a block yet that would change the inner states.
+        // The message does not fill a block yet, so the inner states are unchanged.
         assert_wipes(head.begin(&keyring), texts);
     }
 }

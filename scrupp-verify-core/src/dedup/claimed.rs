@@ -2,10 +2,11 @@ use core::time::Duration;
 
 use super::{ClaimToken, DeliveryId};
 
-/// The claim that a handler runs under. Adapters leave it in the request's extensions.
+/// The claim that a handler runs under.
 ///
-/// With it, a store can commit the claim together with the handler's own effects, in one transaction.
-/// A second adapter around the same handler does not claim the delivery again.
+/// The adapters insert a `Claimed` into the extensions of the request. A store can use it to commit
+/// the claim in the same transaction as the effects of the handler. A second adapter around the
+/// same handler does not claim the delivery again.
 ///
 /// # Examples
 ///
@@ -13,8 +14,10 @@ use super::{ClaimToken, DeliveryId};
 /// use std::time::Duration;
 /// use scrupp_verify_core::dedup::{ClaimToken, Claimed, DeliveryId};
 ///
-/// let (id, token) = (DeliveryId::of(&[b"6666"]), ClaimToken::from_bytes([7; 16]));
+/// let id = DeliveryId::of(&[b"6666"]);
+/// let token = ClaimToken::from_bytes([7; 16]);
 /// let claimed = Claimed::new(id, token, Duration::from_secs(86_400));
+///
 /// assert_eq!(claimed.id(), id);
 /// assert_eq!(claimed.token(), token);
 /// assert_eq!(claimed.retention(), Duration::from_secs(86_400));
@@ -27,7 +30,7 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    /// Creates the description of a granted claim, for an adapter or a test.
+    /// Creates a `Claimed` for a granted claim. Intended for adapters and tests.
     #[must_use]
     pub const fn new(id: DeliveryId, token: ClaimToken, retention: Duration) -> Self {
         Self {
@@ -37,19 +40,19 @@ impl Claimed {
         }
     }
 
-    /// Returns the id of the delivery that was claimed.
+    /// Returns the id of the claimed delivery.
     #[must_use]
     pub const fn id(&self) -> DeliveryId {
         self.id
     }
 
-    /// Returns the token that holds the claim.
+    /// Returns the token of the claim.
     #[must_use]
     pub const fn token(&self) -> ClaimToken {
         self.token
     }
 
-    /// Returns how long the delivery is remembered once the claim is committed.
+    /// Returns the duration for which the store remembers the delivery after a commit.
     #[must_use]
     pub const fn retention(&self) -> Duration {
         self.retention

@@ -4,12 +4,13 @@ use sha2::{Digest, Sha256};
 
 use crate::{VerifiedDelivery, events::Event};
 
-/// The identity of a delivery, which all attempts at it share.
+/// An id that is the same for all attempts at a delivery.
 ///
-/// Made of verified bytes only: the account, the event's name, the process id and the status; or
-/// the account and the whole body, if the body is not an event with these. A process id counts the
-/// same as a number and as a string. Neither the signature nor the timestamp enters: a retry may be
-/// signed anew.
+/// The id is a hash of the account, the name of the event, the process id and the status. If the
+/// body is not an event with these fields, the id is a hash of the account and the whole body.
+///
+/// The signature and the timestamp are not part of the id, because Scrupp may sign a retry again. A
+/// process id is the same as a number and as a string.
 ///
 /// # Examples
 ///
@@ -22,8 +23,8 @@ use crate::{VerifiedDelivery, events::Event};
 /// let verifier = Verifier::new(secret);
 /// let id_at = |secs, body: &str| {
 ///     let now = UnixTime::from_secs(secs);
-///     let delivery = verifier.verify(&signer.sign(now, body.as_bytes()), body, now)?;
-///     Ok::<_, scrupp_verify_core::Rejection>(DeliveryId::new(&delivery))
+///     let headers = signer.sign(now, body.as_bytes());
+///     verifier.verify(&headers, body, now).map(|delivery| DeliveryId::new(&delivery))
 /// };
 ///
 /// let completed = r#"{"event":"task.completed","process_id":1,"status":"completed"}"#;
@@ -57,11 +58,21 @@ impl DeliveryId {
         }
     }
 
-    /// Creates an id from parts that are kept apart: `["ab", "c"]` and `["a", "bc"]` are two ids.
+    /// Creates an id from several parts, which are hashed with their lengths.
     ///
     /// # Security
     ///
-    /// Use verified parts only. If accounts are looked up, the account must be one of the parts.
+    /// Pass only verified data. With an account lookup, pass the account as one of the parts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_core::dedup::DeliveryId;
+    ///
+    /// let id = DeliveryId::of(&[b"ab", b"c"]);
+    /// assert_eq!(id, DeliveryId::of(&[b"ab", b"c"]));
+    /// assert_ne!(id, DeliveryId::of(&[b"a", b"bc"]));
+    /// ```
     #[must_use]
     pub fn of(parts: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();
@@ -73,14 +84,14 @@ impl DeliveryId {
         Self(digest.first_chunk().copied().unwrap_or_default())
     }
 
-    /// Returns the 16 bytes: the first half of a SHA-256.
+    /// Returns the 16 bytes of the id, which are the first half of a SHA-256.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }
 
-/// 32 hex digits.
+/// Writes 32 hex digits.
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

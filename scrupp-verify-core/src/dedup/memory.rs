@@ -13,30 +13,46 @@ use loom::sync::{Mutex, MutexGuard};
 use super::{Claim, ClaimToken, DeliveryId, DeliveryStore, Record};
 use crate::{Clock, UnixTime};
 
-/// A [`DeliveryStore`] in the memory of one process, by default for 262,144 deliveries.
+/// A [`DeliveryStore`] in the memory of one process.
 ///
-/// Clones share one set of deliveries. A delivery is held until its lease or its retention expires.
-/// Later claims and commits remove expired deliveries, at most eight each.
+/// Clones share the same deliveries. All deliveries are forgotten when the process ends.
 ///
-/// A full store rejects further claims, because to forget a delivery would allow its replay. The
-/// adapters then respond with 503, and Scrupp tries again. All deliveries are forgotten when the
-/// process ends.
+/// The default capacity is 262,144 deliveries, which is 3 per second over the default retention of
+/// a day. A full store rejects further claims, because removing a delivery before it expires would
+/// allow a replay. The adapters then respond with a 503, and Scrupp retries the delivery later.
 ///
-/// The capacity is a rate: over the default retention of a day, 262,144 deliveries are 3 a second.
-/// Memory grows with the number of deliveries, to at most 250 bytes each: 64 MiB at the default
-/// capacity. The store reuses memory, but returns it only when dropped.
+/// A delivery occupies at most 250 bytes, so the default capacity needs at most 64 MiB. Memory
+/// grows with the number of deliveries. The store reuses memory, and returns it only on drop. Each
+/// claim or commit removes at most eight expired deliveries.
 ///
-/// The clock reads whole seconds, so a lease or retention can last up to two seconds longer than
-/// asked.
+/// The clock has a resolution of one second, so a lease or retention can last up to two seconds
+/// longer than requested.
 ///
 /// # Examples
 ///
 /// ```
-/// use scrupp_verify_core::dedup::MemoryStore;
+/// use std::time::Duration;
+/// use scrupp_verify_core::dedup::{
+///     Claim, ClaimToken, DeliveryId, DeliveryStore, MemoryStore, MemoryStoreError,
+/// };
 ///
-/// let default = MemoryStore::default();
-/// // 12 deliveries a second over a day.
-/// let large = MemoryStore::new(1 << 20);
+/// # async fn example() -> Result<(), MemoryStoreError> {
+/// let store = MemoryStore::new(1);
+/// let (lease, retention) = (Duration::from_secs(60), Duration::from_secs(86_400));
+/// let (first, second) = (ClaimToken::from_bytes([1; 16]), ClaimToken::from_bytes([2; 16]));
+///
+/// let id = DeliveryId::of(&[b"6666"]);
+/// assert_eq!(store.claim(id, first, lease).await?, Claim::Granted);
+/// assert_eq!(store.claim(id, second, lease).await?, Claim::InFlight);
+/// assert!(store.commit(id, first, retention).await?);
+/// assert_eq!(store.claim(id, second, lease).await?, Claim::Acknowledged);
+///
+/// let other = DeliveryId::of(&[b"6667"]);
+/// assert_eq!(store.claim(other, second, lease).await, Err(MemoryStoreError::Full));
+/// # Ok(())
+/// # }
+/// # let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+/// # assert_eq!(core::pin::pin!(example()).poll(&mut context), core::task::Poll::Ready(Ok(())));
 /// ```
 #[derive(Clone)]
 pub struct MemoryStore {
@@ -45,8 +61,18 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// Creates a store for at most `capacity` deliveries: as many as arrive within the retention,
-    /// by default a day.
+    /// Creates a store with a maximum number of deliveries.
+    ///
+    /// Choose the number of deliveries that arrive within the retention, which is a day by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_core::dedup::MemoryStore;
+    ///
+    /// // 12 deliveries per second over a day.
+    /// let store = MemoryStore::new(1 << 20);
+    /// ```
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
@@ -59,14 +85,22 @@ impl MemoryStore {
         }
     }
 
-    /// Replaces the system clock. If the clock returns `None`, every claim fails.
+    /// Replaces the system clock. If the clock returns `None`, claims and commits fail.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_core::{UnixTime, dedup::MemoryStore};
+    ///
+    /// let store = MemoryStore::default().clock(|| Some(UnixTime::from_secs(1_735_471_800)));
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Changes the record of a delivery by a rule, at the time that the clock gives.
+    /// Applies a rule to the record of a delivery at the current time.
     fn update<T>(
         &self,
         id: DeliveryId,
@@ -80,7 +114,7 @@ impl MemoryStore {
 
     fn lock(&self) -> MutexGuard<'_, Deliveries> {
         let guard = self.deliveries.lock();
-        // No change can panic half-way through.
+        // A panic cannot leave the deliveries in an inconsistent state.
         guard.unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,17 +166,17 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
-/// Records by id, and ids by expiry. Both hold the same ids.
+/// Records by id, and ids by expiry. Both contain the same ids.
 struct Deliveries {
     capacity: usize,
-    /// One map for each first byte of an id, because growing a single large map takes milliseconds.
+    /// One map for each first byte of an id, because growing one large map takes milliseconds.
     shards: Vec<Shard>,
     expiries: BTreeSet<(UnixTime, DeliveryId)>,
 }
 
 impl Deliveries {
-    /// Removes the expired records, but at most eight, to bound the time of one operation. An
-    /// expired record never makes the store full, because one removed record is enough for a claim.
+    /// Removes at most eight expired records, which bounds the time of one operation. One removed
+    /// record is enough for a claim, so expired records never make the store full.
     fn remove_expired(&mut self, now: UnixTime) {
         for _ in 0..8 {
             match self.expiries.first() {
@@ -155,7 +189,7 @@ impl Deliveries {
         }
     }
 
-    /// Changes the record of a delivery by a rule.
+    /// Applies a rule to the record of a delivery.
     fn update<T>(
         &mut self,
         id: DeliveryId,
@@ -201,11 +235,11 @@ fn shard(shards: &mut [Shard], id: DeliveryId) -> &mut Shard {
     &mut shards[usize::from(id.as_bytes()[0])]
 }
 
-/// Why a [`MemoryStore`] cannot take a claim.
+/// The error of a [`MemoryStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MemoryStoreError {
-    /// The store is at its capacity, and no delivery has expired.
+    /// The store is full, and no delivery has expired.
     Full,
     /// The clock returned `None`.
     NoTime,

@@ -6,24 +6,25 @@ use crate::UnixTime;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a caller must handle each result")]
 pub enum Claim {
-    /// The caller may handle the delivery until the lease expires.
+    /// The caller can handle the delivery until the lease expires.
     Granted,
     /// Another attempt is handling the delivery.
     InFlight,
-    /// The delivery was handled.
+    /// The delivery was handled before.
     Acknowledged,
 }
 
-/// A number that identifies one attempt to handle a delivery, and so the holder of a claim.
+/// A random number that identifies one attempt to handle a delivery.
+///
+/// # Security
+///
+/// Generate each token from the random numbers of the operating system. A token must be unique
+/// among all processes that share a store. Other generators may repeat numbers after a `fork`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClaimToken([u8; 16]);
 
 impl ClaimToken {
-    /// Creates the token with this number.
-    ///
-    /// The number must be unique among all attempts of all processes that share a store. Take it from
-    /// the operating system's random numbers, because other generators may repeat values after a
-    /// `fork`.
+    /// Creates a token from a random number.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
@@ -36,13 +37,13 @@ impl ClaimToken {
     }
 }
 
-/// The state of one delivery in a store, and the rules by which that state changes.
+/// The state of a delivery in a store, with the rules for changing it.
 ///
-/// `None` is a delivery without a record. An expired record counts as none.
+/// `None` is the state of an unknown delivery. An expired record is treated like `None`.
 ///
-/// A [`UnixTime`] has lost its fraction of a second, so a claim at 0 can be one at 0.999. To last at
-/// least as long as asked, a lease or retention therefore counts from the next second, and its own
-/// fraction is rounded up: a lease of 60 s expires at 61.
+/// A [`UnixTime`] has no fraction of a second, so a claim at 0 s may have happened at 0.999 s. A
+/// lease or retention therefore starts at the next second, and is rounded up to whole seconds. For
+/// example, a lease of 60 s that is claimed at 0 s expires at 61 s.
 ///
 /// # Examples
 ///
@@ -57,11 +58,14 @@ impl ClaimToken {
 ///
 /// assert_eq!(Record::claim(&mut record, first, at(0), lease), Claim::Granted);
 /// assert_eq!(Record::claim(&mut record, second, at(60), lease), Claim::InFlight);
-/// // The first one crashed, and its lease has expired.
+///
+/// // The lease of the first attempt has expired.
 /// assert_eq!(Record::claim(&mut record, second, at(61), lease), Claim::Granted);
-/// // The first one was only slow. Its token no longer holds the claim.
+///
+/// // The first attempt cannot release or commit the claim of the second.
 /// Record::release(&mut record, first);
 /// assert!(!Record::commit(&mut record, first, at(62), retention));
+///
 /// assert!(Record::commit(&mut record, second, at(63), retention));
 /// assert_eq!(Record::claim(&mut record, first, at(64), lease), Claim::Acknowledged);
 /// ```
@@ -70,14 +74,14 @@ impl ClaimToken {
 pub enum Record {
     /// An attempt is handling the delivery.
     InFlight {
-        /// The attempt that holds the claim.
+        /// The token of the attempt.
         token: ClaimToken,
-        /// The end of the lease.
+        /// The time when the lease expires.
         expires_at: UnixTime,
     },
-    /// The delivery was handled.
+    /// The delivery was handled before.
     Acknowledged {
-        /// The end of the retention.
+        /// The time when the retention expires.
         expires_at: UnixTime,
     },
 }
@@ -85,8 +89,8 @@ pub enum Record {
 impl Record {
     /// Claims a delivery for `token` until the lease expires.
     ///
-    /// Grants the claim again, with a new lease, if `token` already holds it: the response to the
-    /// first claim may have been lost.
+    /// If `token` already holds the claim, the claim is granted again with a new lease, because the
+    /// result of the first attempt to claim may have been lost.
     pub fn claim(
         record: &mut Option<Self>,
         token: ClaimToken,
@@ -107,10 +111,11 @@ impl Record {
         }
     }
 
-    /// Acknowledges a delivery and returns `true`, unless another token holds the claim.
+    /// Acknowledges a delivery until the retention expires. Returns `false` if another token holds
+    /// the claim.
     ///
-    /// A lease that has expired does not prevent this if no other token has claimed the delivery
-    /// since, because the delivery was handled.
+    /// A claim whose lease has expired can still be committed if no other token has claimed the
+    /// delivery, because the delivery was handled.
     pub fn commit(
         record: &mut Option<Self>,
         token: ClaimToken,
@@ -136,7 +141,7 @@ impl Record {
         }
     }
 
-    /// Returns when the record expires.
+    /// Returns the time when the record expires.
     #[must_use]
     pub const fn expires_at(&self) -> UnixTime {
         match self {

@@ -6,7 +6,7 @@ use core::{
 
 use crate::ConfigError;
 
-/// The origin of the Task API, and so the only one that the API key may be sent to.
+/// The origin of the Task API, and the only origin that the API key is sent to.
 ///
 /// The default is `https://api.scrupp.com`.
 ///
@@ -21,13 +21,11 @@ use crate::ConfigError;
 /// assert_eq!(origin.result_url(6666).as_str(), "https://api.scrupp.com/task/6666/data");
 /// assert_eq!(origin.status_url(6666).as_str(), "https://api.scrupp.com/task/6666/status");
 ///
-/// let stand_in = ApiOrigin::new("http://127.0.0.1:8080")?;
-/// assert_eq!(stand_in.result_url(6666).as_str(), "http://127.0.0.1:8080/task/6666/data");
+/// let local = ApiOrigin::new("http://127.0.0.1:8080")?;
+/// assert_eq!(local.result_url(6666).as_str(), "http://127.0.0.1:8080/task/6666/data");
 ///
-/// assert_eq!(
-///     ApiOrigin::new("http://api.scrupp.com").unwrap_err(),
-///     ConfigError::InsecureApiOrigin,
-/// );
+/// let insecure = ApiOrigin::new("http://api.scrupp.com");
+/// assert_eq!(insecure.unwrap_err(), ConfigError::InsecureApiOrigin);
 /// # Ok(())
 /// # }
 /// ```
@@ -35,18 +33,18 @@ use crate::ConfigError;
 pub struct ApiOrigin(String);
 
 impl ApiOrigin {
-    /// Creates another origin than the default, for a proxy or for a stand-in in tests.
+    /// Creates an origin other than the default, for a proxy or a test server.
     ///
-    /// 1. The form is `scheme://host` or `scheme://host:port`, as browsers write an origin: in
-    ///    lower case, without the scheme's default port, and with nothing after it.
-    /// 2. The host is a name in ASCII, an IPv4 address, or an IPv6 address in brackets. Addresses
-    ///    are in their canonical form (RFC 5952).
+    /// 1. The origin has the form `scheme://host` or `scheme://host:port`, as browsers serialize
+    ///    it: in lower case, without the default port, and without a trailing slash or path.
+    /// 2. The host is an ASCII name, an IPv4 address, or an IPv6 address in brackets. Addresses are
+    ///    in canonical form (RFC 5952).
     /// 3. The scheme is `https`. For `localhost` and loopback addresses, `http` is accepted too.
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::MalformedApiOrigin`] if (1) or (2) does not hold, and
-    /// [`ConfigError::InsecureApiOrigin`] if (3) does not hold.
+    /// - [`ConfigError::MalformedApiOrigin`] if rule 1 or 2 is violated.
+    /// - [`ConfigError::InsecureApiOrigin`] if rule 3 is violated.
     pub fn new(origin: &str) -> Result<Self, ConfigError> {
         match is_secure(origin) {
             Some(true) => Ok(Self(origin.to_owned())),
@@ -55,26 +53,27 @@ impl ApiOrigin {
         }
     }
 
-    /// Returns the origin as text, without a slash at its end.
+    /// Returns the origin as a string without a trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the URL of a task's result: `GET /task/{process_id}/data`.
+    /// Returns the URL of the result of a task: `GET /task/{process_id}/data`.
     #[must_use]
     pub fn result_url(&self, process_id: u64) -> ApiUrl {
         ApiUrl(format!("{self}/task/{process_id}/data"))
     }
 
-    /// Returns the URL of a task's status, for clients that poll:
-    /// `GET /task/{process_id}/status`.
+    /// Returns the URL of the status of a task: `GET /task/{process_id}/status`.
+    ///
+    /// Clients that receive no webhooks poll this URL.
     #[must_use]
     pub fn status_url(&self, process_id: u64) -> ApiUrl {
         ApiUrl(format!("{self}/task/{process_id}/status"))
     }
 
-    /// Accepts the `result_url` of a payload if it is, byte for byte, one of the documented forms.
+    /// Accepts a `result_url` if it is byte for byte equal to one of the documented URLs.
     pub(super) fn check_result_url(
         &self,
         url: &str,
@@ -101,11 +100,11 @@ impl fmt::Display for ApiOrigin {
     }
 }
 
-/// A URL of the Task API at the pinned [`ApiOrigin`], which the API key may be sent to.
+/// A URL of the Task API that the API key may be sent to.
 ///
 /// Only [`ApiOrigin::result_url`], [`ApiOrigin::status_url`] and
-/// [`TaskCompleted::result_url`](super::TaskCompleted::result_url) create one. The URL has no
-/// userinfo, query or fragment.
+/// [`TaskCompleted::result_url`](super::TaskCompleted::result_url) create an `ApiUrl`. The origin
+/// is the configured [`ApiOrigin`], and the URL has no userinfo, query or fragment.
 ///
 /// # Examples
 ///
@@ -120,7 +119,7 @@ impl fmt::Display for ApiOrigin {
 pub struct ApiUrl(String);
 
 impl ApiUrl {
-    /// Returns the URL as text.
+    /// Returns the URL as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -145,22 +144,22 @@ impl fmt::Display for ApiUrl {
     }
 }
 
-/// The error of an event that has no result URL which the API key may be sent to.
+/// The error of an event without an accepted result URL.
 ///
-/// The `result_url` of the payload is not one of the documented forms for this task at the pinned
+/// Either the `result_url` is not one of the documented URLs of the task at the configured
 /// [`ApiOrigin`], or the event is not about a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResultUrlError(pub(super) ());
 
 impl fmt::Display for ResultUrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the event has no result URL that is documented for its task")
+        f.write_str("the event has no documented result URL")
     }
 }
 
 impl core::error::Error for ResultUrlError {}
 
-/// Returns whether nobody on the way can read what is sent to an origin, and `None` if the origin
+/// Returns whether the connection to an origin is encrypted or local. Returns `None` if the origin
 /// is not in canonical form.
 fn is_secure(origin: &str) -> Option<bool> {
     let (scheme, authority) = origin.split_once("://")?;
@@ -169,7 +168,7 @@ fn is_secure(origin: &str) -> Option<bool> {
         "http" => 80,
         _ => return None,
     };
-    // A colon inside brackets belongs to an IPv6 address.
+    // A colon in brackets is a part of an IPv6 address.
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
@@ -179,11 +178,12 @@ fn is_secure(origin: &str) -> Option<bool> {
         .then_some(scheme == "https" || is_loopback)
 }
 
-/// Returns whether a host is this machine, and `None` if the host is not in canonical form.
+/// Returns whether a host is `localhost` or a loopback address. Returns `None` if the host is not
+/// in canonical form.
 fn is_loopback(host: &str) -> Option<bool> {
     if let Some(inner) = host.strip_prefix('[') {
         let address: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
-        // An IPv4-mapped address has two canonical forms, one per standard.
+        // Rejects IPv4-mapped addresses, because browsers and RFC 5952 write them differently.
         let is_canonical = format!("[{address}]") == host && address.to_ipv4_mapped().is_none();
         return is_canonical.then_some(address.is_loopback());
     }
@@ -191,7 +191,7 @@ fn is_loopback(host: &str) -> Option<bool> {
         return Some(address.is_loopback());
     }
     let is_name = host.len() <= 253 && host.split('.').all(is_label);
-    // HTTP clients read a host whose last label is a number as an IPv4 address: `127.1`,
+    // HTTP clients parse a host whose last label is a number as an IPv4 address, such as `127.1` or
     // `0x7f000001`.
     let last = host.rsplit('.').next()?;
     (is_name && last.starts_with(|first: char| first.is_ascii_lowercase()))

@@ -10,11 +10,11 @@ use super::{
     fields::{ObjectWriter, text},
 };
 
-/// The event that a delivery carries.
+/// The event of a delivery.
 ///
-/// An `Event` also implements serde's traits, for `serde_json` only, because fields are kept as
-/// JSON text. Unlike [`Event::from_json`], `serde_json` does not skip a byte order mark. A conversion
-/// through `serde_json::Value` loses the precision of numbers that do not fit into it.
+/// `Event` implements `Serialize` and `Deserialize` for use with `serde_json` only, because fields
+/// are kept as JSON text. Unlike [`Event::from_json`], `serde_json` rejects a byte order mark. A
+/// conversion through `serde_json::Value` may lose the precision of numbers.
 ///
 /// # Examples
 ///
@@ -32,7 +32,8 @@ use super::{
 /// assert_eq!(unknown.name(), "credits.low");
 /// assert_eq!(unknown.process_id(), None);
 ///
-/// assert!(Event::from_json(b"[]").is_err());
+/// let error = Event::from_json(br#"{"event":"task.completed","process_id":6666}"#).unwrap_err();
+/// assert_eq!(error.to_string(), "status: missing");
 /// # Ok(())
 /// # }
 /// ```
@@ -46,11 +47,11 @@ pub enum Event {
 }
 
 impl Event {
-    /// Reads the event of a verified delivery.
+    /// Parses the event of a verified delivery.
     ///
     /// # Errors
     ///
-    /// Those of [`Event::from_json`].
+    /// The same errors as [`Event::from_json`].
     ///
     /// # Examples
     ///
@@ -58,12 +59,18 @@ impl Event {
     /// use scrupp_verify_core::{Secret, Signer, UnixTime, Verifier, events::Event};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let secret = Secret::new("topsecret")?;
-    /// # let now = UnixTime::from_secs(1_735_471_800);
-    /// # let body = r#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
-    /// # let headers = Signer::new(&secret).sign(now, body.as_bytes());
-    /// let delivery = Verifier::new(secret).verify(&headers, body, now)?;
+    /// let secret = Secret::new("topsecret")?;
+    /// let signer = Signer::new(&secret);
+    /// let verifier = Verifier::new(secret);
+    /// let now = UnixTime::from_secs(1_735_471_800);
+    ///
+    /// let body = r#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
+    /// let delivery = verifier.verify(&signer.sign(now, body.as_bytes()), body, now)?;
     /// assert_eq!(Event::parse(&delivery)?.process_id(), Some(6666));
+    ///
+    /// let body = "hello world";
+    /// let delivery = verifier.verify(&signer.sign(now, body.as_bytes()), body, now)?;
+    /// assert_eq!(Event::parse(&delivery).unwrap_err().to_string(), "not a JSON object");
     /// # Ok(())
     /// # }
     /// ```
@@ -71,25 +78,24 @@ impl Event {
         Self::from_json(delivery.body().as_ref())
     }
 
-    /// Reads an event from JSON, after a UTF-8 byte order mark if there is one: the body of a
-    /// delivery that was verified before it was stored, or a test's.
+    /// Parses an event from JSON. A UTF-8 byte order mark before the JSON is skipped.
     ///
     /// # Security
     ///
-    /// Nothing here says who wrote the JSON. For a request, use [`Event::parse`].
+    /// This function does not verify the origin of the JSON. For requests, use [`Event::parse`].
+    /// Use this function for tests, and for bodies that were verified before they were stored.
     ///
     /// # Errors
     ///
-    /// Returns an [`EventError`] if the body is not a JSON object in UTF-8, or if the name of a
-    /// field is not Unicode, as in `{"\ud800":1}`. The fields that identify an event must be in
-    /// there once:
+    /// Returns an [`EventError`] if the body is not a JSON object in UTF-8, or if a field name
+    /// contains an unpaired surrogate, such as `{"\ud800":1}`.
     ///
-    /// 1. `event`: a string.
-    /// 2. `process_id`, if the event is `task.completed`: an integer from 0 to 2^64 - 1, or its
-    ///    decimal digits in a string. Signs, fractions, exponents and leading zeros are rejected.
-    /// 3. `status`, if the event is `task.completed`: a string.
+    /// Also returns an error if one of the following fields is missing, repeated or invalid:
     ///
-    /// No other field causes an error.
+    /// 1. `event` is a string.
+    /// 2. `process_id` is an integer from 0 to 2^64 - 1, or a string of its decimal digits. Signs,
+    ///    fractions, exponents and leading zeros are invalid. Required for `task.completed`.
+    /// 3. `status` is a string. Required for `task.completed`.
     pub fn from_json(body: &[u8]) -> Result<Self, EventError> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut fields = Fields::from_json(body).ok_or(EventError {
@@ -112,7 +118,7 @@ impl Event {
         }
     }
 
-    /// Returns the number of the task that the event is about, and `None` if the event is unknown.
+    /// Returns the process id of the task. Returns `None` if the event is unknown.
     #[must_use]
     pub fn process_id(&self) -> Option<u64> {
         match self {
@@ -121,7 +127,7 @@ impl Event {
         }
     }
 
-    /// Returns the status of the task, and `None` if the event is unknown.
+    /// Returns the status of the task. Returns `None` if the event is unknown.
     #[must_use]
     pub fn status(&self) -> Option<&Status> {
         match self {
@@ -130,12 +136,13 @@ impl Event {
         }
     }
 
-    /// Returns the URL to fetch the result from: see [`TaskCompleted::result_url`].
+    /// Returns the URL of the result. See [`TaskCompleted::result_url`] for the rules and an
+    /// example.
     ///
     /// # Errors
     ///
-    /// Returns a [`ResultUrlError`] if [`TaskCompleted::result_url`] returns one, and if the event
-    /// is unknown.
+    /// Returns a [`ResultUrlError`] if the `result_url` of the event is not accepted, or if the
+    /// event is unknown.
     pub fn result_url(&self, origin: &ApiOrigin) -> Result<ApiUrl, ResultUrlError> {
         match self {
             Self::TaskCompleted(task) => task.result_url(origin),
@@ -155,13 +162,13 @@ impl Serialize for Event {
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As text first, because `serde_json` quotes a value of the wrong type in its message.
+        // Takes the text first, because the errors of `serde_json` quote values of the wrong type.
         let json = Box::<RawValue>::deserialize(deserializer)?;
         Self::from_json(json.get().as_bytes()).map_err(de::Error::custom)
     }
 }
 
-/// An event whose name this crate does not know.
+/// An event with an unknown name.
 ///
 /// # Examples
 ///
@@ -179,7 +186,7 @@ impl<'de> Deserialize<'de> for Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OtherEvent {
-    /// The field `event`.
+    /// The name of the event, from the field `event`.
     pub name: String,
     /// All other fields.
     pub fields: Fields,

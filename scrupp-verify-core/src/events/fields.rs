@@ -8,10 +8,10 @@ use serde_core::{
 };
 use serde_json::value::RawValue;
 
-/// Fields of a JSON object in their original order, each with its name and its value as JSON text.
+/// Fields of a JSON object in their original order, with their values as JSON text.
 ///
-/// Values are not interpreted, so nothing is lost: `1e400` stays `1e400`. Two `Fields` are equal if
-/// they have the same names and texts in the same order.
+/// Values are not parsed, so no information is lost. For example, `1e400` stays `1e400`. Two
+/// `Fields` are equal if they have the same names and texts in the same order.
 ///
 /// # Examples
 ///
@@ -38,7 +38,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Returns the JSON text of a field. If the name is repeated, the last field counts.
+    /// Returns the JSON text of a field. If the field is repeated, returns the last one.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut from_last = self.iter().rev();
@@ -47,15 +47,16 @@ impl Fields {
             .map(|(_, json)| json)
     }
 
-    /// Returns a field as a `T`, and `None` if there is no such field or it is not a `T`.
+    /// Deserializes a field. Returns `None` if the field is missing or cannot be deserialized as a
+    /// `T`.
     ///
-    /// [`get`](Self::get) tells the two apart.
+    /// [`get`](Self::get) distinguishes the two cases.
     #[must_use]
     pub fn get_as<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Option<T> {
         serde_json::from_str(self.get(name)?).ok()
     }
 
-    /// Returns an iterator over the fields: name and JSON text.
+    /// Returns an iterator over the fields as (name, JSON text) pairs.
     #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> + ExactSizeIterator {
         self.entries
@@ -69,7 +70,7 @@ impl Fields {
         self.entries.len()
     }
 
-    /// Returns whether there is no field.
+    /// Returns `true` if there are no fields.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -82,7 +83,7 @@ impl Fields {
         Some(fields)
     }
 
-    /// Takes out a field that is in there once and can be read. Any other stays.
+    /// Removes and returns a field that occurs once and is valid. Leaves other fields unchanged.
     pub(super) fn optional<T>(&mut self, name: &str, read: fn(&str) -> Option<T>) -> Option<T> {
         let mut found = (0..)
             .zip(&self.entries)
@@ -95,7 +96,8 @@ impl Fields {
         Some(value)
     }
 
-    /// Takes out a field that must be in there once, and must be what is `expected`.
+    /// Removes and returns a field that must occur once and be valid. `expected` is the message for
+    /// an invalid field.
     pub(super) fn required<T>(
         &mut self,
         name: &'static str,
@@ -106,7 +108,7 @@ impl Fields {
             let problem = match self.iter().filter(|(found, _)| *found == name).count() {
                 0 => "missing",
                 1 => expected,
-                _ => "given more than once",
+                _ => "occurs more than once",
             };
             EventError {
                 field: Some(name),
@@ -136,7 +138,7 @@ impl Serialize for Fields {
     }
 }
 
-/// An object that is being written. Each name that has a typed value is written once.
+/// An object that is being serialized. Skips a field of `other` if a typed field has the same name.
 pub(super) struct ObjectWriter<M> {
     object: M,
     names: Vec<&'static str>,
@@ -173,7 +175,7 @@ impl<M: SerializeMap> ObjectWriter<M> {
     }
 }
 
-/// Reads a string that is Unicode.
+/// Parses a string. Fails if it contains an unpaired surrogate.
 pub(super) fn text(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
 }
@@ -198,7 +200,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
 /// The error of a body that is not an event.
 ///
-/// The message names the field that is wrong, and quotes nothing of the body.
+/// The message names the invalid field, and does not quote the body.
 ///
 /// # Examples
 ///
@@ -220,8 +222,8 @@ pub struct EventError {
 }
 
 impl EventError {
-    /// Returns the field that is wrong (`event`, `process_id` or `status`), and `None` if the body
-    /// as a whole is wrong.
+    /// Returns the invalid field, which is `event`, `process_id` or `status`. Returns `None` if the
+    /// body is not a JSON object.
     #[must_use]
     pub const fn field(&self) -> Option<&'static str> {
         self.field

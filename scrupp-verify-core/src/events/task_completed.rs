@@ -8,14 +8,14 @@ use super::{
     fields::{ObjectWriter, text},
 };
 
-/// The event `task.completed`: a task has ended.
+/// The event `task.completed`, which Scrupp sends when a task has ended.
 ///
-/// A failure is sent as this event too. Only the [`status`](Self::status) tells.
+/// Scrupp also sends this event for failed tasks. Check the [`status`](Self::status).
 ///
 /// # Examples
 ///
 /// ```
-/// use scrupp_verify_core::events::{ApiOrigin, Event, Status};
+/// use scrupp_verify_core::events::{Event, Status};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let body = br#"{"event":"task.completed","process_id":6666,"status":"failed",
@@ -24,7 +24,9 @@ use super::{
 /// assert_eq!(task.process_id, 6666);
 /// assert_eq!(task.status, Status::Failed);
 /// assert_eq!(task.error.as_deref(), Some("Message (optional)"));
-/// assert_eq!(task.meta, None); // not an object
+///
+/// // This `meta` is not an object.
+/// assert_eq!(task.meta, None);
 /// assert_eq!(task.other.get("meta"), Some("[]"));
 /// # Ok(())
 /// # }
@@ -32,17 +34,16 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TaskCompleted {
-    /// The number of the task.
+    /// The process id of the task.
     pub process_id: u64,
-    /// How the task ended.
+    /// The status of the task.
     pub status: Status,
     result_url: Option<String>,
-    /// What went wrong, in words.
+    /// The error message of a failed task.
     pub error: Option<String>,
-    /// What the call that started the task said about itself.
+    /// Information about the call that started the task.
     pub meta: Option<Meta>,
-    /// All other fields, and each of the optional fields above that is `null`, of another type, or
-    /// repeated.
+    /// All other fields, including optional fields that are `null`, of the wrong type, or repeated.
     pub other: Fields,
 }
 
@@ -63,35 +64,35 @@ impl TaskCompleted {
         })
     }
 
-    /// Returns the URL to fetch the result from.
+    /// Returns the URL of the result.
     ///
-    /// This is the `result_url` of the payload if there is one, otherwise
-    /// [`ApiOrigin::result_url`] for this task, as Scrupp's documentation advises. A `result_url`
-    /// that is not a string, or is repeated, counts as none.
+    /// - If the event has a `result_url`, the method returns it. The URL must be byte for byte
+    ///   equal to one of the two documented URLs of this task at this origin:
     ///
-    /// The payload's is accepted only if it is, byte for byte, one of the two documented forms for
-    /// this task at this origin:
+    ///   ```text
+    ///   https://api.scrupp.com/api/v1/task/6666/data
+    ///   https://api.scrupp.com/task/6666/data
+    ///   ```
     ///
-    /// ```text
-    /// https://api.scrupp.com/api/v1/task/6666/data
-    /// https://api.scrupp.com/task/6666/data
-    /// ```
+    /// - If the event has no `result_url`, the method builds the URL from the process id, as
+    ///   Scrupp's documentation recommends. A `result_url` that is not a string or is repeated is
+    ///   ignored.
     ///
-    /// Nothing is decoded, resolved or normalised, so this crate and an HTTP client cannot differ.
-    /// Other spellings of the same URL (`HTTPS:`, `:443`, `%2f`, a trailing slash) are rejected
-    /// too; Scrupp does not send them.
+    /// URLs are compared without decoding or normalization, so an HTTP client cannot interpret an
+    /// accepted URL differently. Equivalent spellings, such as `HTTPS:`, `:443`, `%2f` or a
+    /// trailing slash, are rejected.
     ///
-    /// The status is not checked: a task that failed has a URL, but no result.
+    /// The status is not checked. A failed task has a URL, but no result.
     ///
     /// # Errors
     ///
-    /// Returns a [`ResultUrlError`] if the payload has a `result_url` of any other form. To go on
-    /// without it, use [`ApiOrigin::result_url`].
+    /// Returns a [`ResultUrlError`] if the event has any other `result_url`. To ignore the
+    /// `result_url`, use [`ApiOrigin::result_url`].
     ///
     /// # Security
     ///
-    /// The request carries the API key. Send the key in `Authorization: Bearer`, not in the query.
-    /// Do not follow redirects, because they may lead anywhere.
+    /// The request for the result contains the API key. Send the key in `Authorization: Bearer`,
+    /// not in the query. Do not follow redirects, because they may lead to another origin.
     ///
     /// # Examples
     ///
@@ -121,8 +122,12 @@ impl TaskCompleted {
         }
     }
 
-    /// Returns the `result_url` of the payload, which must not be fetched: see
-    /// [`result_url`](Self::result_url).
+    /// Returns the `result_url` of the event without checking it.
+    ///
+    /// # Security
+    ///
+    /// Do not fetch this URL, because it may not belong to Scrupp. Use
+    /// [`result_url`](Self::result_url) instead.
     #[must_use]
     pub fn unchecked_result_url(&self) -> Option<&str> {
         self.result_url.as_deref()
@@ -142,7 +147,7 @@ impl Serialize for TaskCompleted {
     }
 }
 
-/// The `meta` of an event: what the call that started a task said about itself.
+/// Information about the call that started a task, from the field `meta`.
 ///
 /// The keys vary by integration.
 ///
@@ -159,7 +164,9 @@ impl Serialize for TaskCompleted {
 ///
 /// assert_eq!(meta.endpoint.as_deref(), Some("/company/linkedin"));
 /// assert_eq!(meta.source, None);
-/// assert_eq!(meta.external_id, None); // not a string
+///
+/// // This `external_id` is not a string.
+/// assert_eq!(meta.external_id, None);
 /// assert_eq!(meta.other.get("external_id"), Some("9481"));
 /// assert_eq!(meta.other.get("sheet"), Some(r#"{"row":9481}"#));
 /// # Ok(())
@@ -168,13 +175,14 @@ impl Serialize for TaskCompleted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Meta {
-    /// The endpoint that was called, such as `/company/linkedin`.
+    /// The called endpoint, such as `/company/linkedin`.
     pub endpoint: Option<String>,
-    /// The caller's own id, such as `row_9481`.
+    /// The id that the caller chose, such as `row_9481`.
     pub external_id: Option<String>,
-    /// The integration that called, such as `zapier`.
+    /// The integration of the caller, such as `zapier`.
     pub source: Option<String>,
-    /// All other fields, and each of the fields above that is `null`, of another type, or repeated.
+    /// All other fields, including the fields above if they are `null`, of the wrong type, or
+    /// repeated.
     pub other: Fields,
 }
 
@@ -200,7 +208,7 @@ impl Serialize for Meta {
     }
 }
 
-/// The status of a task, in a webhook or in the response of `GET /task/{process_id}/status`.
+/// The status of a task, in an event or in the response of `GET /task/{process_id}/status`.
 ///
 /// # Examples
 ///
@@ -216,20 +224,20 @@ impl Serialize for Meta {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// `queued`: not begun.
+    /// `queued`: the task has not started.
     Queued,
-    /// `running`: begun, not ended.
+    /// `running`: the task has started.
     Running,
-    /// `completed`: ended, with a result.
+    /// `completed`: the task has ended with a result.
     Completed,
-    /// `failed`: ended, without a result.
+    /// `failed`: the task has ended without a result.
     Failed,
-    /// Any other text, unchanged.
+    /// Any other status, unchanged.
     Other(String),
 }
 
 impl Status {
-    /// Returns the word that Scrupp uses.
+    /// Returns the status as Scrupp writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -278,7 +286,7 @@ impl<'de> Deserialize<'de> for Status {
     }
 }
 
-/// Reads a process id: an integer in plain form, or its digits in a string.
+/// Parses a process id: an integer, or a string of its decimal digits.
 fn process_id(json: &str) -> Option<u64> {
     let digits = text(json).unwrap_or_else(|| json.to_owned());
     let is_plain = digits == "0" || !digits.starts_with(['0', '+']);

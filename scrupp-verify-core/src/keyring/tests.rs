@@ -7,7 +7,7 @@ fn keyring(secrets: usize) -> Keyring {
 }
 
 #[test]
-fn computes_the_same_for_every_account_whether_it_exists_or_not() {
+fn computes_four_keys_for_every_account() {
     let computed = |keyring: &Keyring| keyring.computed;
     assert_eq!(computed(&Keyring::of_unknown_account()), 4);
     for secrets in 1..=4 {
@@ -17,7 +17,7 @@ fn computes_the_same_for_every_account_whether_it_exists_or_not() {
 }
 
 #[test]
-fn never_verifies_with_a_placeholder() {
+fn placeholders_never_verify() {
     let message: [&[u8]; 2] = [b"1735471800.", b"{}"];
     let tag = mac::tag(&mac::placeholder(), &message);
     for secrets in 1..4 {

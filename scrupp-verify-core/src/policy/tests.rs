@@ -5,7 +5,7 @@ use alloc::{format, string::ToString};
 use super::*;
 
 #[test]
-fn leaves_room_for_the_longest_timestamp() {
+fn the_prefix_fits_the_longest_timestamp() {
     let longest = u64::MAX.to_string();
     assert_eq!(
         parse_timestamp(longest.as_bytes()),
@@ -17,7 +17,7 @@ fn leaves_room_for_the_longest_timestamp() {
 }
 
 #[test]
-fn reads_hex_digits_and_no_other_byte() {
+fn nibble_accepts_only_hex_digits() {
     for byte in 0..=u8::MAX {
         let value = char::from(byte).to_digit(16);
         match value {

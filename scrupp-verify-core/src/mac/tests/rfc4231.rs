@@ -27,7 +27,7 @@ pub(super) const VECTORS: &[Vector] = &[
         ],
     },
     Vector {
-        label: "case 3, data longer than a block's half",
+        label: "case 3, key and data together longer than a block",
         key: &[0xaa; 20],
         data: &[0xdd; 50],
         tag: &[
@@ -48,7 +48,7 @@ pub(super) const VECTORS: &[Vector] = &[
         ],
     },
     Vector {
-        label: "case 5, a tag cut to 128 bits",
+        label: "case 5, a tag truncated to 128 bits",
         key: &[0x0c; 20],
         data: b"Test With Truncation",
         tag: &[
