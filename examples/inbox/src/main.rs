@@ -1,7 +1,7 @@
 //! A service that stores Scrupp's deliveries, responds at once, and fetches the results in the
 //! background.
 //!
-//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-inbox`, and send a delivery:
+//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-inbox`, then send a delivery:
 //!
 //! ```sh
 //! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
@@ -37,7 +37,7 @@ use crate::{errors::with_causes, inbox::Inbox, poll::poll, workers::Workers};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // If standard error cannot be written, printing that there would panic.
+    // Otherwise a failed write to standard error is printed with `eprintln!`, which panics.
     log.log_internal_errors(false).init();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
