@@ -12,6 +12,8 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! curl http://127.0.0.1:3000/results/6666
 //! ```
+//!
+//! `README.md` lists the settings.
 
 mod api_key;
 mod environment;
@@ -49,7 +51,7 @@ async fn main() -> ExitCode {
     ended.unwrap_or_else(|error| errors::exit_code(Err(error)))
 }
 
-/// Serves until a signal. Ends early, with exit code 1, if a worker panics.
+/// Serves until a signal. If a worker panics, returns exit code 1.
 async fn serve() -> Result<ExitCode, Box<dyn Error>> {
     let bind = environment::bind()?;
     let verify = ScruppVerify::new(secrets::keyring()?);
@@ -75,7 +77,7 @@ async fn serve() -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-/// Waits until a task has ended, and prints its result. Needs no webhooks.
+/// Waits for a task, and prints its result.
 async fn poll_task(process_id: &str) -> Result<ExitCode, Box<dyn Error>> {
     let id = process_id.parse();
     let id = id.map_err(|_| format!("{process_id}: not the number of a task"))?;
