@@ -28,7 +28,7 @@ const BODY_LIMIT = 256 * 1024;
 export class Receiver {
     #exports;
 
-    /** Creates a receiver from a module and the secrets, the current one first. Throws if a secret is invalid. */
+    /** Creates a receiver. The current secret is first. Throws an error if a secret is invalid. */
     constructor(module, secrets) {
         this.#exports = new WebAssembly.Instance(module).exports;
         const configured = this.#call('scrupp_configure', [fields(secrets)]);

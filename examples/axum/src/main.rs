@@ -21,8 +21,8 @@
 //! | `redis+cluster://host,host` | Redis Cluster |
 //! | `memory:` | the memory of the process, empty after a restart |
 //!
-//! The server starts without waiting for PostgreSQL or Redis. While the store is unavailable, deliveries
-//! are rejected with 503.
+//! If PostgreSQL or Redis is unavailable, the server starts, and rejects deliveries with 503 until the store
+//! is available.
 //!
 //! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
 //! on that port of all interfaces (`0.0.0.0`).
@@ -50,7 +50,7 @@ use scrupp_verify_tower::{ScruppEvent, ScruppVerify};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // Otherwise a failed write to standard error is printed with `eprintln!`, which panics.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }

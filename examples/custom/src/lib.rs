@@ -18,7 +18,7 @@ const BODY_LIMIT: u64 = 256 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum size of a body without a reservation, in bytes. Small deliveries never wait for the budget.
 const FREE_BYTES: u64 = 16 * 1024;
-/// Lease of a claim. After the lease, another attempt at the same delivery may run the handler.
+/// Lease of a claim. After the lease expires, another attempt at the same delivery may run the handler.
 const LEASE: Duration = Duration::from_secs(60);
 /// Time after which an acknowledged delivery expires. Scrupp is assumed to retry for one day.
 const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);

@@ -30,7 +30,7 @@ use scrupp_verify_core::{Verifier, events::Event};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // Otherwise a failed write to standard error is printed with `eprintln!`, which panics.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }

@@ -11,7 +11,7 @@ pub(crate) struct Retries {
     pub(crate) first_pause: Duration,
 }
 
-/// Also limits the `Retry-After` of a response.
+/// Maximum pause, even if a `Retry-After` is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 impl Retries {

@@ -32,8 +32,8 @@ pub(crate) fn router(inbox: Inbox, verify: ScruppVerify) -> Router {
         .with_state(inbox)
 }
 
-/// Responds with 200 if the delivery is committed, also by an earlier attempt. Otherwise responds with 503,
-/// and Scrupp retries.
+/// Responds with 200 if this or an earlier attempt committed the delivery. Otherwise responds with 503, and
+/// Scrupp retries.
 async fn delivered(
     State(inbox): State<Inbox>,
     Extension(delivery): Extension<VerifiedDelivery<Bytes>>,

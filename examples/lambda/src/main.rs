@@ -18,8 +18,8 @@
 //! `REDIS_URL` is `redis://host` or `rediss://host` (TLS). The claims are in Redis, because the instances
 //! of a function share no memory, and a retry can reach another instance.
 //!
-//! Set a function time-out of less than 60 s. The lease of a claim is 60 s: if the handler runs longer, a
-//! retry can run the handler a second time.
+//! Set a function time-out of less than 60 s, the lease of a claim. If the handler runs longer, a retry can
+//! run the handler at the same time.
 //!
 //! # API Gateway and load balancers
 //!
@@ -51,7 +51,7 @@ use scrupp_verify_tower::{ScruppEvent, ScruppVerify};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // Otherwise a failed write to standard error is printed with `eprintln!`, which panics.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }

@@ -1,4 +1,4 @@
-//! A list of handled events. Replace it with the work of your service.
+//! A list of handled events. Replace this module with the work of your service.
 
 use std::{
     collections::VecDeque,

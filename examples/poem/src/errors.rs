@@ -15,7 +15,7 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
     })
 }
 
-/// Prints an error to standard error. Returns exit code 2 after an error, otherwise 0.
+/// Returns exit code 0, or prints the error to standard error and returns exit code 2.
 pub(crate) fn exit_code(ended: Result<(), Box<dyn Error>>) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -39,7 +39,7 @@ use tower::Layer;
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // Otherwise a failed write to standard error is printed with `eprintln!`, which panics.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let bind = environment::bind()?;
     let verify = ScruppVerify::new(secrets::keyring()?).dedup(dedup::MemoryStore::default());
-    // Poem's adapter for layers accepts no other body than Poem's own, so the layer wraps a tower service.
+    // Poem's adapter for layers supports only Poem's own body type, so the layer wraps a tower service.
     let webhook = tower::service_fn(async |request: Request<VerifiedBody>| {
         let (head, body) = request.into_parts();
         let head = (head, Default::default(), Default::default(), Scheme::HTTP);

@@ -115,9 +115,15 @@ pub(crate) fn all() -> Vec<Case> {
             200,
             false,
         ),
-        case("handler fails", &current(RETRIED, now), RETRIED, 500, true),
         case(
-            "retry after the failure",
+            "first attempt, the handler fails",
+            &current(RETRIED, now),
+            RETRIED,
+            500,
+            true,
+        ),
+        case(
+            "second attempt, the handler succeeds",
             &current(RETRIED, now),
             RETRIED,
             200,

@@ -19,7 +19,7 @@ use scrupp_verify_adapter::{Config, Dedup, HandlerGuard};
 use scrupp_verify_core::{Keyring, Rejection, VerifiedDelivery};
 use tokio_util::io::ReaderStream;
 
-/// The fairing that routes with the guard [`Delivery`] require.
+/// A fairing that verifies deliveries for the guard [`Delivery`].
 ///
 /// If the response is a 2xx, the fairing commits the claim of the delivery. Otherwise, or if Rocket drops
 /// the request, the claim is released.
@@ -78,7 +78,7 @@ impl<'r> FromData<'r> for Delivery {
             .iter()
             .map(|line| (line.name().as_str(), line.value()));
         let headers: Vec<_> = headers.collect();
-        // The adapter enforces the body limit. Rocket would end the stream at its limit without an error.
+        // The adapter enforces the body limit. A limit of Rocket would end the stream without an error.
         let stream = ReaderStream::new(data.open(ByteUnit::max_value()));
         let mut body = StreamBody::new(stream.map_ok(Frame::data));
         match config.receive(&*headers, &(), None, &mut body).await {

@@ -1,7 +1,7 @@
 //! A server that replaces its webhook secrets without a restart when a file changes.
 //!
-//! Each line of the file is a secret, the current one first. Write `topsecret` to the file, run with
-//! `SCRUPP_SECRETS_FILE=secrets.txt cargo run -p example-rotation`, then send a delivery:
+//! Run with `SCRUPP_SECRETS_FILE=secrets.txt cargo run -p example-rotation`. Each line of the file is a
+//! secret, the current one first. If the file contains `topsecret`, send a delivery:
 //!
 //! ```sh
 //! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
@@ -37,7 +37,7 @@ use tokio::{fs, time::interval};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // Otherwise a failed write to standard error is printed with `eprintln!`, which panics.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }

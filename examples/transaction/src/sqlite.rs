@@ -38,7 +38,7 @@ impl Tasks {
         fails: bool,
         claimed: &Claimed,
     ) -> Result<bool, SqlxStoreError> {
-        // Do slow work before the transaction, because other deliveries cannot be claimed until it ends.
+        // Do slow work before the transaction. The transaction blocks claims of other deliveries.
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let task = query("INSERT INTO tasks VALUES ($1)").bind(process_id);
         task.execute(&mut *transaction).await?;

@@ -9,7 +9,7 @@ pub(crate) const FAILS: i64 = 2;
 /// The last digit of process ids whose first handler waits for [`CONTINUE`].
 pub(crate) const IS_LATE: i64 = 3;
 
-/// Notified when a handler waits.
+/// Signals that a handler waits for [`CONTINUE`].
 pub(crate) static WAITING: Notify = Notify::const_new();
 pub(crate) static CONTINUE: Notify = Notify::const_new();
 

@@ -14,7 +14,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn open(database: &Path) -> io::Result<Self> {
-        // Removing the write-ahead log or its index loses or overwrites commits too.
+        // Without the write-ahead log or its index, commits are lost or overwritten.
         let files = ["", "-wal", "-shm"].map(|suffix| {
             let mut path = database.as_os_str().to_owned();
             path.push(suffix);

@@ -2,7 +2,7 @@ use scrupp_verify_tower::events::{Event, Status, TaskCompleted};
 
 use super::{Columns, text};
 
-/// A job that fetches a result. A worker has taken the job for the time of a lease.
+/// A job that fetches a result, taken by a worker with a lease.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) delivery_id: String,
