@@ -1,4 +1,5 @@
-//! A receiver of Scrupp's deliveries with hyper and `scrupp-verify-core`, without an adapter.
+//! A receiver of Scrupp's deliveries with hyper and `scrupp-verify-core`, without an adapter. `main.rs` is a
+//! server with this receiver.
 
 use std::time::Duration;
 

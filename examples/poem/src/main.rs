@@ -59,7 +59,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .at("/healthz", get(healthz))
         .at("/deliveries", get(list));
     let app = Arc::new(app);
-    // Poem's server sets no time limit for the head of a request. Behind `serve`, Poem does not know the
+    // Poem's server sets no time limit for the head of a request. Behind `serve`, handlers cannot read the
     // addresses of a connection.
     let service = service_fn(move |request: Request<body::Incoming>| {
         let app = Arc::clone(&app);

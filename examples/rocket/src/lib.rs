@@ -1,4 +1,4 @@
-//! A Rocket data guard for verified deliveries, and its fairing.
+//! A Rocket data guard for verified deliveries, and its fairing. `main.rs` is a server with both.
 
 use std::{
     io::Cursor,

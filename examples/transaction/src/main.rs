@@ -54,7 +54,8 @@ async fn run(database: &str) -> Result<usize, Box<dyn Error>> {
     );
     // Each run has other ids, because PostgreSQL keeps the deliveries of earlier runs.
     let now = UnixTime::now().map_or(0, UnixTime::as_secs).cast_signed();
-    let [plain, fails, late] = [1, trouble::FAILS, trouble::IS_LATE].map(|digit| now * 10 + digit);
+    let [plain, fails, slow] =
+        [1, trouble::FAILS, trouble::EXCEEDS_LEASE].map(|digit| now * 10 + digit);
     let tasks = Tasks::open(database).await?;
     let (address, server) = receiver::start(&tasks).await?;
     let mut unexpected = 0;
@@ -72,19 +73,19 @@ async fn run(database: &str) -> Result<usize, Box<dyn Error>> {
     let name = "and its retry";
     unexpected += row(name, (200, true, 1), &tasks, fails, post(address, fails)).await?;
 
-    let first = tokio::spawn(post(address, late));
+    let first = tokio::spawn(post(address, slow));
     trouble::WAITING.notified().await;
     sleep(LEASE + LEASE / 2).await;
     let name = "the retry of one that exceeds its lease";
-    unexpected += row(name, (200, true, 1), &tasks, late, post(address, late)).await?;
+    unexpected += row(name, (200, true, 1), &tasks, slow, post(address, slow)).await?;
     let first = async {
         trouble::CONTINUE.notify_one();
         first.await?
     };
     let name = "and its first attempt, which commits too late";
-    unexpected += row(name, (503, true, 1), &tasks, late, first).await?;
+    unexpected += row(name, (503, true, 1), &tasks, slow, first).await?;
     let name = "and another retry";
-    unexpected += row(name, (200, false, 1), &tasks, late, post(address, late)).await?;
+    unexpected += row(name, (200, false, 1), &tasks, slow, post(address, slow)).await?;
     Ok(unexpected)
 }
 

@@ -93,7 +93,7 @@ impl Database {
             .disable_statement_logging();
         let pool = PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         match pool.connect_with(options.clone()).await {
-            // The pool retries until its time-out, and hides the cause. Another connection returns the cause.
+            // The pool retries until its time-out, without the cause. A new connection returns the cause.
             Err(sqlx::Error::PoolTimedOut) => {
                 timeout(ACQUIRE_TIMEOUT, options.connect()).await??;
                 Err(sqlx::Error::PoolTimedOut.into())
