@@ -42,7 +42,7 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 
 /// Flow-control window of an HTTP/2 connection, in bytes. hyper's default is 1 MiB.
 ///
-/// Larger than one request's window, so one request whose body is not read does not block the others.
+/// The window exceeds that of one request, so a request whose body is not read does not block the others.
 const CONNECTION_WINDOW: u32 = 128 * 1024;
 
 /// Maximum number of concurrent requests on an HTTP/2 connection. Each may hold 16 KiB outside the

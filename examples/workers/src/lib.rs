@@ -46,7 +46,7 @@ pub extern "C" fn scrupp_buffer(bytes: usize) -> *mut u8 {
 /// Sets the secrets. The buffer contains the secrets, the current one first, each followed by a NUL byte.
 ///
 /// Returns the address of JSON that ends with a NUL byte: `{"status":200}`, or
-/// `{"status":500,"reason":"…"}` if a secret is invalid.
+/// `{"status":500,"reason":"…"}` if the secrets are invalid.
 #[expect(unsafe_code, reason = "the host calls the function by name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn scrupp_configure() -> *const u8 {
