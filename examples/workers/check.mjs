@@ -1,16 +1,16 @@
-// Checks the module under Node: node check.mjs example_workers.wasm
+// Tests the module with Node 20: node check.mjs example_workers.wasm
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Receiver } from './receiver.mjs';
 
 const module = await WebAssembly.compile(await readFile(process.argv[2]));
-assert.deepEqual(WebAssembly.Module.imports(module), [], 'the module needs the host');
+assert.deepEqual(WebAssembly.Module.imports(module), [], 'the module imports functions');
 const receiver = new Receiver(module, ['topsecret', 'formersecret']);
 const body = '{"event":"task.completed","process_id":6666,"status":"completed"}';
 const now = Math.floor(Date.now() / 1000);
 
-/** Receives a body that was signed with a secret at a time, with changes to the request. */
+/** Signs a body, and passes the request to the receiver. The options modify the request. */
 function receive(signed, { secret = 'topsecret', time = now, sent = signed, headers = {} } = {}) {
     const mac = createHmac('sha256', secret).update(`${time}.`).update(signed).digest('hex');
     const signature = { 'X-Scrupp-Timestamp': time, 'X-Scrupp-Signature': `sha256=${mac}` };
@@ -56,17 +56,17 @@ const upload = () => new ReadableStream({
     },
 }, { highWaterMark: 0 });
 assert.equal((await receive(body, { time: now - 310, sent: upload() })).reason, 'too_old');
-assert.equal(chunks, 0, 'the body of a stale delivery is read');
+assert.equal(chunks, 0, 'reads the body of a delivery that is too old');
 assert.equal((await receive(body, { sent: upload() })).reason, 'body_too_large');
-assert.equal(chunks, 5, 'a body is read after it exceeds the limit');
+assert.equal(chunks, 5, 'reads more of a body that exceeds the limit');
 
 const many = Array.from({ length: 200 }, (_, number) => {
     const genuine = number % 2 === 0;
     return receive(`${number}`, { secret: genuine ? 'topsecret' : 'another' });
 });
 for (const [number, received] of (await Promise.all(many)).entries()) {
-    assert.equal(received.status, number % 2 === 0 ? 200 : 401, `${number} of many at once`);
+    assert.equal(received.status, number % 2 === 0 ? 200 : 401, `concurrent request ${number}`);
 }
 
 assert.throws(() => new Receiver(module, []), /secret/);
-console.log('verifies in WebAssembly, without anything of the host');
+console.log('the module verifies deliveries, and imports no functions');

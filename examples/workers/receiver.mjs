@@ -1,4 +1,4 @@
-// Receives Scrupp's deliveries in JavaScript, with the verification in WebAssembly.
+// Receives Scrupp's deliveries in JavaScript, and verifies them with the WebAssembly module.
 //
 // On Cloudflare Workers:
 //
@@ -21,14 +21,14 @@
 //         },
 //     };
 
-/** Number of bytes after which no more of a body is read. The verification has the same limit. */
+/** Body limit, in bytes. The module has the same limit. */
 const BODY_LIMIT = 256 * 1024;
 
-/** Verifies requests. */
+/** A receiver that verifies requests. */
 export class Receiver {
     #exports;
 
-    /** Takes a module, and the secrets, the current one first. Throws an error if one is not valid. */
+    /** Creates a receiver. The current secret is first. Throws an error if a secret is invalid. */
     constructor(module, secrets) {
         this.#exports = new WebAssembly.Instance(module).exports;
         const configured = this.#call('scrupp_configure', [fields(secrets)]);
@@ -36,12 +36,12 @@ export class Receiver {
     }
 
     /**
-     * Returns the status 200, the id and the body of a verified delivery. For any other request, returns the
-     * response for the client, and the reason for the log.
+     * Verifies a request. If the delivery is verified, returns status 200, the delivery id and the body.
+     * Otherwise returns the response for the client, and the reason for the log.
      */
     async receive(request) {
         const now = Date.now();
-        // The Fetch API joins repeated headers by a comma, so they are malformed.
+        // The Fetch API joins repeated headers with commas, so the module rejects them as malformed.
         const head = fields([...request.headers].flat());
         const checked = this.#call('scrupp_check', [head], now);
         if (checked.status !== 200) return checked;
@@ -49,7 +49,7 @@ export class Receiver {
         return { body, ...this.#call('scrupp_verify', [head, body], head.length, now) };
     }
 
-    /** Writes bytes into the buffer, and calls a function that takes them. */
+    /** Writes bytes to the buffer, calls a function, and parses the JSON that it returns. */
     #call(name, parts, ...values) {
         const { memory, scrupp_buffer, [name]: call } = this.#exports;
         const bytes = concat(parts);
@@ -61,12 +61,12 @@ export class Receiver {
     }
 }
 
-/** Encodes texts, each followed by a NUL byte. */
+/** Encodes strings, each followed by a NUL byte. */
 function fields(texts) {
     return new TextEncoder().encode(texts.map((text) => `${text}\0`).join(''));
 }
 
-/** Reads a body, up to the chunk that exceeds the limit. */
+/** Reads a body, at most to the chunk that exceeds the limit. */
 async function read(body) {
     const chunks = [];
     let bytes = 0;

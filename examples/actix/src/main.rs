@@ -1,6 +1,6 @@
-//! A server that receives Scrupp's deliveries, with actix-web.
+//! A server that verifies Scrupp's webhooks with actix-web.
 //!
-//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-actix`, and send a delivery:
+//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-actix`, then send a delivery:
 //!
 //! ```sh
 //! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
@@ -11,11 +11,11 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
 //!
-//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
-//! server listens on all interfaces (`0.0.0.0`).
+//! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
+//! on that port of all interfaces (`0.0.0.0`).
 //!
-//! With `METRICS_BIND=127.0.0.1:9464`, Prometheus can scrape `http://127.0.0.1:9464/metrics`. Anybody who
-//! can reach that address can read the metrics.
+//! With `METRICS_BIND=127.0.0.1:9464`, the server exposes metrics to Prometheus at
+//! `http://127.0.0.1:9464/metrics`, without authentication.
 
 mod deliveries;
 mod environment;
@@ -35,14 +35,14 @@ use scrupp_verify_actix::{ScruppEvent, ScruppVerify, dedup::MemoryStore};
 #[actix_web::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // If standard error cannot be written, printing that there would panic.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let bind = environment::bind()?;
-    // One store for all workers: the middleware's clones share it.
+    // All workers share this store, because clones of the middleware do.
     let mut verify = ScruppVerify::new(secrets::keyring()?).dedup(MemoryStore::default());
     if let Some(observer) = metrics::observer()? {
         verify = verify.observe(observer);
@@ -56,12 +56,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
             .service(web::resource("/healthz").route(get().to(HttpResponse::Ok)))
             .service(web::resource("/deliveries").route(get().to(deliveries)))
     };
-    // Time for a request's head to arrive. The body has its own limit in `ScruppVerify`.
+    // Limits the head of a request only. `ScruppVerify` limits the body.
     let server = HttpServer::new(app).client_request_timeout(Duration::from_secs(10));
-    // Bytes of HTTP/2 requests that a client may send before the handlers read them.
+    // HTTP/2 flow-control windows, in bytes: one request, then all requests of a connection.
     let server = server.h2_initial_window_size(64 * 1024);
     let server = server.h2_initial_connection_window_size(128 * 1024);
-    // Connections of each worker. Further ones wait in the operating system's queue.
+    // Per worker. Further connections wait in the queue of the operating system.
     let server = server.max_connections(8192);
     let server = server.bind_auto_h2c(&bind.address);
     let server = server.map_err(|error| format!("{}: {error}", bind.setting))?;
@@ -71,12 +71,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(server.run().await?)
 }
 
-/// Creates a route for `GET` and `HEAD`, which `web::get` does not include.
+/// Returns a route for `GET` and `HEAD`. `web::get` matches `GET` only.
 fn get() -> Route {
     web::route().guard(Any(Get()).or(Head()))
 }
 
-/// Handles each event once, and only if Scrupp signed it.
+/// Runs only for verified deliveries. After a 2xx, duplicates do not run the handler again.
 async fn delivered(ScruppEvent(event): ScruppEvent) -> impl Responder {
     deliveries::add(event);
     HttpResponse::Ok()

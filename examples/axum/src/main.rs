@@ -1,6 +1,6 @@
-//! A server that receives Scrupp's deliveries, with axum.
+//! A server that verifies Scrupp's webhooks with axum.
 //!
-//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-axum`, and send a delivery:
+//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-axum`, then send a delivery:
 //!
 //! ```sh
 //! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
@@ -11,24 +11,24 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
 //!
-//! An event that was handled is not handled again. The store that remembers this is `STORE_URL`:
+//! `STORE_URL` selects the store of acknowledged deliveries. `REDIS_URL` is an older name of this setting.
 //!
-//! | `STORE_URL` | shared by | after a restart |
-//! |---|---|---|
-//! | `sqlite:deliveries.db` (default), in the working directory | processes of one machine | remembers everything |
-//! | `postgres://user:password@host/database` | any number of processes | remembers everything |
-//! | `redis://host`, `rediss://host` (TLS) | any number of processes | remembers what Redis keeps |
-//! | `redis+cluster://host,host` | any number of processes | remembers what Redis keeps |
-//! | `memory:` | | forgets everything |
+//! | `STORE_URL` | store |
+//! |---|---|
+//! | `sqlite:deliveries.db` (default) | a SQLite file in the working directory |
+//! | `postgres://user:password@host/database` | PostgreSQL |
+//! | `redis://host`, `rediss://host` (TLS) | Redis |
+//! | `redis+cluster://host,host` | Redis Cluster |
+//! | `memory:` | the memory of the process, empty after a restart |
 //!
-//! If PostgreSQL or Redis cannot be reached, the server starts, and responds with 503 until it can.
-//! `REDIS_URL` is an older name of `STORE_URL`.
+//! If PostgreSQL or Redis is unavailable, the server starts, and rejects deliveries with 503 until the store
+//! is available.
 //!
-//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
-//! server listens on all interfaces (`0.0.0.0`).
+//! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
+//! on that port of all interfaces (`0.0.0.0`).
 //!
-//! With `METRICS_BIND=127.0.0.1:9464`, Prometheus can scrape `http://127.0.0.1:9464/metrics`. Anybody who
-//! can reach that address can read the metrics.
+//! With `METRICS_BIND=127.0.0.1:9464`, the server exposes metrics to Prometheus at
+//! `http://127.0.0.1:9464/metrics`, without authentication.
 
 mod deliveries;
 mod environment;
@@ -50,7 +50,7 @@ use scrupp_verify_tower::{ScruppEvent, ScruppVerify};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // If standard error cannot be written, printing that there would panic.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
@@ -65,15 +65,15 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .route("/webhooks/scrupp", post(delivered).layer(verify))
         .route("/healthz", get(|| async {}))
         .route("/deliveries", get(|| async { Json(deliveries::all()) }))
-        // Applies the layer to its handler once, and not for each request.
+        // Applies the layer once. Otherwise axum applies it to each request.
         .with_state(());
-    // `axum::serve` has no time limit for a request's head, and drops the handler of a client that
-    // closes its sending side.
+    // `axum::serve` sets no time limit for the head of a request, and drops the handler if the client
+    // half-closes the connection.
     let served = serve::until_stopped(&bind.address, TowerToHyperService::new(app)).await;
     served.map_err(|error| format!("{}: {error}", bind.setting).into())
 }
 
-/// Handles each event once, and only if Scrupp signed it.
+/// Runs only for verified deliveries. After a 2xx, duplicates do not run the handler again.
 async fn delivered(ScruppEvent(event): ScruppEvent) {
     deliveries::add(event);
 }

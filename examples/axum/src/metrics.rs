@@ -1,4 +1,4 @@
-//! Metrics for Prometheus, at an address of their own.
+//! Metrics for Prometheus, on a separate address.
 
 use std::net::SocketAddr;
 
@@ -7,12 +7,12 @@ use scrupp_verify_metrics::{BUCKETS, MetricsObserver};
 
 use crate::environment;
 
-/// Serves metrics at `/metrics` of `METRICS_BIND`, such as `127.0.0.1:9464`, and returns the observer that
-/// counts. Returns `None` if `METRICS_BIND` is not set.
+/// Serves `/metrics` at `METRICS_BIND`, such as `127.0.0.1:9464`, and returns the observer that records
+/// the metrics. Returns `None` if `METRICS_BIND` is not set.
 ///
 /// # Errors
 ///
-/// If the address is not valid, or in use.
+/// Returns an error if the address is invalid or in use.
 pub(crate) fn observer() -> Result<Option<MetricsObserver>, String> {
     const NAME: &str = "METRICS_BIND";
     let Some(address) = environment::text(NAME)? else {

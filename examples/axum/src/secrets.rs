@@ -1,15 +1,15 @@
-//! The secrets that Scrupp signs with, from environment variables.
+//! The webhook secrets, from environment variables.
 
 use scrupp_verify_core::{Keyring, Secret};
 
 use crate::environment;
 
-/// Reads the current secret and, during a rotation, the previous one: `SCRUPP_WEBHOOK_SECRET` and
+/// Reads the current secret from `SCRUPP_WEBHOOK_SECRET`, and during a rotation the previous one from
 /// `SCRUPP_WEBHOOK_SECRET_PREVIOUS`.
 ///
 /// # Errors
 ///
-/// If `SCRUPP_WEBHOOK_SECRET` is not set, or one of them is not a valid secret.
+/// Returns an error if `SCRUPP_WEBHOOK_SECRET` is not set, or if either secret is invalid.
 pub(crate) fn keyring() -> Result<Keyring, String> {
     let name = "SCRUPP_WEBHOOK_SECRET";
     let current = secret(name)?.ok_or_else(|| format!("{name} is not set"))?;

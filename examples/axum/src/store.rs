@@ -1,4 +1,4 @@
-//! The store of claims, by its URL.
+//! The store of acknowledged deliveries, selected by its URL.
 
 use std::{error::Error, time::Duration};
 
@@ -15,11 +15,11 @@ use tracing::{
 
 use crate::{environment::text, errors::with_causes};
 
-/// Time limit of an attempt to create PostgreSQL's table. The server starts without it after that.
+/// Time limit of an attempt to create the table in PostgreSQL. The server starts after this time at the
+/// latest.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Opens the store at `STORE_URL`, or at its older name `REDIS_URL`. The default is a SQLite file in
-/// the working directory.
+/// Opens the store at `STORE_URL` or `REDIS_URL`, by default `sqlite:deliveries.db`.
 pub(crate) async fn open() -> Result<Dedup, String> {
     let (name, url) = match (text("STORE_URL")?, text("REDIS_URL")?) {
         (Some(url), _) => ("STORE_URL", url),
@@ -28,7 +28,7 @@ pub(crate) async fn open() -> Result<Dedup, String> {
     };
     let store = at(&url).await;
     let store = store.map_err(|error| format!("{name}: {}", with_causes(&*error)))?;
-    // Credentials are before the `@`, or in a parameter.
+    // Logs no credentials, which are before the `@` or in a parameter.
     let (shown, _) = url.split_once('?').unwrap_or((&url, ""));
     let (scheme, shown) = shown.split_once(':').unwrap_or((shown, ""));
     let (_, place) = shown.rsplit_once('@').unwrap_or(("", shown));
@@ -54,11 +54,11 @@ async fn sqlite(path: &str) -> Result<Dedup, Box<dyn Error>> {
     }
     let store = SqlxStore::sqlite_file(path);
     store.migrate().await?;
-    // In a burst, deliveries wait for the disk, one after the other.
+    // SQLite commits one delivery at a time, so a burst of deliveries waits for the disk.
     Ok(Dedup::new(store).store_timeout(Duration::from_secs(5)))
 }
 
-/// Takes `user:password@node,node`: the credentials are those of all nodes.
+/// Opens a Redis Cluster. `nodes` is `user:password@node,node`, with the same credentials for all nodes.
 fn redis_cluster(nodes: &str) -> Result<Dedup, Box<dyn Error>> {
     let (credentials, nodes) = nodes.split_at(nodes.rfind('@').map_or(0, |at| at + 1));
     let urls = nodes
@@ -67,26 +67,26 @@ fn redis_cluster(nodes: &str) -> Result<Dedup, Box<dyn Error>> {
     Ok(RedisStore::cluster(urls)?.into())
 }
 
-/// Responds with 503 until the database can be reached, as with Redis.
+/// Opens a PostgreSQL database. While the database is unavailable, operations fail.
 async fn postgres(url: &str) -> Result<Dedup, Box<dyn Error>> {
     let (_, parameters) = url.split_once('?').unwrap_or_default();
     if parameters.contains('@') {
-        // Most likely in a password, which the driver would take for a parameter, and log.
+        // Usually an unescaped password, which sqlx would parse and log as a parameter.
         return Err("percent-encode `?` and `@` in the user name, password and parameters".into());
     }
-    // The driver logs parameters that it does not know, with their values.
+    // sqlx logs unknown URL parameters with their values, which may contain secrets.
     let options: PgConnectOptions = with_default(NoSubscriber::new(), || url.parse())?;
-    // PgBouncer rejects this parameter of the driver.
+    // PgBouncer rejects this startup parameter.
     let store = SqlxStore::new(PgPool::connect_lazy_with(options.extra_float_digits(None)));
     let migration = tokio::spawn(migrate(store.clone()));
-    // After the time-out, the task continues.
+    // The task continues after the time-out.
     if let Ok(migrated) = timeout(MIGRATION_TIMEOUT, migration).await {
         migrated??;
     }
     Ok(store.into())
 }
 
-/// Creates the table, as soon as the database can be reached.
+/// Creates the table as soon as the database is available.
 async fn migrate(store: SqlxStore<Postgres>) -> Result<(), SqlxStoreError> {
     use SqlxStoreErrorKind::{PoolExhausted, Unreachable};
     loop {

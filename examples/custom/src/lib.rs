@@ -1,4 +1,5 @@
-//! Receives Scrupp's deliveries with `scrupp-verify-core` alone, behind hyper's connection API.
+//! A receiver of Scrupp's deliveries with hyper and `scrupp-verify-core`, without an adapter. `main.rs` is a
+//! server with this receiver.
 
 use std::time::Duration;
 
@@ -12,36 +13,35 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// Largest body, in bytes.
+/// Body limit, in bytes.
 const BODY_LIMIT: u64 = 256 * 1024;
-/// Time for a whole body to arrive, including its wait for the budget. If it is rejected, time for
-/// its rest to be drained.
+/// Time limit for a body, which includes the wait for the budget and the drain of a rejected body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Largest body that needs no part of the budget, in bytes. Slow uploads never delay it.
+/// Maximum size of a body without a reservation, in bytes. Small deliveries never wait for the budget.
 const FREE_BYTES: u64 = 16 * 1024;
-/// Lease of a claim. When it expires, another attempt at the same delivery may run the handler.
+/// Lease of a claim. After the lease expires, another attempt at the same delivery may run the handler.
 const LEASE: Duration = Duration::from_secs(60);
-/// Time for which an acknowledged delivery is remembered: as long as Scrupp retries.
+/// Time after which an acknowledged delivery expires. Scrupp is assumed to retry for one day.
 const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Response to a request.
+/// The response to a request.
 type Responded = http::Result<Response<String>>;
 
-/// Verified body of a delivery.
+/// The verified body of a delivery, or the reason of its rejection.
 type Received = Result<Vec<u8>, Rejection>;
 
-/// Verifies deliveries, and runs a handler once on each that is genuine.
+/// Verifies deliveries, and runs a handler for each one that was not acknowledged before.
 #[derive(Debug)]
 pub struct Receiver<F> {
     verifier: Verifier,
-    /// Bytes of unverified bodies that may be held at once, over all connections: 64 MiB.
+    /// Bytes of unverified bodies over all connections.
     budget: Semaphore,
     store: MemoryStore,
     handler: F,
 }
 
 impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
-    /// Creates a receiver. The handler gets the bodies of deliveries, byte for byte.
+    /// Creates a receiver. The handler gets the verified body as received.
     #[must_use]
     pub fn new(verifier: Verifier, handler: F) -> Self {
         Self {
@@ -56,19 +56,20 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
     ///
     /// # Errors
     ///
-    /// If HTTP does not allow the response. hyper closes the connection then.
+    /// Returns an error if the response is not valid HTTP. hyper then closes the connection.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the delivery's claim is released.
+    /// If dropped before completion, the future releases the claim of the delivery.
     pub async fn respond(&self, mut request: Request<Incoming>) -> Responded {
-        // The reason to reject if time runs out: until the body is polled, it waits for the budget.
-        let mut late = Kind::OverBudget;
+        // The rejection if the deadline passes. `OverBudget` until the body is polled.
+        let mut on_timeout = Kind::OverBudget;
         let deadline = Instant::now() + BODY_TIMEOUT;
-        let received = timeout_at(deadline, self.receive(&mut request, &mut late)).await;
-        let received = received.unwrap_or(Err(late.into()));
-        // A client that expects `100 Continue` sends nothing before hyper is asked for the body.
-        let is_sending = late == Kind::BodyTimeout || !request.headers().contains_key("expect");
+        let received = timeout_at(deadline, self.receive(&mut request, &mut on_timeout)).await;
+        let received = received.unwrap_or(Err(on_timeout.into()));
+        // A client that expects `100 Continue` sends no body until hyper polls the body.
+        let is_sending =
+            on_timeout == Kind::BodyTimeout || !request.headers().contains_key("expect");
         if received.is_err() && is_sending {
             tokio::spawn(timeout_at(deadline, drain(request.into_body())));
         }
@@ -76,32 +77,32 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
         handled.map_or_else(rejected, |status| response(status.as_u16(), &[], ""))
     }
 
-    /// Verifies a delivery: the headers before the body is polled, then each chunk as it arrives.
-    async fn receive(&self, request: &mut Request<Incoming>, late: &mut Kind) -> Received {
+    /// Verifies the headers before it polls the body, and then each chunk of the body.
+    async fn receive(&self, request: &mut Request<Incoming>, on_timeout: &mut Kind) -> Received {
         let now = UnixTime::now().ok_or(Kind::ClockUnavailable)?;
         let headers = request.headers().iter();
         let mut delivery = self.verifier.begin(&*headers.collect::<Vec<_>>(), now)?;
         let (mut received, mut reservation) = (Vec::new(), None);
         let body = request.body_mut();
         while !body.is_end_stream() {
-            let (rest, length) = (body.size_hint(), received.len() as u64);
-            if reservation.is_none() && rest.lower().saturating_add(length) > FREE_BYTES {
-                // Acquired once, so no delivery waits while it holds a part of the budget.
-                let rest = rest.upper().unwrap_or(BODY_LIMIT);
-                let whole = rest.saturating_add(length).min(BODY_LIMIT);
-                *late = Kind::OverBudget;
+            let (remaining, length) = (body.size_hint(), received.len() as u64);
+            if reservation.is_none() && remaining.lower().saturating_add(length) > FREE_BYTES {
+                // One reservation for the whole body, so no delivery waits while it holds a part.
+                let remaining = remaining.upper().unwrap_or(BODY_LIMIT);
+                let whole = remaining.saturating_add(length).min(BODY_LIMIT);
+                *on_timeout = Kind::OverBudget;
                 reservation = self.budget.acquire_many(whole as u32).await.ok();
                 received.reserve_exact((whole - length) as usize);
             }
-            *late = Kind::BodyTimeout;
-            // Otherwise a body whose next chunk is always available would exceed its deadline.
+            *on_timeout = Kind::BodyTimeout;
+            // Enforces the deadline even if the next chunk is always available.
             consume_budget().await;
             let Some(new) = body.frame().await else { break };
             let frame = new.map_err(|_| Kind::BodyBroken)?;
-            // Trailers are not signed: they count as an empty chunk.
+            // Trailers are not signed, so they are ignored.
             let chunk = frame.into_data().unwrap_or_default();
             delivery.update(&chunk)?;
-            // Copied, because a chunk may keep a much larger read buffer in memory.
+            // A chunk is copied, because it may keep a much larger read buffer in memory.
             received.extend_from_slice(&chunk);
         }
         delivery.finish()?;
@@ -111,7 +112,7 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
     /// Runs the handler, unless the delivery is rejected or a duplicate.
     async fn handle(&self, received: Received) -> Result<StatusCode, Rejection> {
         let body = received?;
-        // A retry may be written in another way: what it says identifies the delivery.
+        // A retry may be serialized differently, so the id is made of the event's fields.
         let event = Event::from_json(&body);
         let identity = match &event {
             Ok(Event::TaskCompleted(task)) => format!("{} {}", task.process_id, task.status).into(),
@@ -138,7 +139,7 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
     }
 }
 
-/// Releases a claim on drop. Has no effect on a committed claim.
+/// Releases a claim on drop, unless the claim is committed.
 struct Release<'s>(&'s MemoryStore, DeliveryId, ClaimToken);
 
 impl Drop for Release<'_> {
@@ -147,8 +148,8 @@ impl Drop for Release<'_> {
     }
 }
 
-/// Reads the rest of a rejected body while hyper sends the response. A connection that is closed
-/// with bytes unread is reset, and the client may lose the response.
+/// Reads the rest of a rejected body while hyper sends the response. If unread bytes remain, the connection
+/// is reset, and the client may lose the response.
 async fn drain(body: Incoming) {
     let mut body = Limited::new(body, BODY_LIMIT as usize);
     while let Some(Ok(_)) = body.frame().await {

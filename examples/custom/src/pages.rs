@@ -1,4 +1,4 @@
-//! Responses to requests that are no deliveries, for servers without a router.
+//! Responses to all requests that are not deliveries, for servers without a router.
 
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -7,8 +7,9 @@ use hyper::{
 
 use crate::deliveries;
 
-/// Responds to `/healthz` and `/deliveries`, which need no signature, and to unexpected requests.
-/// After `HEAD`, hyper sends no body.
+/// Responds to `/healthz` and `/deliveries`, and to unexpected paths and methods with 404 and 405.
+///
+/// hyper omits the body of a response to `HEAD`.
 pub(crate) fn respond<B>(request: &Request<B>) -> Response<String> {
     match (request.uri().path(), request.method()) {
         ("/healthz", &Method::GET | &Method::HEAD) => empty(StatusCode::OK),

@@ -1,10 +1,9 @@
-//! Errors with their causes.
+//! Formatting of errors, and the exit code of a program.
 
 use core::{error::Error, iter::successors};
 use std::process::ExitCode;
 
-/// Returns the messages of an error and its causes, separated by colons. Leaves out a cause that its error
-/// already ends with.
+/// Formats an error and its causes, separated by colons. Omits a cause if the text already ends with it.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let causes = successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| {
@@ -16,7 +15,7 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
     })
 }
 
-/// Prints the error that a program ends with, and returns the program's exit code: 0 or 2.
+/// Returns exit code 0, or prints the error to standard error and returns exit code 2.
 pub(crate) fn exit_code(ended: Result<(), Box<dyn Error>>) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
-//! A server that receives Scrupp's deliveries, with hyper alone.
+//! A server that verifies Scrupp's webhooks with hyper, without a framework.
 //!
-//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-hyper`, and send a delivery:
+//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-hyper`, then send a delivery:
 //!
 //! ```sh
 //! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
@@ -11,8 +11,8 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
 //!
-//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
-//! server listens on all interfaces (`0.0.0.0`).
+//! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
+//! on that port of all interfaces (`0.0.0.0`).
 
 mod deliveries;
 mod environment;
@@ -31,7 +31,7 @@ use tower::{Layer, ServiceExt};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // If standard error cannot be written, printing that there would panic.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
@@ -56,7 +56,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     served.map_err(|error| format!("{}: {error}", bind.setting).into())
 }
 
-/// Handles each event once, and only if Scrupp signed it.
+/// Runs only for verified deliveries. After a 2xx, duplicates do not run the handler again.
 fn delivered(request: &Request<VerifiedBody>) -> StatusCode {
     let delivery: Option<&VerifiedDelivery<body::Bytes>> = request.extensions().get();
     let Some(delivery) = delivery else {

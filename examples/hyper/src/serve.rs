@@ -1,8 +1,7 @@
-//! HTTP/1.1 and HTTP/2 on one port, with bounds on everything that a client can make the server wait
-//! for.
+//! A server for HTTP/1.1 and HTTP/2 on one port, with limits on connections, buffers and time.
 //!
-//! Serves any hyper service, and with `TowerToHyperService` any tower service. It depends on nothing else of
-//! its example, and can be copied as it is.
+//! The server runs any hyper service, and any tower service through `TowerToHyperService`. This file uses
+//! no other file of its example.
 
 use core::{
     error::Error,
@@ -27,41 +26,42 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Number of connections served at once. Further ones wait in the operating system's queue.
+/// Maximum number of connections. Further connections wait in the queue of the operating system.
 const CONNECTIONS: usize = 8192;
 
-/// Time for the head of a request to arrive. The body has its own limit.
+/// Time limit for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Largest read buffer of an HTTP/1.1 connection, in bytes, which bounds a request's head too. The
-/// default of hyper is about 400 KiB. No budget counts it, not even while a rejected body is drained.
+/// Maximum size of the read buffer of an HTTP/1.1 connection, and of a request's head, in bytes.
+///
+/// hyper's default is about 400 KiB. The budget for unverified bodies does not include these buffers.
 const READ_BUFFER: usize = 16 * 1024;
 
-/// Number of bytes of an HTTP/2 request that a client may send before the handler reads them: the
-/// protocol's own default (RFC 9113, section 6.9.2). A body of 256 KiB takes four windows.
+/// Flow-control window of an HTTP/2 request, in bytes. hyper's default is 1 MiB.
 const STREAM_WINDOW: u32 = 64 * 1024;
 
-/// The same for all requests of a connection, so that one that waits does not delay the others. The
-/// default of hyper is 1 MiB for each.
+/// Flow-control window of an HTTP/2 connection, in bytes. hyper's default is 1 MiB.
+///
+/// The window exceeds that of one request, so a request whose body is not read does not block the others.
 const CONNECTION_WINDOW: u32 = 128 * 1024;
 
-/// Number of requests that are received at once on an HTTP/2 connection. Each may hold 16 KiB outside
-/// the budget.
+/// Maximum number of concurrent requests on an HTTP/2 connection. Each may hold 16 KiB outside the
+/// budget.
 const STREAMS: u32 = 16;
 
-/// Time for which a connection may start requests. Also limits a silent connection.
+/// Time during which a connection accepts requests. An idle connection is closed after this time.
 const CONNECTION_AGE: Duration = Duration::from_secs(60);
 
-/// Time for the last requests of a connection to complete, after its age or a signal ended it.
+/// Time for running requests to complete after `CONNECTION_AGE`, or after a signal.
 const LAST_REQUESTS: Duration = Duration::from_secs(20);
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Serves until SIGINT or SIGTERM, and completes the requests that were received.
+/// Serves until SIGINT or SIGTERM, then completes the running requests.
 ///
 /// # Errors
 ///
-/// If the server cannot listen on the address.
+/// Returns an error if the server cannot listen on the address.
 pub(crate) async fn until_stopped<S, B>(address: &str, service: S) -> io::Result<()>
 where
     S: Service<Request<body::Incoming>, Response = Response<B>, Error: Into<BoxError>>,
@@ -76,10 +76,10 @@ where
     Ok(())
 }
 
-/// Serves until a future completes, and then completes the requests that were received.
+/// Serves until `stopped` completes, then completes the running requests.
 ///
-/// A client that closes its sending side still gets its response. If the client resets the
-/// connection, the handler is dropped.
+/// A client that half-closes its connection still gets the response. If a client resets its connection,
+/// the server drops the handler.
 pub(crate) async fn serve<S, B>(
     listener: TcpListener,
     service: S,
@@ -124,7 +124,7 @@ pub(crate) async fn serve<S, B>(
                     drop(permit);
                 });
             }
-            // Most likely no file descriptor is free: let connections end.
+            // Usually no file descriptor is free. Wait for connections to close.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
     }
@@ -143,11 +143,11 @@ async fn serve_connection<S, B>(
     S::Future: Send + 'static,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    // Otherwise the body of a rejection would wait for the client's ACK of its head.
+    // Without this, the body of a rejection may wait for the client's ACK of the head.
     let _ = stream.set_nodelay(true);
     let (reader, stream) = Reader::new(stream);
     let connection = server.serve_connection(TokioIo::new(stream), service);
-    // With `half_close`, hyper reads nothing while a handler runs, and would not notice a reset.
+    // With `half_close`, hyper does not detect a reset while a handler runs.
     let reset = reader.reset();
     tokio::pin!(connection, reset);
     tokio::select! {
@@ -164,12 +164,12 @@ async fn serve_connection<S, B>(
     }
 }
 
-/// Reading half of a TCP stream, which reports a reset while nothing is read. Clones share the stream.
+/// The read half of a TCP stream, which detects a reset without reading. Clones share the stream.
 #[derive(Clone)]
 struct Reader(Arc<OwnedReadHalf>);
 
 impl Reader {
-    /// Splits a stream into its reading half and a stream for hyper.
+    /// Splits a stream into its read half and a stream for hyper.
     fn new(stream: TcpStream) -> (Self, Join<Self, OwnedWriteHalf>) {
         let (read, write) = stream.into_split();
         let reader = Self(Arc::new(read));
@@ -199,7 +199,8 @@ impl AsyncRead for Reader {
     }
 }
 
-/// Completes at SIGINT or SIGTERM. From the call on, these signals no longer end the process.
+/// Returns a future that completes on SIGINT or SIGTERM. After the call, these signals no longer end the
+/// process.
 #[cfg(unix)]
 fn stopped() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

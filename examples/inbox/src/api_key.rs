@@ -6,11 +6,11 @@ use reqwest::{
 };
 use scrupp_verify_tower::events::ApiUrl;
 
-/// The key of the Task API, and its place in a request. Appears in no `Debug`, error or log.
+/// The key of the Task API, and its place in a request. The `Debug` output omits the key.
 #[derive(Clone)]
 pub(crate) enum ApiKey {
     Bearer(HeaderValue),
-    /// The legacy form. Proxies and access logs see the URL, and so the key.
+    /// The legacy form. Proxies and access logs can read a key in the URL.
     Query(String),
 }
 
@@ -28,7 +28,7 @@ impl ApiKey {
         Ok(Self::Query(key.to_owned()))
     }
 
-    /// Creates a request with the key.
+    /// Creates a `GET` request with the key.
     pub(crate) fn get(&self, client: &Client, url: &ApiUrl) -> RequestBuilder {
         let request = client.get(url.as_str());
         match self {
@@ -59,7 +59,7 @@ mod tests {
     use crate::task_api::TaskApi;
 
     #[test]
-    fn is_in_no_debug() {
+    fn debug_output_omits_the_key() {
         for key in [ApiKey::bearer("topsecret"), ApiKey::query("topsecret")] {
             let api = TaskApi::new(ApiOrigin::default(), key.unwrap(), Default::default());
             let debug = format!("{:?}", api.unwrap());
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn is_no_key_where_it_could_end_a_header_or_is_nothing() {
+    fn rejects_keys_that_are_empty_or_not_visible_ascii() {
         for text in [
             "",
             " topsecret",

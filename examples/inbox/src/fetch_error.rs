@@ -2,14 +2,13 @@ use core::{error::Error, fmt, time::Duration};
 
 use crate::errors::with_causes;
 
-/// The reason why a request to the Task API failed. Contains nothing of the request, because its
-/// URL may contain the key.
+/// An error of a request to the Task API. Never contains the URL, because the URL may contain the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FetchError {
-    /// With the cause.
+    /// Contains the cause.
     NoConnection(String),
     Timeout,
-    /// With the cause.
+    /// Contains the cause.
     Broken(String),
     Status {
         status: u16,
@@ -21,8 +20,7 @@ pub(crate) enum FetchError {
 }
 
 impl FetchError {
-    /// Returns whether the same request would fail for the same reason: a 4xx status that does not
-    /// ask for patience.
+    /// Returns true after a 4xx status other than 408, 425 and 429, because a retry would fail too.
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Status { status, .. } => {
@@ -32,7 +30,7 @@ impl FetchError {
         }
     }
 
-    /// Returns the time after which the API wants to be asked again.
+    /// Returns the `Retry-After` of the response.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,

@@ -22,11 +22,13 @@ use self::database::{
 };
 pub(crate) use self::{entry::Entry, job::Job};
 
-/// The deliveries, in a table. A row is a delivery, and the job of fetching its result.
+/// A table of deliveries. Each row is a delivery, and the job that fetches its result.
 ///
-/// `due_at` is the time in milliseconds from which the job may be taken: at once, after a pause, or
-/// after the lease of its last worker. A job that has ended has none. `attempts` counts how often
-/// the job was taken. Its value is also the token of the last worker, which alone can end the job.
+/// `due_at` is the Unix time in milliseconds from which a worker may take the job: at once, after a pause,
+/// or after the lease of the previous worker. If the job has ended, `due_at` is null.
+///
+/// `attempts` is the number of times that workers took the job. Each worker keeps the value as its token.
+/// Only the worker with the current value can end the job.
 #[derive(Clone, Debug)]
 pub(crate) struct Inbox {
     database: Database,
@@ -35,8 +37,8 @@ pub(crate) struct Inbox {
 
 pub(crate) type Error = Box<dyn core::error::Error + Send + Sync>;
 
-/// The columns that a [`Job`] or an [`Entry`] is made of: the delivery's id, the process id, the body,
-/// `attempts`, `due_at`, the error, whether there is a result, and the result if it was asked for.
+/// The columns of a [`Job`] or an [`Entry`]: `delivery_id`, `process_id`, `body`, `attempts`, `due_at`,
+/// `error`, true if a result is stored, and the result if it was selected.
 type Columns = (
     Column,
     Column,
@@ -50,13 +52,13 @@ type Columns = (
 type Column = Option<Vec<u8>>;
 
 impl Inbox {
-    /// Opens the database, and creates the table if there is none.
+    /// Opens the database, and creates the table if it does not exist.
     pub(crate) async fn open(url: &str) -> Result<Self, Error> {
         let inbox = Self {
             database: Database::open(url).await?,
             due: Arc::default(),
         };
-        // The role may use a table that exists, but not create one.
+        // Checks first, because the role may lack the right to create a table.
         if inbox.check().await.is_err() {
             inbox.database.run::<()>(statements::TABLE, &[]).await?;
             let checked = inbox.check().await;
@@ -65,13 +67,13 @@ impl Inbox {
         Ok(inbox)
     }
 
-    /// Checks that deliveries can be written to the table.
+    /// Checks that the table is writable.
     pub(crate) async fn check(&self) -> Result<(), Error> {
         let checked = self.database.run::<()>(statements::CHECK, &[Blob(b"")]);
         checked.await.map(drop)
     }
 
-    /// Adds a delivery, if it is new. After `Ok`, the delivery is committed.
+    /// Adds a delivery unless it is a duplicate, and commits.
     pub(crate) async fn add(&self, delivery: &VerifiedDelivery<Bytes>) -> Result<(), Error> {
         let delivery_id = DeliveryId::new(delivery).to_string();
         let event = Event::parse(delivery);
@@ -79,7 +81,7 @@ impl Inbox {
             Ok(Event::TaskCompleted(task)) if task.status == Status::Completed => (Some(0), None),
             Ok(Event::TaskCompleted(task)) if task.status == Status::Failed => {
                 let error = task.error.as_deref().unwrap_or("the task failed");
-                // PostgreSQL stores no text with this character.
+                // PostgreSQL rejects text that contains a NUL.
                 (None, Some(error.replace('\0', "")))
             }
             Ok(_) => (None, None),
@@ -112,8 +114,8 @@ impl Inbox {
         Ok(())
     }
 
-    /// Takes a job that is due, for the time of a lease. A job that was taken `max_attempts` times
-    /// before is given up instead.
+    /// Takes a job that is due, with a lease. If the job was taken `max_attempts` times before, ends the
+    /// job instead.
     pub(crate) async fn take(
         &self,
         lease: Duration,
@@ -124,18 +126,18 @@ impl Inbox {
         Ok(rows.into_iter().next().map(Job::new))
     }
 
-    /// Waits until this process has added a delivery. Other processes may add more.
+    /// Waits until this process adds a delivery with a job. Other processes do not end the wait.
     pub(crate) async fn added(&self) {
         self.due.notified().await;
     }
 
-    /// Ends a job with the result of its task. Like [`postpone`](Self::postpone) and
-    /// [`give_up`](Self::give_up), changes nothing if another worker has taken the job.
+    /// Ends a job with a result. Has no effect if another worker has taken the job, like
+    /// [`postpone`](Self::postpone) and [`give_up`](Self::give_up).
     pub(crate) async fn store(&self, job: &Job, result: String) -> Result<(), Error> {
         self.settle(job, Some(&result), None, None).await
     }
 
-    /// Puts a job back, to be taken after a pause.
+    /// Makes a job due again after a pause.
     pub(crate) async fn postpone(
         &self,
         job: &Job,
@@ -174,7 +176,7 @@ impl Inbox {
         Ok(rows.into_iter().rev().map(Entry::new).collect())
     }
 
-    /// Returns the delivery of a task, with the result of the task if it is stored.
+    /// Returns the delivery of a task, with the result if it is stored.
     pub(crate) async fn of_task(&self, process_id: u64) -> Result<Option<Entry>, Error> {
         let process_id = process_id.to_string();
         let values = [Text(Some(&process_id))];
@@ -183,7 +185,7 @@ impl Inbox {
     }
 }
 
-/// Reads text that was selected as bytes.
+/// Converts text that was selected as bytes.
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }

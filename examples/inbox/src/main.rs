@@ -1,7 +1,7 @@
 //! A service that stores Scrupp's deliveries, responds at once, and fetches the results in the
 //! background.
 //!
-//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-inbox`, and send a delivery:
+//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-inbox`, then send a delivery:
 //!
 //! ```sh
 //! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
@@ -12,6 +12,8 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! curl http://127.0.0.1:3000/results/6666
 //! ```
+//!
+//! `README.md` lists the settings.
 
 mod api_key;
 mod environment;
@@ -37,7 +39,7 @@ use crate::{errors::with_causes, inbox::Inbox, poll::poll, workers::Workers};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // If standard error cannot be written, printing that there would panic.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -49,7 +51,7 @@ async fn main() -> ExitCode {
     ended.unwrap_or_else(|error| errors::exit_code(Err(error)))
 }
 
-/// Serves until a signal. Ends early, with exit code 1, if a worker panics.
+/// Serves until a signal. If a worker panics, returns exit code 1.
 async fn serve() -> Result<ExitCode, Box<dyn Error>> {
     let bind = environment::bind()?;
     let verify = ScruppVerify::new(secrets::keyring()?);
@@ -75,7 +77,7 @@ async fn serve() -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-/// Waits until a task has ended, and prints its result. Needs no webhooks.
+/// Waits for a task, and prints its result.
 async fn poll_task(process_id: &str) -> Result<ExitCode, Box<dyn Error>> {
     let id = process_id.parse();
     let id = id.map_err(|_| format!("{process_id}: not the number of a task"))?;

@@ -5,8 +5,7 @@ use tokio::time::sleep;
 
 use crate::{fetch_error::FetchError, retries::Retries, task_api::TaskApi};
 
-/// Polls the status of a task until the task has ended, and returns its result. Reports each wait
-/// on standard error.
+/// Polls a task until it has ended, and returns its result. Prints each pause to standard error.
 pub(crate) async fn poll(
     api: &TaskApi,
     retries: Retries,
@@ -30,7 +29,7 @@ pub(crate) async fn poll(
     repeat(retries, wait, async || api.result(&url).await).await
 }
 
-/// Attempts a request until it succeeds, or must not be attempted again.
+/// Repeats a request until it succeeds, or [`Retries`] allows no further attempt.
 async fn repeat<T>(
     retries: Retries,
     wait: impl AsyncFn(&str, Duration),

@@ -2,19 +2,20 @@ use core::time::Duration;
 
 use crate::fetch_error::FetchError;
 
-/// The number of attempts at one thing, and the pauses between them: each twice as long as the one
-/// before, or as long as the API asks.
+/// The maximum number of attempts, and the pauses between them.
+///
+/// Each pause is twice as long as the previous one, and at least the `Retry-After` of the response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retries {
     pub(crate) max_attempts: u32,
     pub(crate) first_pause: Duration,
 }
 
+/// Maximum pause, even if a `Retry-After` is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 impl Retries {
-    /// Returns the pause after a failed attempt, counted from 1, and `None` if there must be no
-    /// further attempt.
+    /// Returns the pause after a failed attempt, or `None` after the last one. Attempts are counted from 1.
     pub(crate) fn pause_after(&self, attempt: u32, error: &FetchError) -> Option<Duration> {
         if attempt >= self.max_attempts || error.is_final() {
             return None;
@@ -43,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn each_pause_is_twice_as_long_up_to_an_hour() {
+    fn pause_doubles_up_to_an_hour() {
         let pauses =
             [1, 2, 3, 11, 12, 39].map(|attempt| RETRIES.pause_after(attempt, &FetchError::Timeout));
         let expected = [2, 4, 8, 2048, 3600, 3600].map(|secs| Some(Duration::from_secs(secs)));
@@ -52,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_as_long_as_the_api_asks_up_to_an_hour() {
+    fn pause_is_at_least_retry_after_up_to_an_hour() {
         let pause = |secs| RETRIES.pause_after(2, &status(429, Some(secs)));
         assert_eq!(pause(1), Some(Duration::from_secs(4)));
         assert_eq!(pause(60), Some(Duration::from_secs(60)));
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_final_status_ends_the_attempts() {
+    fn final_status_has_no_pause() {
         for code in [400, 401, 403, 404, 410, 422, 499] {
             assert_eq!(
                 RETRIES.pause_after(1, &status(code, Some(1))),

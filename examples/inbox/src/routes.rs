@@ -17,9 +17,10 @@ use crate::{
     inbox::{Error, Inbox},
 };
 
-/// Shorter than the few seconds that Scrupp waits for a response.
+/// Time limit of a response. Scrupp waits only a few seconds.
 const RESPOND_WITHIN: Duration = Duration::from_secs(4);
 
+/// Time limit of a health check.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(2);
 
 pub(crate) fn router(inbox: Inbox, verify: ScruppVerify) -> Router {
@@ -31,8 +32,8 @@ pub(crate) fn router(inbox: Inbox, verify: ScruppVerify) -> Router {
         .with_state(inbox)
 }
 
-/// Responds with 200 if the delivery is committed, now or before. Otherwise, responds with 503, and
-/// Scrupp tries again.
+/// Responds with 200 if this or an earlier attempt committed the delivery. Otherwise responds with 503, and
+/// Scrupp retries.
 async fn delivered(
     State(inbox): State<Inbox>,
     Extension(delivery): Extension<VerifiedDelivery<Bytes>>,
@@ -40,7 +41,7 @@ async fn delivered(
     within(RESPOND_WITHIN, inbox.add(&delivery)).await
 }
 
-/// Responds with 200 if the database can be written to.
+/// Responds with 200 if the database is writable, otherwise with 503.
 async fn healthy(State(inbox): State<Inbox>) -> Result<(), StatusCode> {
     within(HEALTHY_WITHIN, inbox.check()).await
 }
@@ -50,8 +51,8 @@ async fn deliveries(State(inbox): State<Inbox>) -> Result<Json<Vec<Value>>, Stat
     Ok(Json(entries.iter().map(|entry| entry.to_json()).collect()))
 }
 
-/// Responds with 200 and the result as Scrupp sent it, with 202 if the result is still to be
-/// fetched, and with 404 if there is none.
+/// Responds with 200 and the stored result. If the result is not fetched yet, responds with 202. Otherwise
+/// responds with 404.
 async fn result(
     State(inbox): State<Inbox>,
     Path(process_id): Path<u64>,
@@ -68,7 +69,7 @@ async fn result(
     Ok((status, Json(entry.to_json())).into_response())
 }
 
-/// Waits for the database. Returns 503 if the operation fails, or takes longer than the limit.
+/// Runs a database operation. Returns 503 if the operation fails or exceeds the time limit.
 async fn within<T>(
     limit: Duration,
     operation: impl Future<Output = Result<T, Error>>,

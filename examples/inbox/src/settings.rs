@@ -1,4 +1,4 @@
-//! Settings of this service, read from the environment. An empty variable counts as unset.
+//! Settings of the inbox, from environment variables. An empty variable counts as unset.
 
 use core::{fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
 
@@ -8,12 +8,12 @@ use crate::{
     api_key::ApiKey, environment::text, errors::with_causes, retries::Retries, task_api::TaskApi,
 };
 
-/// Reads `DATABASE_URL`: a SQLite file or a PostgreSQL database.
+/// Reads `DATABASE_URL`, by default `sqlite:inbox.db`.
 pub(crate) fn database_url() -> Result<String, String> {
     Ok(text("DATABASE_URL")?.unwrap_or_else(|| "sqlite:inbox.db".to_owned()))
 }
 
-/// Reads `FETCH_ATTEMPTS` and `FETCH_PAUSE_SECONDS`: by default, 20 attempts over about nine hours.
+/// Reads `FETCH_ATTEMPTS` and `FETCH_PAUSE_SECONDS`. By default, 20 attempts take about nine hours.
 pub(crate) fn retries() -> Result<Retries, String> {
     Ok(Retries {
         max_attempts: number("FETCH_ATTEMPTS", 20, 1..=1000)?,
@@ -21,7 +21,7 @@ pub(crate) fn retries() -> Result<Retries, String> {
     })
 }
 
-/// Reads `SCRUPP_API_ORIGIN`, `SCRUPP_API_KEY` and `FETCH_TIMEOUT_SECONDS`.
+/// Reads `SCRUPP_API_ORIGIN`, `SCRUPP_API_KEY`, `SCRUPP_API_KEY_IN` and `FETCH_TIMEOUT_SECONDS`.
 pub(crate) fn task_api() -> Result<TaskApi, String> {
     let origin = match text("SCRUPP_API_ORIGIN")? {
         Some(origin) => ApiOrigin::new(&origin).map_err(named("SCRUPP_API_ORIGIN"))?,
@@ -41,7 +41,7 @@ fn api_key() -> Result<ApiKey, String> {
         Some("query") => ApiKey::query,
         Some(_) => return Err("SCRUPP_API_KEY_IN: neither header nor query".to_owned()),
     };
-    // Scrupp signs with the first API key of the account.
+    // The webhook secret is the first API key of the account.
     for name in ["SCRUPP_API_KEY", "SCRUPP_WEBHOOK_SECRET"] {
         if let Some(key) = text(name)? {
             return make(&key).map_err(named(name));
@@ -50,7 +50,7 @@ fn api_key() -> Result<ApiKey, String> {
     Err("SCRUPP_API_KEY is not set".to_owned())
 }
 
-/// Reads a number.
+/// Reads a number within bounds.
 fn number<T>(name: &str, default: T, bounds: RangeInclusive<T>) -> Result<T, String>
 where
     T: FromStr + PartialOrd + Display,
@@ -63,7 +63,7 @@ where
     number.ok_or_else(|| format!("{name}: expected a number from {least} to {most}"))
 }
 
-/// Reads a time in seconds, which may have a fraction.
+/// Reads a number of seconds within bounds, with an optional fraction.
 fn seconds(name: &str, default: f64, bounds: RangeInclusive<f64>) -> Result<Duration, String> {
     let seconds = Duration::try_from_secs_f64(number(name, default, bounds)?);
     seconds.map_err(named(name))

@@ -10,7 +10,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{api_key::ApiKey, fetch_error::FetchError};
 
-/// Scrupp's Task API, at one origin and with one key.
+/// A client of Scrupp's Task API, with one origin and one key.
 #[derive(Clone, Debug)]
 pub(crate) struct TaskApi {
     client: Client,
@@ -19,19 +19,19 @@ pub(crate) struct TaskApi {
     timeout: Duration,
 }
 
-/// The most that each worker keeps of a response in memory.
+/// Maximum size of a response, which each worker holds in memory.
 const RESPONSE_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 impl TaskApi {
-    /// Creates a client. Requests to this machine use no proxy, which would see the key.
+    /// Creates a client. Requests to loopback addresses use no proxy, because a proxy could read the key.
     pub(crate) fn new(
         origin: ApiOrigin,
         key: ApiKey,
         timeout: Duration,
     ) -> Result<Self, reqwest::Error> {
-        // Fails if the process already has a provider, which is fine too.
+        // An error means that the process already has a provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = Client::builder()
             .user_agent(USER_AGENT)
@@ -39,7 +39,7 @@ impl TaskApi {
             .timeout(timeout);
         let is_plain = origin.as_str().starts_with("http://");
         if is_plain {
-            // Without TLS, the system needs no certificates.
+            // Plain HTTP must also work on a system without certificates.
             client = client.tls_certs_only([]);
         }
         if is_plain || is_loopback(&origin) {
@@ -53,12 +53,12 @@ impl TaskApi {
         })
     }
 
-    /// Returns the only origin that the key is sent to.
+    /// Returns the origin. The key is sent to no other origin.
     pub(crate) fn origin(&self) -> &ApiOrigin {
         &self.origin
     }
 
-    /// Returns the time limit of a request and its whole response.
+    /// Returns the time limit of a request, which includes the body of the response.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -71,7 +71,7 @@ impl TaskApi {
         Ok(json.get().to_owned())
     }
 
-    /// Fetches the status of a task, and the reason if the task failed.
+    /// Fetches the status of a task, and its error if the task failed.
     pub(crate) async fn status(
         &self,
         process_id: u64,
@@ -104,7 +104,7 @@ impl TaskApi {
     }
 }
 
-/// Reads a `Retry-After` in seconds (RFC 9110, section 10.2.3). A date is ignored.
+/// Reads the `Retry-After` of a 429 or 503 in seconds (RFC 9110, section 10.2.3). Ignores dates.
 fn retry_after(response: &Response) -> Option<Duration> {
     let asks = [
         StatusCode::TOO_MANY_REQUESTS,

@@ -15,7 +15,7 @@ use crate::{
     task_api::TaskApi,
 };
 
-/// Workers that fetch results in the background, each one job at a time, until they are stopped.
+/// Background workers that fetch results. Each worker processes one job at a time.
 #[derive(Debug)]
 pub(crate) struct Workers {
     tasks: JoinSet<()>,
@@ -24,8 +24,7 @@ pub(crate) struct Workers {
 
 const WORKERS: usize = 4;
 
-/// The time after which an idle worker looks for jobs again: jobs that became due, and jobs of
-/// other processes.
+/// Time after which an idle worker checks again for jobs that are due, and for jobs of other processes.
 const IDLE: Duration = Duration::from_secs(1);
 
 impl Workers {
@@ -42,7 +41,7 @@ impl Workers {
         Self { tasks, stop }
     }
 
-    /// Waits until all workers have ended, or one of them has panicked.
+    /// Waits until all workers have ended, or one has panicked.
     pub(crate) async fn ended(&mut self) -> Result<(), JoinError> {
         while let Some(ended) = self.tasks.join_next().await {
             ended?;
@@ -50,7 +49,7 @@ impl Workers {
         Ok(())
     }
 
-    /// Lets each worker end its current job.
+    /// Stops the workers after their current jobs.
     pub(crate) async fn stop(mut self) -> Result<(), JoinError> {
         self.stop.send_replace(true);
         self.ended().await
@@ -67,7 +66,7 @@ struct Worker {
 
 impl Worker {
     async fn work(mut self) {
-        // Longer than a fetch, so that a live worker has time to store the result.
+        // Longer than a fetch, so a worker has time to store the result.
         let lease = self.api.timeout().saturating_mul(2);
         while !*self.stopping.borrow() {
             let done = match self.inbox.take(lease, self.retries.max_attempts).await {
@@ -79,7 +78,7 @@ impl Worker {
                 Err(error) => Err(error),
             };
             if let Err(error) = done {
-                // A job that was taken is due again after its lease.
+                // A job that was taken is due again when its lease expires.
                 error!(error = with_causes(&*error), "database");
                 self.idle().await;
             }
@@ -99,7 +98,7 @@ impl Worker {
             error!(
                 delivery_id,
                 attempts = job.attempt(),
-                "given up: taken too often"
+                "given up: too many attempts"
             );
             return Ok(());
         }
@@ -146,15 +145,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_of_one_worker_is_noticed() {
+    async fn ended_returns_the_panic_of_one_worker() {
         let mut tasks = JoinSet::new();
         tasks.spawn(pending());
-        tasks.spawn(async { panic!("out of order") });
+        tasks.spawn(async { panic!("worker panicked") });
         let mut workers = Workers {
             tasks,
             stop: watch::channel(false).0,
         };
         let error = workers.ended().await.unwrap_err();
-        assert!(error.to_string().contains("out of order"), "{error}");
+        assert!(error.to_string().contains("worker panicked"), "{error}");
     }
 }

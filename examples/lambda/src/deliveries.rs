@@ -1,4 +1,4 @@
-//! List of the events that the handler ran on, in place of what a service does with an event.
+//! A list of handled events. Replace this module with the work of your service.
 
 use std::{
     collections::VecDeque,
@@ -7,12 +7,12 @@ use std::{
 
 use scrupp_verify_core::events::Event;
 
-/// Number of events in the list. The oldest is removed first, so memory is bounded.
+/// Maximum number of events in the list.
 const KEPT: usize = 1000;
 
 static DELIVERIES: Mutex<VecDeque<Event>> = Mutex::new(VecDeque::new());
 
-/// Adds an event.
+/// Adds an event. If the list is full, removes the oldest event first.
 pub(crate) fn add(event: Event) {
     let mut deliveries = DELIVERIES.lock().unwrap_or_else(PoisonError::into_inner);
     if deliveries.len() == KEPT {
@@ -21,7 +21,7 @@ pub(crate) fn add(event: Event) {
     deliveries.push_back(event);
 }
 
-/// Returns the latest 1000 events, the oldest first.
+/// Returns the latest 1000 events, oldest first.
 pub(crate) fn all() -> VecDeque<Event> {
     let deliveries = DELIVERIES.lock().unwrap_or_else(PoisonError::into_inner);
     deliveries.clone()

@@ -1,7 +1,7 @@
-//! A function on AWS Lambda that receives Scrupp's deliveries, behind API Gateway, an Application Load
+//! An AWS Lambda function that verifies Scrupp's webhooks, behind API Gateway, an Application Load
 //! Balancer or a Function URL.
 //!
-//! Run with [Cargo Lambda](https://www.cargo-lambda.info) and a Redis, and send a delivery:
+//! Run with [Cargo Lambda](https://www.cargo-lambda.info) and Redis, then send a delivery:
 //!
 //! ```sh
 //! SCRUPP_WEBHOOK_SECRET=topsecret REDIS_URL=redis://127.0.0.1 cargo lambda watch -p example-lambda &
@@ -12,30 +12,29 @@
 //!     -H "X-Scrupp-Timestamp: $time" -H "X-Scrupp-Signature: sha256=$mac" --data-binary "$body"
 //! ```
 //!
-//! `cargo lambda invoke --data-file examples/lambda/events/http.json` sends an event as API Gateway
-//! does. The response is 401, because the files in `events` were signed in 2024.
+//! `cargo lambda invoke --data-file examples/lambda/events/http.json` sends an event in the format of API
+//! Gateway. The response is 401, because the files in `events` have timestamps of 2024.
 //!
-//! An event that was handled is not handled again. Each instance of a function has its own memory, and
-//! a retry can reach another instance. So the claims are in the Redis at `REDIS_URL`, `redis://host` or
-//! `rediss://host` (TLS), which all instances share.
+//! `REDIS_URL` is `redis://host` or `rediss://host` (TLS). The claims are in Redis, because the instances
+//! of a function share no memory, and a retry can reach another instance.
 //!
-//! # In front of the function
+//! Set a function time-out of less than 60 s, the lease of a claim. If the handler runs longer, a retry can
+//! run the handler at the same time.
 //!
-//! `lambda_http` decodes a Base64 body, so the signature is verified over the bytes that Scrupp sent.
+//! # API Gateway and load balancers
+//!
+//! `lambda_http` decodes Base64 bodies, so the signature is verified over the bytes that Scrupp sent.
 //!
 //! | service | path | repeated header |
 //! |---|---|---|
-//! | REST API | with `AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH=true`, without the stage | the last one counts |
-//! | HTTP API | use the stage `$default`: any other is a part of the path | rejected |
+//! | REST API | without the stage, if `AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH=true` is set | last value used |
+//! | HTTP API | includes the stage, unless the stage is `$default` | rejected |
 //! | Function URL | as sent | rejected |
-//! | load balancer | as sent | the last one counts |
+//! | load balancer | as sent | last value used |
 //! | load balancer with multi-value headers | as sent | rejected |
-//!
-//! A function that exceeds its time-out is killed, and its claim expires after 60 s. So set a time-out of
-//! less than 60 s. Otherwise a retry can run the handler at the same time.
 
 mod deliveries;
-#[expect(dead_code, reason = "a function listens on no address")]
+#[expect(dead_code, reason = "a function does not listen on an address")]
 mod environment;
 mod errors;
 mod secrets;
@@ -52,7 +51,7 @@ use scrupp_verify_tower::{ScruppEvent, ScruppVerify};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // If standard error cannot be written, printing that there would panic.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
@@ -67,12 +66,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .route("/webhooks/scrupp", post(delivered).layer(verify))
         .route("/healthz", get(|| async {}))
         .route("/deliveries", get(|| async { Json(deliveries::all()) }))
-        // Applies the layer to its handler once, and not for each request.
+        // Applies the layer once. Otherwise axum applies it to each request.
         .with_state(());
     lambda_http::run(app).await.map_err(|error| error as _)
 }
 
-/// Handles each event once, and only if Scrupp signed it.
+/// Runs only for verified deliveries. After a 2xx, duplicates do not run the handler again.
 async fn delivered(ScruppEvent(event): ScruppEvent) {
     deliveries::add(event);
 }

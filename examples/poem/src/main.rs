@@ -1,6 +1,6 @@
-//! A server that receives Scrupp's deliveries, with Poem.
+//! A server that verifies Scrupp's webhooks with Poem.
 //!
-//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-poem`, and send a delivery:
+//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-poem`, then send a delivery:
 //!
 //! ```sh
 //! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
@@ -11,8 +11,8 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
 //!
-//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
-//! server listens on all interfaces (`0.0.0.0`).
+//! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
+//! on that port of all interfaces (`0.0.0.0`).
 
 mod deliveries;
 mod environment;
@@ -39,7 +39,7 @@ use tower::Layer;
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // If standard error cannot be written, printing that there would panic.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let bind = environment::bind()?;
     let verify = ScruppVerify::new(secrets::keyring()?).dedup(dedup::MemoryStore::default());
-    // Poem adapts a layer to requests of its own type, so the layer goes around a tower service.
+    // Poem's adapter for layers supports only Poem's own body type, so the layer wraps a tower service.
     let webhook = tower::service_fn(async |request: Request<VerifiedBody>| {
         let (head, body) = request.into_parts();
         let head = (head, Default::default(), Default::default(), Scheme::HTTP);
@@ -59,7 +59,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .at("/healthz", get(healthz))
         .at("/deliveries", get(list));
     let app = Arc::new(app);
-    // Poem's server has no time limit for a request's head. With `serve`, handlers do not see the
+    // Poem's server sets no time limit for the head of a request. Behind `serve`, handlers cannot read the
     // addresses of a connection.
     let service = service_fn(move |request: Request<body::Incoming>| {
         let app = Arc::clone(&app);
@@ -77,7 +77,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     served.map_err(|error| format!("{}: {error}", bind.setting).into())
 }
 
-/// Handles each event once, and only if Scrupp signed it.
+/// Runs only for verified deliveries. After a 2xx, duplicates do not run the handler again.
 #[handler]
 fn delivered(Data(delivery): Data<&VerifiedDelivery<body::Bytes>>) -> StatusCode {
     match Event::parse(delivery) {

@@ -1,11 +1,11 @@
-//! The deliveries, and what is expected of each.
+//! The deliveries, with the expected status of each.
 
 use scrupp_verify_tower::{Secret, Signer, UnixTime};
 
 pub(crate) const CURRENT_SECRET: &str = "current secret";
 pub(crate) const PREVIOUS_SECRET: &str = "previous secret";
 
-/// The task whose event the handler fails on when it comes for the first time.
+/// The process id of the event that the handler fails on at the first attempt.
 pub(crate) const FAILS_AT_FIRST: u64 = 6668;
 
 const COMPLETED: &str = r#"{"event":"task.completed","process_id":6666,"status":"completed",
@@ -16,7 +16,7 @@ const ROTATED: &str = r#"{"event":"task.completed","process_id":6667,"status":"c
 const RETRIED: &str = r#"{"event":"task.completed","process_id":6668,"status":"completed"}"#;
 const TAMPERED: &str = r#"{"event":"task.completed","process_id":6669,"status":"completed"}"#;
 
-/// One byte more than the default limit.
+/// A body that exceeds the default body limit by one byte.
 static TOO_LARGE: &str = match str::from_utf8(&[b' '; 256 * 1024 + 1]) {
     Ok(spaces) => spaces,
     Err(_) => "",
@@ -43,21 +43,15 @@ pub(crate) fn all() -> Vec<Case> {
         runs,
     };
     vec![
+        case("genuine, completed task", &genuine, COMPLETED, 200, true),
         case(
-            "genuine, the task completed",
-            &genuine,
-            COMPLETED,
-            200,
-            true,
-        ),
-        case(
-            "genuine, the task failed",
+            "genuine, failed task",
             &current(FAILED, now),
             FAILED,
             200,
             true,
         ),
-        case("the body tampered with", &genuine, TAMPERED, 401, false),
+        case("modified body", &genuine, TAMPERED, 401, false),
         case(
             "signed with another secret",
             &signed("another secret", ROTATED, now),
@@ -66,68 +60,80 @@ pub(crate) fn all() -> Vec<Case> {
             false,
         ),
         case(
-            "stale, signed 301 s ago",
+            "too old, signed 301 s ago",
             &current(ROTATED, now - 301),
             ROTATED,
             401,
             false,
         ),
         case(
-            "from the future, signed 90 s ahead",
+            "signed 90 s in the future",
             &current(ROTATED, now + 90),
             ROTATED,
             401,
             false,
         ),
         case(
-            "the signature header missing",
+            "signature header missing",
             core::slice::from_ref(&timestamp),
             COMPLETED,
             401,
             false,
         ),
         case(
-            "the signature header twice",
+            "signature header repeated",
             &[signature.clone(), timestamp, signature],
             COMPLETED,
             401,
             false,
         ),
         case(
-            "signed with the previous secret, during rotation",
+            "signed with the previous secret",
             &signed(PREVIOUS_SECRET, ROTATED, now),
             ROTATED,
             200,
             true,
         ),
         case(
-            "too large, 256 KiB and a byte",
+            "body of 256 KiB and 1 byte",
             &current(TOO_LARGE, now),
             TOO_LARGE,
             413,
             false,
         ),
-        case("exact replay of the first", &genuine, COMPLETED, 200, false),
         case(
-            "retry of the first, signed anew",
+            "replay of the first delivery",
+            &genuine,
+            COMPLETED,
+            200,
+            false,
+        ),
+        case(
+            "retry of the first delivery, signed again",
             &current(COMPLETED, now + 1),
             COMPLETED,
             200,
             false,
         ),
         case(
-            "one that the handler fails on",
+            "first attempt, the handler fails",
             &current(RETRIED, now),
             RETRIED,
             500,
             true,
         ),
-        case("and its retry", &current(RETRIED, now), RETRIED, 200, true),
+        case(
+            "second attempt, the handler succeeds",
+            &current(RETRIED, now),
+            RETRIED,
+            200,
+            true,
+        ),
     ]
 }
 
 fn signed(secret: &str, body: &str, secs: u64) -> [(&'static str, String); 2] {
-    let secret = Secret::new(secret).expect("a secret of some length");
+    let secret = Secret::new(secret).expect("a valid secret");
     let headers = Signer::new(&secret).sign(UnixTime::from_secs(secs), body.as_bytes());
     headers
         .pairs()

@@ -1,7 +1,6 @@
-//! Plays Scrupp against a receiver, over real HTTP on loopback, and shows what comes of each
-//! delivery.
+//! Sends deliveries to a receiver over HTTP, and prints the response to each.
 //!
-//! Run with `cargo run -p quickstart`.
+//! Run with `cargo run -p quickstart`. The program starts the receiver on a free port of `127.0.0.1`.
 
 mod cases;
 mod receiver;
@@ -53,7 +52,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// In colour on a terminal.
+/// Returns a check mark or a cross. Uses colours on a terminal, unless `NO_COLOR` is set.
 fn mark(as_expected: bool) -> &'static str {
     let colour = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
     match (as_expected, colour) {

@@ -1,4 +1,4 @@
-//! What a user of the layer writes.
+//! A receiver with axum, on a free port.
 
 use std::{
     error::Error,
@@ -41,13 +41,13 @@ impl Receiver {
         self.address
     }
 
-    /// How often the handler ran.
+    /// Returns the number of handler runs.
     pub(crate) fn handled(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }
 }
 
-/// Runs only on what Scrupp sent, and for each event until it has succeeded.
+/// Runs only for verified deliveries. After a 2xx, duplicates do not run the handler again.
 async fn delivered(
     State(calls): State<Arc<AtomicUsize>>,
     ScruppEvent(event): ScruppEvent,

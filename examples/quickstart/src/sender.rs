@@ -1,4 +1,4 @@
-//! An HTTP client that sends what it is told to.
+//! An HTTP client.
 
 use std::{error::Error, net::SocketAddr};
 
@@ -8,7 +8,7 @@ use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// Sends a delivery on a connection of its own, and returns the status of the answer.
+/// Sends a delivery on a new connection, and returns the status of the response.
 pub(crate) async fn post(
     receiver: SocketAddr,
     headers: &[(&'static str, String)],

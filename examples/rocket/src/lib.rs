@@ -1,4 +1,4 @@
-//! A data guard that only deliveries of Scrupp pass, and the fairing behind it.
+//! A Rocket data guard for verified deliveries, and its fairing. `main.rs` is a server with both.
 
 use std::{
     io::Cursor,
@@ -19,17 +19,15 @@ use scrupp_verify_adapter::{Config, Dedup, HandlerGuard};
 use scrupp_verify_core::{Keyring, Rejection, VerifiedDelivery};
 use tokio_util::io::ReaderStream;
 
-/// A fairing for routes with the guard [`Delivery`]. Holds the secrets and the store, responds to rejected
-/// deliveries, and commits claims.
+/// A fairing that verifies deliveries for the guard [`Delivery`].
 ///
-/// The fairing commits the claim of a delivery if the response is a 2xx. Otherwise it releases the claim. If
-/// the request is dropped, the claim is released too.
+/// If the response is a 2xx, the fairing commits the claim of the delivery. Otherwise, or if Rocket drops
+/// the request, the claim is released.
 #[derive(Clone, Debug)]
 pub struct ScruppVerify(Arc<Config<(), ()>>);
 
 impl ScruppVerify {
-    /// Creates the fairing, with the defaults of the adapter: a body may have 256 KiB and take 10 s, and
-    /// unverified bodies may hold 64 MiB over all connections.
+    /// Creates the fairing, with the defaults of [`Config`].
     #[must_use]
     pub fn new(keyring: Keyring, store: impl Into<Dedup>) -> Self {
         let mut config = Config::new(keyring, ());
@@ -38,21 +36,24 @@ impl ScruppVerify {
     }
 }
 
-/// A delivery that Scrupp signed, and that was not handled before.
+/// A verified delivery that was not acknowledged before.
 ///
-/// A duplicate gets an empty 200, and the handler does not run. The response to a rejected delivery waits
-/// until the rest of the body has arrived, within the body limit and the body time-out.
+/// If the delivery is a duplicate, the response is an empty 200, and the handler does not run. If the
+/// delivery is rejected, the guard reads the rest of the body before it responds, within the body limit
+/// and the deadline.
 ///
 /// # Security
 ///
-/// Rocket reads the first 14 bytes of a body before it calls a guard, and has no time limit for them, nor
-/// for a head. Put a proxy in front that has both, and that limits the number of connections.
+/// Put a proxy in front of Rocket that limits the number of connections, and the time for the head and the
+/// body of a request. Rocket reads the head and the first 14 bytes of the body, without a time limit,
+/// before it calls the guard.
 ///
-/// Rocket drops header values that are not UTF-8, so the guard does not notice one beside a valid value.
+/// Rocket drops header values that are not UTF-8. If a request repeats a header with such a value, the
+/// guard does not reject the request.
 #[derive(Debug)]
 pub struct Delivery(pub VerifiedDelivery<Bytes>);
 
-/// Result of the guard, which the request keeps for the fairing.
+/// The result of the guard, kept in the request for the fairing.
 enum Received {
     Accepted(HandlerGuard),
     Duplicate,
@@ -77,7 +78,7 @@ impl<'r> FromData<'r> for Delivery {
             .iter()
             .map(|line| (line.name().as_str(), line.value()));
         let headers: Vec<_> = headers.collect();
-        // The adapter has the limit. At a limit of its own, the stream would end without an error.
+        // The adapter enforces the body limit. A limit of Rocket would end the stream without an error.
         let stream = ReaderStream::new(data.open(ByteUnit::max_value()));
         let mut body = StreamBody::new(stream.map_ok(Frame::data));
         match config.receive(&*headers, &(), None, &mut body).await {
@@ -90,7 +91,7 @@ impl<'r> FromData<'r> for Delivery {
                 Outcome::Error((Status::Ok, ()))
             }
             Err(rejected) => {
-                // A connection that is closed with bytes unread is reset, and may lose the response.
+                // If unread bytes remain, the connection is reset, and the client may lose the response.
                 if let Some(drain) = config.drain(rejected, body) {
                     drain.await;
                 }
@@ -101,7 +102,7 @@ impl<'r> FromData<'r> for Delivery {
     }
 }
 
-/// Fails the launch if a route has the guard and the fairing is not attached.
+/// Aborts the launch if a route has the guard but the fairing is not attached.
 impl Sentinel for Delivery {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
         rocket.state::<ScruppVerify>().is_none()
@@ -129,7 +130,7 @@ impl Fairing for ScruppVerify {
                 let status = response.status().code;
                 handler.complete(Some(status), false).await;
             }
-            // In place of what a catcher responded.
+            // Replaces the response of a catcher.
             Some(Received::Duplicate) => *response = Response::new(),
             Some(Received::Rejected(rejection)) => {
                 let problem = rejection.problem();

@@ -1,6 +1,6 @@
-//! A server that receives Scrupp's deliveries, with Rocket.
+//! A server that verifies Scrupp's webhooks with Rocket.
 //!
-//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-rocket`, and send a delivery:
+//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-rocket`, then send a delivery:
 //!
 //! ```sh
 //! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
@@ -11,11 +11,11 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
 //!
-//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
-//! server listens on all interfaces (`0.0.0.0`).
+//! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
+//! on that port of all interfaces (`0.0.0.0`).
 //!
-//! Rocket limits neither the number of connections, nor the time for a head and the first bytes of a body:
-//! put a proxy in front that does.
+//! Put a proxy in front of the server. Rocket does not limit the number of connections, the time for the
+//! head of a request, or the time for the first 14 bytes of its body.
 
 mod deliveries;
 mod environment;
@@ -41,11 +41,11 @@ use scrupp_verify_core::{
 };
 use tokio::net::lookup_host;
 
-// Not `rocket::main`, which takes settings from a file in the working directory.
+// `rocket::main` would read settings from `Rocket.toml` in the working directory.
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // If standard error cannot be written, printing that there would panic.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
@@ -59,9 +59,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let address = address.map_err(|error| format!("{}: {error}", bind.setting))?;
     let mut config = Config::release_default();
     (config.address, config.port) = (address.ip(), address.port());
-    // Seconds for the last requests, after a signal.
+    // Seconds for running requests to complete after a signal.
     config.shutdown.grace = 20;
-    // Rocket's own log, on standard output, shows what clients send.
+    // Rocket's own log goes to standard output, and may contain bytes of a request.
     config.log_level = LogLevel::Off;
     let listening = AdHoc::on_liftoff("listening", |rocket| {
         let Config { address, port, .. } = *rocket.config();
@@ -72,14 +72,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let rocket = rocket.mount("/", routes![delivered, healthz, handled]);
     let served = rocket.register("/", catchers![not_found]).launch().await;
     match served.as_ref().map_err(rocket::Error::kind) {
-        // Requests that are still running are dropped.
+        // The grace period has passed. Rocket drops requests that are still running.
         Ok(_) | Err(ErrorKind::Shutdown(..)) => Ok(()),
         Err(ErrorKind::Bind(error)) => Err(format!("{}: {error}", bind.setting).into()),
         Err(error) => Err(error.to_string().into()),
     }
 }
 
-/// Handles each event once, and only if Scrupp signed it.
+/// Runs only for verified deliveries. After a 2xx, duplicates do not run the handler again.
 #[post("/webhooks/scrupp", data = "<delivery>")]
 fn delivered(delivery: Delivery) -> Status {
     match Event::parse(&delivery.0) {
@@ -103,7 +103,7 @@ fn handled() -> Json<VecDeque<Event>> {
     Json(deliveries::all())
 }
 
-/// Responds with 405 if a path is that of a route with another method, where Rocket has 404.
+/// Responds with 405 if the path exists with another method. Rocket's default is 404.
 #[catch(404)]
 fn not_found(request: &Request<'_>) -> Result<NotAllowed, (Status, ())> {
     let methods = match request.uri().path().as_str() {

@@ -42,7 +42,7 @@ async fn client() -> Client {
     Client::untracked(rocket).await.unwrap()
 }
 
-/// The same delivery each time.
+/// Creates a request with the same delivery each time.
 fn delivery<'c>(client: &'c Client, outcome: &'static str) -> LocalRequest<'c> {
     let signer = Signer::new(&Secret::new("topsecret").unwrap());
     let signed = signer.sign(UnixTime::now().unwrap(), BODY.as_bytes());
@@ -70,7 +70,7 @@ async fn handler_runs_until_it_succeeds() {
 }
 
 #[tokio::test]
-async fn dropped_request_is_handled_by_the_next_attempt() {
+async fn dropped_request_releases_its_claim() {
     let client = client().await;
     {
         let mut first = pin!(delivery(&client, "waits").dispatch());
@@ -87,7 +87,7 @@ async fn dropped_request_is_handled_by_the_next_attempt() {
 }
 
 #[tokio::test]
-async fn guard_without_its_fairing_fails_the_launch() {
+async fn guard_without_fairing_aborts_the_launch() {
     let rocket = rocket::build().manage(Runs::default());
     let error = Client::untracked(rocket.mount("/", routes![handler]))
         .await

@@ -1,7 +1,7 @@
-//! A server whose secrets are replaced while it runs: each line of a file is one, the current
-//! secret first.
+//! A server that replaces its webhook secrets without a restart when a file changes.
 //!
-//! Run with `SCRUPP_SECRETS_FILE=secrets.txt cargo run -p example-rotation`, and send a delivery:
+//! Run with `SCRUPP_SECRETS_FILE=secrets.txt cargo run -p example-rotation`. Each line of the file is a
+//! secret, the current one first. If the file contains `topsecret`, send a delivery:
 //!
 //! ```sh
 //! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
@@ -11,11 +11,11 @@
 //!     -H "X-Scrupp-Signature: sha256=$mac" --data-binary "$body"
 //! ```
 //!
-//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
-//! server listens on all interfaces (`0.0.0.0`).
+//! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
+//! on that port of all interfaces (`0.0.0.0`).
 //!
-//! To replace a secret, write a new file with the new secret before the old one, and rename it to
-//! `secrets.txt`. Once the log shows no delivery with `secret_index=1` any more, remove the old one.
+//! To rotate, write the new and the old secret to a new file, and rename that file to `secrets.txt`. When
+//! the log shows no more deliveries with `secret_index=1`, remove the old secret.
 
 mod environment;
 mod errors;
@@ -37,7 +37,7 @@ use tokio::{fs, time::interval};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // If standard error cannot be written, printing that there would panic.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
@@ -59,7 +59,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     served.map_err(|error| format!("{}: {error}", bind.setting).into())
 }
 
-/// Handles each event once, and only if Scrupp signed it.
+/// Runs only for verified deliveries. After a 2xx, duplicates do not run the handler again.
 async fn delivered(ScruppEvent(event): ScruppEvent) {
     tracing::info!(
         name = event.name(),
@@ -68,8 +68,8 @@ async fn delivered(ScruppEvent(event): ScruppEvent) {
     );
 }
 
-/// Replaces the keyring within a second after the file changed. If the file cannot be read or has a
-/// secret that is not valid, keeps the keyring and logs the reason.
+/// Replaces the keyring within a second of a change to the file. If the file is unreadable or a secret is
+/// invalid, keeps the keyring and logs the error.
 async fn watch(path: String, mut read_at: Option<SystemTime>, keyring: SharedKeyring) {
     let mut seconds = interval(Duration::from_secs(1));
     loop {

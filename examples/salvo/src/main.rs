@@ -1,6 +1,6 @@
-//! A server that receives Scrupp's deliveries, with Salvo.
+//! A server that verifies Scrupp's webhooks with Salvo.
 //!
-//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-salvo`, and send a delivery:
+//! Run with `SCRUPP_WEBHOOK_SECRET=topsecret cargo run -p example-salvo`, then send a delivery:
 //!
 //! ```sh
 //! body='{"event":"task.completed","process_id":6666,"status":"completed"}'
@@ -11,8 +11,8 @@
 //! curl http://127.0.0.1:3000/deliveries
 //! ```
 //!
-//! The address is `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, as in a container, the
-//! server listens on all interfaces (`0.0.0.0`).
+//! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
+//! on that port of all interfaces (`0.0.0.0`).
 
 mod deliveries;
 mod environment;
@@ -35,7 +35,7 @@ use tower::util::MapRequestLayer;
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // If standard error cannot be written, printing that there would panic.
+    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
@@ -43,7 +43,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let bind = environment::bind()?;
     let verify = ScruppVerify::new(secrets::keyring()?).dedup(dedup::MemoryStore::default());
-    // Salvo's handlers take a body of Salvo's own type.
+    // Salvo's handlers need Salvo's own body type.
     let body = |request: hyper::Request<VerifiedBody>| {
         request.map(|body| ReqBody::from(body.into_bytes()))
     };
@@ -58,7 +58,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     served.map_err(|error| format!("{}: {error}", bind.setting).into())
 }
 
-/// Handles each event once, and only if Scrupp signed it.
+/// Runs only for verified deliveries. After a 2xx, duplicates do not run the handler again.
 #[handler]
 async fn delivered(request: &Request) -> StatusCode {
     let delivery: Option<&VerifiedDelivery<Bytes>> = request.extensions().get();
@@ -78,7 +78,7 @@ async fn delivered(request: &Request) -> StatusCode {
     }
 }
 
-/// Responds with an empty text: Salvo warns of responses without a body.
+/// Responds with an empty string, because Salvo logs a warning for a response without a body.
 #[handler]
 async fn healthz() -> &'static str {
     ""

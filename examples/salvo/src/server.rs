@@ -1,45 +1,46 @@
-//! Salvo's server on one port, with bounds on what a client can make it wait for and keep in memory.
+//! Salvo's server for HTTP/1.1 and HTTP/2 on one port, with limits on connections, buffers and time.
 //!
-//! The age of a connection has no bound: an HTTP/2 client that sends a frame now and then keeps its
-//! connection. A client that resets its connection does not end the handler of its delivery.
+//! The age of a connection is not limited: an HTTP/2 client that keeps sending frames keeps its
+//! connection. The handler of a delivery keeps running if the client resets its connection.
 
 use std::{io, time::Duration};
 
 use salvo::{Router, Server, conn::tcp::TcpAcceptor, fuse::FuseConfig};
 use tokio::net::TcpListener;
 
-/// Number of connections served at once. Further ones wait in the operating system's queue.
+/// Maximum number of connections. Further connections wait in the queue of the operating system.
 const CONNECTIONS: usize = 8192;
 
-/// Time for the head of an HTTP/1.1 request to arrive. The body has its own limit.
+/// Time limit for the head of an HTTP/1.1 request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time for which a connection may be silent.
+/// Time after which an idle connection is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Largest read buffer of an HTTP/1.1 connection, in bytes, which bounds a request's head too. The
-/// default of hyper is about 400 KiB. No budget counts it.
+/// Maximum size of the read buffer of an HTTP/1.1 connection, and of a request's head, in bytes.
+///
+/// hyper's default is about 400 KiB. The budget for unverified bodies does not include these buffers.
 const READ_BUFFER: usize = 16 * 1024;
 
-/// Number of bytes of an HTTP/2 request that a client may send before the handler reads them.
+/// Flow-control window of an HTTP/2 request, in bytes. hyper's default is 1 MiB.
 const STREAM_WINDOW: u32 = 64 * 1024;
 
-/// The same for all requests of a connection. The default of hyper is 1 MiB for each.
+/// Flow-control window of an HTTP/2 connection, in bytes. hyper's default is 1 MiB.
 const CONNECTION_WINDOW: u32 = 128 * 1024;
 
-/// Number of requests that are received at once on an HTTP/2 connection.
+/// Maximum number of concurrent requests on an HTTP/2 connection.
 const STREAMS: u32 = 16;
 
-/// Time for the client to take in a response, and for the last requests to complete after a signal.
+/// Time for a client to read a response, and for running requests to complete after a signal.
 const LAST_REQUESTS: Duration = Duration::from_secs(20);
 
-/// Serves until SIGINT or SIGTERM, and completes the requests that were received.
+/// Serves until SIGINT or SIGTERM, then completes the running requests.
 ///
-/// A client that closes its sending side still gets its response.
+/// A client that half-closes its connection still gets the response.
 ///
 /// # Errors
 ///
-/// If the server cannot listen on the address.
+/// Returns an error if the server cannot listen on the address.
 pub(crate) async fn until_stopped(address: &str, router: Router) -> io::Result<()> {
     let acceptor = TcpAcceptor::try_from(TcpListener::bind(address).await?)?;
     let stopped = stopped()?;
@@ -65,7 +66,8 @@ pub(crate) async fn until_stopped(address: &str, router: Router) -> io::Result<(
     server.try_serve(router).await
 }
 
-/// Completes at SIGINT or SIGTERM. From the call on, these signals no longer end the process.
+/// Returns a future that completes on SIGINT or SIGTERM. After the call, these signals no longer end the
+/// process.
 #[cfg(unix)]
 fn stopped() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -1,8 +1,9 @@
-//! Acknowledges each delivery in the transaction of its effect, on a file of SQLite, and prints the
-//! outcome of each attempt.
+//! Acknowledges each delivery in the same database transaction as its effect, and prints the outcome of
+//! each attempt.
 //!
-//! Run with `cargo run -p example-transaction`. With `DATABASE_URL=postgres://..`, runs on PostgreSQL, and
-//! leaves the tables `scrupp_deliveries`, `scrupp_deliveries_format` and `tasks` there.
+//! Run with `cargo run -p example-transaction`. The database is a temporary SQLite file, or PostgreSQL if
+//! `DATABASE_URL=postgres://..` is set. In PostgreSQL, the program creates the tables `scrupp_deliveries`,
+//! `scrupp_deliveries_format` and `tasks`, and does not drop them.
 
 mod postgres;
 mod receiver;
@@ -45,15 +46,16 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns how many attempts did not come out as expected.
+/// Makes all attempts, and returns the number of unexpected outcomes.
 async fn run(database: &str) -> Result<usize, Box<dyn Error>> {
     println!(
         "  {:<52} {:>8} {:>6}  {:<12} tasks",
         "delivery", "expected", "status", "handler"
     );
-    // Other ids in each run, because the database remembers.
+    // Each run has other ids, because PostgreSQL keeps the deliveries of earlier runs.
     let now = UnixTime::now().map_or(0, UnixTime::as_secs).cast_signed();
-    let [plain, fails, late] = [1, trouble::FAILS, trouble::IS_LATE].map(|digit| now * 10 + digit);
+    let [plain, fails, slow] =
+        [1, trouble::FAILS, trouble::EXCEEDS_LEASE].map(|digit| now * 10 + digit);
     let tasks = Tasks::open(database).await?;
     let (address, server) = receiver::start(&tasks).await?;
     let mut unexpected = 0;
@@ -71,24 +73,24 @@ async fn run(database: &str) -> Result<usize, Box<dyn Error>> {
     let name = "and its retry";
     unexpected += row(name, (200, true, 1), &tasks, fails, post(address, fails)).await?;
 
-    let first = tokio::spawn(post(address, late));
-    trouble::WAITS.notified().await;
+    let first = tokio::spawn(post(address, slow));
+    trouble::WAITING.notified().await;
     sleep(LEASE + LEASE / 2).await;
     let name = "the retry of one that exceeds its lease";
-    unexpected += row(name, (200, true, 1), &tasks, late, post(address, late)).await?;
+    unexpected += row(name, (200, true, 1), &tasks, slow, post(address, slow)).await?;
     let first = async {
         trouble::CONTINUE.notify_one();
         first.await?
     };
     let name = "and its first attempt, which commits too late";
-    unexpected += row(name, (503, true, 1), &tasks, late, first).await?;
+    unexpected += row(name, (503, true, 1), &tasks, slow, first).await?;
     let name = "and another retry";
-    unexpected += row(name, (200, false, 1), &tasks, late, post(address, late)).await?;
+    unexpected += row(name, (200, false, 1), &tasks, slow, post(address, slow)).await?;
     Ok(unexpected)
 }
 
 /// Makes an attempt at a delivery, and prints its outcome: the status, whether the handler ran, and the
-/// number of tasks afterwards. Returns 1 if the outcome is not as expected.
+/// number of tasks afterwards. Returns 1 if the outcome is unexpected, otherwise 0.
 async fn row(
     name: &str,
     expected: (u16, bool, i64),
@@ -110,7 +112,7 @@ async fn row(
     Ok(usize::from(!is_expected))
 }
 
-/// Sends a delivery on a connection of its own, and returns the status of the response.
+/// Sends a delivery on a new connection, and returns the status of the response.
 async fn post(receiver: SocketAddr, process_id: i64) -> io::Result<u16> {
     let body =
         format!(r#"{{"event":"task.completed","process_id":{process_id},"status":"completed"}}"#);

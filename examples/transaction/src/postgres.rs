@@ -1,4 +1,4 @@
-//! The tasks in PostgreSQL.
+//! Tasks in PostgreSQL.
 
 use core::error::Error;
 
@@ -22,7 +22,7 @@ impl Tasks {
         Ok(Self { pool, store })
     }
 
-    /// Adds a task and acknowledges its delivery. Returns false if neither was done.
+    /// Adds a task and acknowledges its delivery, in one transaction. Returns false if it was rolled back.
     pub(crate) async fn add(
         &self,
         process_id: i64,
@@ -33,7 +33,7 @@ impl Tasks {
         let task = query("INSERT INTO tasks VALUES ($1)").bind(process_id);
         task.execute(&mut *transaction).await?;
         if fails || !self.store.commit_in(claimed, &mut transaction).await? {
-            // A transaction that is dropped is rolled back.
+            // Dropping the transaction rolls it back.
             return Ok(false);
         }
         transaction.commit().await?;

@@ -1,4 +1,4 @@
-//! The receiver, on either database.
+//! A receiver with axum, on SQLite or PostgreSQL.
 
 use core::{error::Error, net::SocketAddr, sync::atomic::Ordering::Relaxed};
 
@@ -15,7 +15,7 @@ pub(crate) enum Tasks {
 }
 
 impl Tasks {
-    /// Opens the PostgreSQL server at a URL, or a file of SQLite.
+    /// Connects to PostgreSQL by its URL, or opens a SQLite file by its path.
     pub(crate) async fn open(database: &str) -> Result<Self, Box<dyn Error>> {
         Ok(match database.starts_with("postgres") {
             true => Self::Postgres(postgres::Tasks::open(database).await?),
@@ -30,7 +30,7 @@ impl Tasks {
         }
     }
 
-    /// Returns how many tasks with this id there are.
+    /// Returns the number of tasks with this id.
     pub(crate) async fn count(&self, process_id: i64) -> Result<i64, sqlx::Error> {
         match self {
             Self::Sqlite(tasks) => tasks.count(process_id).await,
@@ -39,7 +39,7 @@ impl Tasks {
     }
 }
 
-/// Starts a receiver, and returns its address.
+/// Starts a receiver, and returns its address and its task.
 pub(crate) async fn start(tasks: &Tasks) -> Result<(SocketAddr, JoinHandle<()>), Box<dyn Error>> {
     let verify = ScruppVerify::new(Secret::new(SECRET)?).dedup(tasks.dedup().lease(LEASE));
     let app = Router::new()
@@ -52,7 +52,7 @@ pub(crate) async fn start(tasks: &Tasks) -> Result<(SocketAddr, JoinHandle<()>),
     Ok((address, server))
 }
 
-/// Adds a task for each event.
+/// Adds a task for each event. Runs only for verified deliveries.
 async fn delivered(
     State(tasks): State<Tasks>,
     ScruppClaim(claimed): ScruppClaim,

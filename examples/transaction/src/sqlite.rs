@@ -1,4 +1,4 @@
-//! The tasks in SQLite.
+//! Tasks in SQLite.
 
 use core::{error::Error, time::Duration};
 
@@ -31,19 +31,19 @@ impl Tasks {
         Ok(Self { pool, store })
     }
 
-    /// Adds a task and acknowledges its delivery. Returns false if neither was done.
+    /// Adds a task and acknowledges its delivery, in one transaction. Returns false if it was rolled back.
     pub(crate) async fn add(
         &self,
         process_id: i64,
         fails: bool,
         claimed: &Claimed,
     ) -> Result<bool, SqlxStoreError> {
-        // Claims of other deliveries wait until this transaction ends, so slow work belongs before it.
+        // Do slow work before the transaction. The transaction blocks claims of other deliveries.
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let task = query("INSERT INTO tasks VALUES ($1)").bind(process_id);
         task.execute(&mut *transaction).await?;
         if fails || !self.store.commit_in(claimed, &mut transaction).await? {
-            // A transaction that is dropped is rolled back.
+            // Dropping the transaction rolls it back.
             return Ok(false);
         }
         transaction.commit().await?;

@@ -1,8 +1,10 @@
-//! Verification of Scrupp's deliveries in WebAssembly, for hosts such as Cloudflare Workers, Fastly Compute
-//! and Spin. Needs nothing of the host: no clock, no threads, no sockets.
+//! A WebAssembly module that verifies Scrupp's webhooks, for hosts such as Cloudflare Workers, Fastly
+//! Compute and Spin.
 //!
-//! The host reads requests, knows the time, and calls four functions, as `receiver.mjs` does in
-//! JavaScript. Build with Rust, and check with Node 20:
+//! The module imports no functions, so any host can run it. The host reads the request and the clock, and
+//! calls the four functions below. `receiver.mjs` does so in JavaScript.
+//!
+//! Build with Rust, then test with Node 20:
 //!
 //! ```sh
 //! rustup target add wasm32-unknown-unknown
@@ -10,12 +12,14 @@
 //! node examples/workers/check.mjs target/wasm32-unknown-unknown/release/example_workers.wasm
 //! ```
 //!
-//! A host that runs Rust itself needs none of the four functions. It calls
-//! [`Policy::check_head`] with the headers of a request, and [`Verifier::verify`] once it has the body.
+//! A host that is written in Rust does not need these functions. Call [`Policy::check_head`] with the
+//! headers of a request, and [`Verifier::verify`] with the body.
 //!
-//! A verified delivery has an id, which is the same for each attempt. Claim the id in a store that all
-//! instances share, such as a Durable Object of that name, before the event is handled. Without a
-//! store, a delivery that comes again is handled again.
+//! # Security
+//!
+//! Before the event is handled, claim the id of the delivery in a store that all instances share, such as a
+//! Durable Object with the id as its name. Every attempt at a delivery has the same id. Without a store,
+//! duplicates and replays are handled again.
 
 use core::{cell::RefCell, iter};
 
@@ -28,9 +32,9 @@ thread_local! {
     static RECEIVER: RefCell<Receiver> = RefCell::default();
 }
 
-/// Sets the length of the buffer, and returns its address. The host writes there what the next call
-/// takes, before any other call.
-#[expect(unsafe_code, reason = "the host calls it by name")]
+/// Allocates the buffer, and returns its address. The host then writes the input of the next call to the
+/// buffer.
+#[expect(unsafe_code, reason = "the host calls the function by name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn scrupp_buffer(bytes: usize) -> *mut u8 {
     RECEIVER.with_borrow_mut(|receiver| {
@@ -39,31 +43,37 @@ pub extern "C" fn scrupp_buffer(bytes: usize) -> *mut u8 {
     })
 }
 
-/// Sets the secrets, the current one first. Each is followed by a NUL byte in the buffer.
+/// Sets the secrets. The buffer contains the secrets, the current one first, each followed by a NUL byte.
 ///
-/// Returns the address of JSON that is followed by a NUL byte, as the functions below:
-/// `{"status":200}`, or `{"status":500,"reason":"…"}`.
-#[expect(unsafe_code, reason = "the host calls it by name")]
+/// Returns the address of JSON that ends with a NUL byte: `{"status":200}`, or
+/// `{"status":500,"reason":"…"}` if the secrets are invalid.
+#[expect(unsafe_code, reason = "the host calls the function by name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn scrupp_configure() -> *const u8 {
     respond(Receiver::configure)
 }
 
-/// Checks the headers of a request, before its body is read. Each name and each value is followed by a
-/// NUL byte in the buffer. The time is Unix time in milliseconds.
+/// Checks the headers of a request before its body is read. `now` is the Unix time in milliseconds.
 ///
-/// Returns `{"status":200}`. If the headers are rejected, returns the response for the client, and the
-/// reason for the log: `{"status":401,"headers":[["…","…"]],"body":"…","reason":"too_old"}`.
-#[expect(unsafe_code, reason = "the host calls it by name")]
+/// The buffer contains the headers. Each name and each value is followed by a NUL byte.
+///
+/// Returns the address of JSON that ends with a NUL byte. If the headers pass, the JSON is
+/// `{"status":200}`. Otherwise the JSON is the response for the client, with a reason for the log:
+/// `{"status":401,"headers":[["…","…"]],"body":"…","reason":"too_old"}`.
+#[expect(unsafe_code, reason = "the host calls the function by name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn scrupp_check(now: f64) -> *const u8 {
     respond(|receiver| receiver.check(now).unwrap_or_else(rejected))
 }
 
-/// Verifies a delivery. The headers are the first bytes in the buffer, and the body is the rest.
+/// Verifies a delivery. `now` is the Unix time in milliseconds.
 ///
-/// Returns `{"status":200,"delivery_id":"…"}`, or what [`scrupp_check`] returns for a rejection.
-#[expect(unsafe_code, reason = "the host calls it by name")]
+/// The first `head_bytes` bytes of the buffer are the headers, in the format of [`scrupp_check`]. The
+/// remaining bytes are the body.
+///
+/// Returns the address of JSON that ends with a NUL byte. If the delivery is verified, the JSON is
+/// `{"status":200,"delivery_id":"…"}`. Otherwise the JSON is that of a rejection by [`scrupp_check`].
+#[expect(unsafe_code, reason = "the host calls the function by name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn scrupp_verify(head_bytes: usize, now: f64) -> *const u8 {
     respond(|receiver| receiver.verify(head_bytes, now).unwrap_or_else(rejected))
@@ -125,13 +135,13 @@ fn head(buffer: &[u8]) -> Vec<(&[u8], &[u8])> {
     iter::from_fn(|| fields.next().zip(fields.next())).collect()
 }
 
-/// Returns what is before each NUL byte.
+/// Splits a buffer at its NUL bytes. Ignores bytes after the last NUL.
 fn fields(buffer: &[u8]) -> impl Iterator<Item = &[u8]> {
     let fields = buffer.split_inclusive(|byte| *byte == 0);
     fields.filter_map(|field| field.strip_suffix(b"\0"))
 }
 
-/// Converts the host's time. `NaN` is 1970, so that no delivery is accepted.
+/// Converts milliseconds to Unix time. Converts `NaN` to 1970, so every delivery is rejected.
 fn time(now: f64) -> UnixTime {
     UnixTime::from_secs((now / 1000.0) as u64)
 }
@@ -163,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn verifies_a_delivery_after_its_headers() {
+    fn verifies_headers_and_then_the_delivery() {
         let mut receiver = receiver();
         receiver.buffer = signed();
         let head_bytes = receiver.buffer.len();
@@ -179,21 +189,21 @@ mod tests {
     }
 
     #[test]
-    fn rejects_headers_that_are_stale_or_cut() {
+    fn rejects_old_future_and_truncated_headers() {
         let mut receiver = receiver();
         receiver.buffer = signed();
         for (now, reason) in [(NOW + 301_000.0, "too_old"), (f64::NAN, "in_future")] {
-            let stale = receiver.check(now).unwrap_or_else(rejected);
-            assert_eq!(stale["reason"], reason);
-            assert_eq!(stale["status"], 401);
+            let rejected = receiver.check(now).unwrap_or_else(rejected);
+            assert_eq!(rejected["reason"], reason);
+            assert_eq!(rejected["status"], 401);
         }
         receiver.buffer.pop();
-        let cut = receiver.check(NOW).unwrap_or_else(rejected);
-        assert_eq!(cut["reason"], "missing_timestamp");
+        let truncated = receiver.check(NOW).unwrap_or_else(rejected);
+        assert_eq!(truncated["reason"], "missing_timestamp");
     }
 
     #[test]
-    fn accepts_nothing_without_secrets() {
+    fn rejects_every_delivery_without_secrets() {
         let mut receiver = Receiver::default();
         assert_eq!(receiver.configure()["status"], 500);
         receiver.buffer = signed();

@@ -18,14 +18,14 @@ use super::{
     statements::{Dialect, POSTGRES, SQLITE},
 };
 
-/// A SQLite file, or a PostgreSQL database. Each statement is a transaction of its own.
+/// A SQLite file, or a PostgreSQL database. Each statement runs in its own transaction.
 #[derive(Clone, Debug)]
 pub(super) enum Database {
     Sqlite(SqlitePool, Arc<Files>),
     Postgres(PgPool),
 }
 
-/// The value of a place such as `$1` in a statement.
+/// The value of a parameter such as `$1` in a statement.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value<'v> {
     Number(Option<i64>),
@@ -35,11 +35,11 @@ pub(super) enum Value<'v> {
 
 const IN_MEMORY: &str = "a database in memory forgets every delivery: expected a file";
 
-/// The time limit for a free connection, and for other writers of a SQLite file. A longer wait would
-/// exceed the time that Scrupp waits for a response.
+/// Time limit for acquiring a connection, and for the lock of a SQLite file. Shorter than the time limit of
+/// a response.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The time limit of a statement, shorter than that of a response.
+/// Time limit of a statement. Shorter than the time limit of a response.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(3500);
 
 impl Database {
@@ -51,8 +51,8 @@ impl Database {
         }
     }
 
-    /// Opens a file whose commits are durable: with a write-ahead log, so that readers do not wait, and
-    /// with `synchronous = FULL`, so that the log is on the disk.
+    /// Opens a SQLite file in WAL mode, so readers do not wait, and with `synchronous = FULL`, so each commit
+    /// is on disk.
     async fn open_sqlite(url: &str) -> Result<Self, Error> {
         if url.contains(":memory:") {
             return Err(IN_MEMORY.into());
@@ -65,12 +65,12 @@ impl Database {
             .busy_timeout(ACQUIRE_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // SQLite removes the write-ahead log with the last connection.
+            // Keeps a connection open, because SQLite removes the write-ahead log after the last one.
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.clone())
             .await?;
-        // Reading the schema makes SQLite open the log.
+        // SQLite opens the log when it reads the schema.
         let journal = "SELECT journal_mode, (SELECT count(*) FROM sqlite_schema)
             FROM pragma_journal_mode";
         let journal: String = query_scalar(journal).fetch_one(&pool).await?;
@@ -84,16 +84,16 @@ impl Database {
     }
 
     async fn open_postgres(url: &str) -> Result<Self, Error> {
-        // The driver logs parameters that it does not know, with their values.
+        // sqlx logs unknown URL parameters with their values, which may contain secrets.
         let options: PgConnectOptions = with_default(NoSubscriber::new(), || url.parse())?;
         let options = options
-            // PgBouncer rejects this parameter of the driver.
+            // PgBouncer rejects this startup parameter.
             .extra_float_digits(None)
-            // The text of a statement contains its values.
+            // The text of a statement contains its values, such as a delivery.
             .disable_statement_logging();
         let pool = PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         match pool.connect_with(options.clone()).await {
-            // The pool waits for a server that is starting, but hides why none has started.
+            // The pool retries until its time-out, without the cause. A new connection returns the cause.
             Err(sqlx::Error::PoolTimedOut) => {
                 timeout(ACQUIRE_TIMEOUT, options.connect()).await??;
                 Err(sqlx::Error::PoolTimedOut.into())
@@ -102,7 +102,7 @@ impl Database {
         }
     }
 
-    /// Runs a statement, and commits it.
+    /// Runs a statement and commits.
     pub(super) async fn run<T>(
         &self,
         statement: &str,
@@ -127,7 +127,7 @@ impl Database {
             }
             Self::Postgres(pool) => {
                 let statement = with_values(text(POSTGRES, statement), values);
-                // A task, because the pool would wait for the end of an abandoned statement.
+                // A task, because sqlx cannot reuse a connection until a cancelled statement has ended.
                 let rows = tokio::spawn(run_in_postgres(pool.clone(), statement));
                 decoded(&rows.await??)
             }
@@ -140,7 +140,7 @@ async fn run_in_postgres(pool: PgPool, statement: String) -> Result<Vec<PgRow>, 
     let statement = raw_sql(AssertSqlSafe(statement));
     let rows = timeout(STATEMENT_TIMEOUT, statement.fetch_all(&mut *connection)).await;
     if !matches!(rows, Ok(Ok(_))) {
-        // The server may never respond, or may have become a standby.
+        // Closes the connection, because the server may be unresponsive, or may have become a standby.
         drop(connection.detach());
     }
     Ok(rows??)
@@ -150,14 +150,16 @@ fn decoded<'r, R: Row, T: FromRow<'r, R>>(rows: &'r [R]) -> Result<Vec<T>, Error
     Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
 }
 
-/// Returns the text of a statement in a dialect.
+/// Replaces the placeholders of a statement.
 fn text(dialect: &Dialect, statement: &str) -> String {
     let replace = |text: String, (word, meaning): &(&str, &str)| text.replace(word, meaning);
     dialect.iter().fold(statement.to_owned(), replace)
 }
 
-/// Writes values into a statement for PostgreSQL, as hex digits and numbers. Bound values need a second
-/// round trip, which PgBouncer may give to another server.
+/// Writes values into a statement for PostgreSQL, as numbers and hex digits.
+///
+/// Bound values would need two round trips. In transaction mode, PgBouncer may send the second one to
+/// another server.
 fn with_values(mut statement: String, values: &[Value<'_>]) -> String {
     for (value, number) in values.iter().zip(1..) {
         let value = match value {
@@ -173,7 +175,7 @@ fn with_values(mut statement: String, values: &[Value<'_>]) -> String {
 
 fn bytea(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
-    // 16 bytes at once, because a result may have 16 MiB.
+    // Formats 16 bytes at once, because a result may have 16 MiB.
     for chunk in bytes.chunks(16) {
         let number = chunk
             .iter()

@@ -13,7 +13,7 @@ pub(crate) struct Entry {
     error: Option<String>,
     due_at: Option<i64>,
     is_stored: bool,
-    /// The result, if it is stored and was asked for.
+    /// The result, if it is stored and was selected.
     pub(crate) result: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl Entry {
         }
     }
 
-    /// Returns whether the result is still to be fetched.
+    /// Returns true if the result is not fetched yet.
     pub(crate) fn is_waiting(&self) -> bool {
         self.due_at.is_some()
     }

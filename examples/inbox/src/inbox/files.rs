@@ -3,9 +3,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The files of a SQLite database, as they were when it was opened.
+/// The files of a SQLite database, with their identities from when the database was opened.
 ///
-/// SQLite goes on to write to files that were removed or replaced. What is committed there is lost.
+/// If a file is removed or replaced, SQLite continues to write to the old file, and later commits are lost.
 #[derive(Debug)]
 pub(super) struct Files {
     database: PathBuf,
@@ -14,7 +14,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn open(database: &Path) -> io::Result<Self> {
-        // Without the log or its index, commits are lost or overwritten.
+        // Without the write-ahead log or its index, commits are lost or overwritten.
         let files = ["", "-wal", "-shm"].map(|suffix| {
             let mut path = database.as_os_str().to_owned();
             path.push(suffix);
@@ -28,7 +28,7 @@ impl Files {
         })
     }
 
-    /// Returns an error unless all files are still the same.
+    /// Returns an error if a file was removed or replaced, or if the database file is empty.
     pub(super) fn check(&self) -> Result<(), String> {
         for (path, opened) in &self.files {
             if Identity::of(path).ok().as_ref() != Some(opened) {
@@ -36,7 +36,7 @@ impl Files {
                 return Err(format!("{path} was removed or replaced: restart the inbox"));
             }
         }
-        // In a write-ahead log's database, the first page is always in the file.
+        // In WAL mode, the database file always contains the first page.
         if fs::metadata(&self.database).is_ok_and(|file| file.len() == 0) {
             return Err(format!("{} was truncated", self.database.display()));
         }
@@ -57,7 +57,7 @@ impl Identity {
         Ok(Self(file.dev(), file.ino()))
     }
 
-    /// Other systems do not let go of files that are open.
+    /// Returns a constant, because Windows does not allow removing or replacing a file that SQLite has open.
     #[cfg(not(unix))]
     fn of(_: &Path) -> io::Result<Self> {
         Ok(Self(0, 0))

@@ -2,14 +2,14 @@ use scrupp_verify_tower::events::{Event, Status, TaskCompleted};
 
 use super::{Columns, text};
 
-/// The job of fetching a result, taken for the time of a lease.
+/// A job that fetches a result, taken by a worker with a lease.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) delivery_id: String,
     pub(super) token: i64,
-    /// True if the job was taken too often, and has ended.
+    /// True if the job has ended, because all attempts were used.
     pub(crate) is_given_up: bool,
-    /// The completed task, or the reason why the stored body is not one.
+    /// The completed task, or an error if the stored body is not one.
     pub(crate) task: Result<TaskCompleted, String>,
 }
 

@@ -1,8 +1,8 @@
-/// The words in braces of the statements, each with its text in SQLite or PostgreSQL.
+/// Placeholders in the statements, each with its SQL in one database.
 pub(super) type Dialect = [(&'static str, &'static str)];
 
-// In SQLite, a row that was changed by hand may have values of any type. Therefore text is read as
-// bytes, and each column is cast: no row can keep the others from being read.
+// A SQLite column may contain values of any type. Text is selected as bytes, and all columns are cast, so
+// a row that was changed by hand does not prevent reading the others.
 pub(super) const SQLITE: &Dialect = &[
     (
         "{columns}",
@@ -29,7 +29,7 @@ pub(super) const POSTGRES: &Dialect = &[
         "{now}",
         "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)",
     ),
-    // If several processes start at the same time, one of them creates the table.
+    // The lock lets one process at a time create the table.
     ("{alone}", "SELECT pg_advisory_xact_lock(7201948503518261);"),
     ("{skip locked}", "FOR UPDATE SKIP LOCKED"),
 ];
@@ -49,7 +49,8 @@ pub(super) const TABLE: &str = "{alone}
     CREATE INDEX IF NOT EXISTS deliveries_process ON deliveries (process_id);
     CREATE INDEX IF NOT EXISTS deliveries_received ON deliveries (received_at);";
 
-/// Fails if the table has other columns, or a body of text, or cannot be written to.
+/// Changes no row. Fails if a column is missing, if `body` is text in PostgreSQL, or if the table is not
+/// writable.
 pub(super) const CHECK: &str = "
     UPDATE deliveries
     SET delivery_id = '', process_id = NULL, body = $1, received_at = 0, due_at = NULL,
