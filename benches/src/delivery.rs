@@ -37,7 +37,7 @@ pub fn secret() -> Secret {
     Secret::new(SECRET).expect("the secret is neither empty nor padded")
 }
 
-/// Signs a body with the current time, like Scrupp.
+/// Signs a body with the current time, as Scrupp does.
 ///
 /// # Panics
 ///
@@ -47,7 +47,7 @@ pub fn sign(body: &[u8]) -> SignedHeaders {
     sign_at(UnixTime::now().expect("the clock works"), body)
 }
 
-/// Signs a body with a timestamp, like Scrupp.
+/// Signs a body with a timestamp, as Scrupp does.
 #[must_use]
 pub fn sign_at(time: UnixTime, body: &[u8]) -> SignedHeaders {
     Signer::new(&secret()).sign(time, body)

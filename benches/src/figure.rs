@@ -1,6 +1,6 @@
 use core::fmt;
 
-/// Limit of a figure.
+/// Limit for a figure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Limit {
     AtMost(f64),

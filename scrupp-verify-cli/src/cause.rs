@@ -12,7 +12,7 @@ use serde_json::{
 };
 use sha2::Sha256;
 
-/// Limit of a decompressed body, in bytes.
+/// Maximum size of a decompressed body, in bytes.
 const GUNZIP_LIMIT: u64 = 1024 * 1024;
 
 /// Change to the delivery or the secret that explains why the signature does not match.

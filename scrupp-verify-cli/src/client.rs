@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::output::{BAD, Error, Format, GOOD, note, printable};
 
-/// Time limit of a whole request, including the response.
+/// Time limit for a whole request, including the response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest response body that is shown, in bytes.

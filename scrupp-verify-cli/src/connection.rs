@@ -48,10 +48,10 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// Time limit of a read or write. Longer than the time that a receiver should wait for a stalled body.
+/// Time limit for a read or write. Longer than the time that a receiver should wait for a stalled body.
 const TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Limit of a response, in bytes.
+/// Maximum size of a response, in bytes.
 const LARGEST_RESPONSE: usize = 16 << 20;
 
 impl Connection {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::output::{Error, Format};
 
-/// Describes the reason of a rejection, and a remedy.
+/// Explains the reason for a rejection, and suggests a remedy.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -35,7 +35,7 @@ impl Args {
     }
 }
 
-/// Returns a remedy for a rejection.
+/// Returns the remedy for a rejection.
 fn remedy(kind: RejectionKind) -> &'static str {
     use RejectionKind as Kind;
     match kind {

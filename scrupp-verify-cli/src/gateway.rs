@@ -27,7 +27,7 @@ use crate::{
     server, store,
 };
 
-/// Largest number of concurrent connections. Each may hold a read buffer, and 16 KiB of a body outside the
+/// Maximum number of concurrent connections. Each may hold a read buffer, and 16 KiB of a body outside the
 /// budget.
 const CONNECTIONS: usize = 8192;
 
@@ -66,7 +66,7 @@ pub(crate) struct Args {
     /// Address that serves metrics for Prometheus at /metrics
     #[arg(long, value_name = "ADDRESS")]
     metrics_bind: Option<SocketAddr>,
-    /// Time limit of the tool's response, less than 60s
+    /// Time limit for the tool's response, less than 60s
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_timeout)]
     forward_timeout: Duration,
     #[command(flatten)]

@@ -25,13 +25,13 @@ use crate::{
     server,
 };
 
-/// Largest number of concurrent connections.
+/// Maximum number of concurrent connections.
 const CONNECTIONS: usize = 64;
 
-/// Deadline of a body.
+/// Deadline for a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Receives deliveries, and prints for each the verdict and the reason of a rejection.
+/// Receives deliveries, and prints a verdict for each.
 ///
 /// The first line is `ready`, with the address. Rejected deliveries get the responses of scrupp-verify.
 #[derive(clap::Args)]

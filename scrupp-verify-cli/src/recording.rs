@@ -21,7 +21,7 @@ pub(crate) struct Recorded {
     /// Headers in the received order, except that values of the same name are adjacent.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// `verified`, or the reason of the rejection.
+    /// `verified`, or the reason for the rejection.
     pub(crate) verdict: String,
 }
 

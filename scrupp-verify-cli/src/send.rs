@@ -26,7 +26,7 @@ use crate::{
 /// Delays between the attempts of `--retry`, in seconds.
 const DELAYS: [u64; 4] = [1, 2, 4, 8];
 
-/// Signs a delivery like Scrupp, and sends it.
+/// Signs a delivery as Scrupp does, and sends it.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

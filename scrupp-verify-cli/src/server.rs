@@ -18,16 +18,16 @@ use tokio::{
 
 use crate::output::Error;
 
-/// Time limit of the head of a request, and of an idle connection.
+/// Time limit for the head of a request, and for an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Limit of the read buffer and of a request head, in bytes. The default of hyper is about 400 KiB.
+/// Maximum size of the read buffer and of a request head, in bytes. The default of hyper is about 400 KiB.
 const READ_BUFFER: usize = 16 * 1024;
 
 /// Time after which a connection accepts no further requests.
 const CONNECTION_AGE: Duration = Duration::from_secs(60);
 
-/// Time limit of the last request of a connection. A request of the gateway takes up to 80 s: 10 s for the
+/// Time limit for the last request of a connection. A request of the gateway takes up to 80 s: 10 s for the
 /// body, 60 s for the target, and 10 s for the store.
 const LAST_REQUESTS: Duration = Duration::from_secs(90);
 

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::output::Error;
 
-/// Time limit of PostgreSQL's first response.
+/// Time limit for PostgreSQL's first response.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens the store at a URL. No error contains the URL.

@@ -27,10 +27,10 @@ const CONCURRENT: usize = 10;
 /// Largest tested difference between a timestamp and the clock, in seconds.
 const FURTHEST: u64 = 86_400;
 
-/// Time limit of a response. Senders wait a few seconds.
+/// Time limit for a response. Senders wait a few seconds.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time limit of a response to an incomplete request.
+/// Time limit for a response to an incomplete request.
 const SLOW_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Age at which the deliveries of the table are signed again.
@@ -78,7 +78,7 @@ enum Test {
     NoServerError,
     /// Checks that each rejected delivery got a response.
     Response,
-    /// Checks that responses do not depend on the reason of the rejection.
+    /// Checks that responses do not depend on the reason for the rejection.
     OneReason,
 }
 

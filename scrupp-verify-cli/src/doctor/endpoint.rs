@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::output::Error;
 
-/// Time limit of a connection attempt, including the TLS handshake.
+/// Time limit for a connection attempt, including the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Receiver that is reached without a proxy. Each request uses a new connection.
