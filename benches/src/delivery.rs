@@ -31,7 +31,7 @@ pub fn body(bytes: usize) -> Vec<u8> {
 ///
 /// # Panics
 ///
-/// Never, because the secret is valid.
+/// Never panics, because the constant secret is valid.
 #[must_use]
 pub fn secret() -> Secret {
     Secret::new(SECRET).expect("the secret is neither empty nor padded")

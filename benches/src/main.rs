@@ -1,6 +1,6 @@
 //! Measures the cost of verification, and compares the figures with limits.
 //!
-//! `scripts/bench` runs this program. The exit code is 1 if a figure exceeds its limit, and 2 if a figure cannot be
+//! `scripts/bench` runs this program. The exit code is 1 if a figure misses its limit, and 2 if a figure cannot be
 //! measured.
 
 mod chart;

@@ -83,7 +83,7 @@ impl Args {
         let store = match &self.store_env {
             Some(name) => secrets::url("--store-env", name)?,
             None if may_have_credentials(&self.store) => {
-                let why = "every process of this machine can read a command line, so use \
+                let why = "any process on this machine can read command lines, so use \
                            --store-env for a URL with @ or ?";
                 return Err(Error::Usage(format!("--store: {why}")));
             }
@@ -122,7 +122,8 @@ async fn forward(
     headers: HeaderMap,
     Extension(delivery): Extension<VerifiedDelivery<Bytes>>,
 ) -> StatusCode {
-    // Other headers are dropped: the target cannot verify the signature, and could replay it elsewhere.
+    // Drops other headers, because the target cannot verify the signature, but could replay the delivery
+    // elsewhere.
     let headers = headers
         .iter()
         .filter(|(name, _)| [CONTENT_TYPE, CONTENT_ENCODING].contains(name))

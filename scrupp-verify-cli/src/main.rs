@@ -39,7 +39,7 @@ Exit codes:
   130  interrupted";
 
 const NO_SECRET: &str = "\
-error: --secret does not exist, because every process of this machine can read a command line
+error: --secret does not exist, because any process on this machine can read command lines
 hint: use --secret-file or --secret-env";
 
 /// Signs, verifies, sends, receives, records and replays deliveries of Scrupp's webhooks.

@@ -69,6 +69,27 @@ pub enum Group {
 const TOO_LARGE_BYTES: usize = 300 * 1024;
 
 /// Returns the table for HTTP/1.1. Process ids count up from `first_process_id`.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use scrupp_verify_cli::{Expected, Recipient, http1_rows};
+///
+/// let recipient = Arc::new(Recipient {
+///     host: "127.0.0.1:3000".to_owned(),
+///     target: "/webhooks/scrupp".to_owned(),
+///     secret: b"topsecret".to_vec(),
+///     previous_secret: None,
+///     content_type: Some("application/json"),
+///     meta: None,
+/// });
+/// let rows = http1_rows(&recipient, 1);
+/// let expected = |id: &str| rows.iter().find(|row| row.id == id).map(|row| &row.expected);
+/// assert!(matches!(expected("genuine/completed"), Some(Expected::Handled(_))));
+/// assert_eq!(expected("sig/missing"), Some(&Expected::Rejected(401)));
+/// ```
 #[must_use]
 pub fn http1_rows(recipient: &Arc<Recipient>, first_process_id: u64) -> Vec<Row> {
     let mut table = Table {
@@ -255,15 +276,21 @@ fn times(table: &mut Table) {
         d.remove(TIMESTAMP);
         d.sign_content(&[b".", &d.body.clone()]);
     });
-    table.rejected("time/stale", "a day old", |d| d.sign_at(d.now - 86_400));
+    table.rejected("time/stale", "signed a day ago", |d| {
+        d.sign_at(d.now - 86_400);
+    });
     table
-        .rejected("time/window", "310 s old", |d| d.sign_at(d.now - 310))
+        .rejected("time/window", "signed 310 s ago", |d| {
+            d.sign_at(d.now - 310);
+        })
         .also_after(&["time/stale"]);
     table
-        .rejected("time/future", "a day ahead", |d| d.sign_at(d.now + 86_400))
+        .rejected("time/future", "signed a day ahead", |d| {
+            d.sign_at(d.now + 86_400);
+        })
         .also_after(&["time/stale"]);
     table
-        .rejected("time/ahead", "70 s ahead", |d| d.sign_at(d.now + 70))
+        .rejected("time/ahead", "signed 70 s ahead", |d| d.sign_at(d.now + 70))
         .level(Level::Info);
     table
         .rejected("time/milliseconds", "a timestamp in milliseconds", |d| {
@@ -271,10 +298,14 @@ fn times(table: &mut Table) {
         })
         .also_after(&["time/stale", "time/future"]);
     table
-        .genuine("time/290-s-old", "290 s old", |d| d.sign_at(d.now - 290))
+        .genuine("time/290-s-old", "signed 290 s ago", |d| {
+            d.sign_at(d.now - 290);
+        })
         .level(Level::Should);
     table
-        .genuine("time/50-s-ahead", "50 s ahead", |d| d.sign_at(d.now + 50))
+        .genuine("time/50-s-ahead", "signed 50 s ahead", |d| {
+            d.sign_at(d.now + 50);
+        })
         .level(Level::Should);
     let sent = "the largest 64-bit timestamp";
     table

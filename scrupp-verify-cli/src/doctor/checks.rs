@@ -126,6 +126,7 @@ pub(crate) fn all(recipient: &Arc<Recipient>, url: &Url, process_id_base: u64) -
         &[genuine],
         &Test::Duplicate,
     );
+    let sent = "an acknowledged delivery, sent again";
     add(
         "once/repeated",
         Level::Must,
@@ -433,7 +434,8 @@ impl Doctor {
             Test::Duplicate(process_id) => self.duplicate(*process_id).await?,
             Test::Once(process_id, again) => self.once(*process_id, *again).await?,
             Test::Window(process_id, side) => self.window(*process_id, *side).await?,
-            Test::Tls(is_safe) => judged(*is_safe, "the URL"),
+            Test::Tls(true) => judged(true, "https, or a loopback address"),
+            Test::Tls(false) => judged(false, "http"),
             Test::NoSuccess => self.none_rejected_with(200..=299),
             Test::NoServerError => self.none_rejected_with(500..=599),
             Test::Response => self.none_closed(),
@@ -504,7 +506,7 @@ impl Doctor {
             true => Ok(judged(false, "the response contains the valid signature")),
             false => Ok(judged(
                 true,
-                format!("{}, without the signature", describe(&response)),
+                format!("{}, without the valid signature", describe(&response)),
             )),
         }
     }
@@ -635,7 +637,7 @@ impl Doctor {
             (true, is_same) => judged(
                 is_same,
                 if is_same {
-                    "one response"
+                    "the same response"
                 } else {
                     "a different response to an old timestamp"
                 },

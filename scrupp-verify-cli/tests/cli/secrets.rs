@@ -89,7 +89,7 @@ fn secret_in_arguments_is_rejected_and_not_repeated() {
         ] {
             let ran = run(&[command, secret].concat()).exits(2);
             assert!(
-                ran.stderr.contains("every process of this machine"),
+                ran.stderr.contains("any process on this machine"),
                 "{ran:?}"
             );
         }
