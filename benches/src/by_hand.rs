@@ -1,5 +1,4 @@
-//! The check as people write it by hand: `hmac`, `hex`, and the comparison in constant time that
-//! `hmac` brings.
+//! A check written by hand with `hmac` and `hex`, and the constant-time comparison of `hmac`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use sha2::Sha256;
 
-/// Whether this delivery is genuine and at most five minutes old.
+/// Returns true if a delivery is genuine and at most 300 s old.
 #[must_use]
 pub fn verify(secret: &[u8], headers: &HeaderMap, body: &[u8]) -> bool {
     let Some(timestamp) = text(headers, "x-scrupp-timestamp") else {
@@ -34,7 +33,7 @@ pub fn verify(secret: &[u8], headers: &HeaderMap, body: &[u8]) -> bool {
     mac.verify_slice(&signature).is_ok()
 }
 
-/// How many seconds this timestamp is from now.
+/// Returns the difference between a timestamp and the current time, in seconds.
 #[must_use]
 pub fn age(timestamp: &str) -> Option<u64> {
     let sent = timestamp.parse().ok()?;

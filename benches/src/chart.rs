@@ -1,4 +1,4 @@
-//! The chart: how long each takes for a delivery of 256 bytes.
+//! Chart of the times for a delivery of 256 bytes.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ const BARS: u32 = 460;
 
 pub(crate) const PREFIX: &str = "nanoseconds_";
 
-/// One bar for each figure in nanoseconds, the shortest first.
+/// Draws one bar per figure in nanoseconds, the shortest first.
 pub(crate) fn svg(figures: &[Figure]) -> String {
     let mut bars: Vec<_> = figures
         .iter()

@@ -1,4 +1,4 @@
-//! Allocations and copies, which the program `allocations` counts.
+//! Allocations and copies, counted by the program `allocations`.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::{
     packages::output,
 };
 
-const GOALS: [(&str, f64); 5] = [
+const LIMITS: [(&str, f64); 5] = [
     ("core_allocations", 0.0),
     ("tower_layer_allocations", 5.0),
     ("tower_layer_allocations_in_axum", 6.0),
@@ -23,11 +23,11 @@ pub(crate) fn figures() -> Result<Vec<Figure>> {
         let (_, count) = pairs.find(|(candidate, _)| *candidate == name)?;
         count.parse().ok()
     };
-    GOALS
+    LIMITS
         .iter()
-        .map(|&(name, goal)| {
-            let count = counted(name).ok_or_else(|| format!("{name} is not counted"))?;
-            Ok(Figure::at_most(name, count, goal))
+        .map(|&(name, limit)| {
+            let count = counted(name).ok_or_else(|| format!("{name} was not counted"))?;
+            Ok(Figure::at_most(name, count, limit))
         })
         .collect()
 }

@@ -1,5 +1,6 @@
-//! The time of a claim and its commit in SQLite, PostgreSQL and Redis, against the bare statements on a
-//! connection of the same kind, and with a million ids.
+//! Time of a claim and its commit in SQLite, PostgreSQL and Redis.
+//!
+//! The baseline is the bare statements on a connection of the same kind. A second store holds a million ids.
 
 use core::time::Duration;
 use std::{
@@ -28,10 +29,10 @@ use tokio::{runtime::Runtime, task::JoinSet};
 
 use crate::{figure::Figure, load::Result, rounds::Rounds};
 
-/// The ids that a store holds when it is called full.
+/// Number of ids in a full store.
 const FULL: u64 = 1_000_000;
 
-/// Deliveries in one turn.
+/// Number of deliveries in one turn.
 const TURN: u32 = 20;
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -54,8 +55,7 @@ pub(crate) fn figures(rounds: u32) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Times one store against its bare statements and against itself when it is full, in turns, and
-/// counts what it takes from many tasks at once.
+/// Times a store, its bare statements and a full store in turns. Also measures the rate of concurrent tasks.
 fn measure<S>(
     runtime: &Runtime,
     rounds: u32,
@@ -101,7 +101,7 @@ where
     ])
 }
 
-/// The number of a delivery that was not there before.
+/// Returns the number of a new delivery.
 fn next() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -119,7 +119,7 @@ async fn deliver<S: DeliveryStore<Error: core::error::Error>>(store: &S, number:
     assert!(store.commit(id, token, DAY).await.expect("committed"));
 }
 
-/// Claims and commits a second, of 64 tasks for three seconds.
+/// Returns the claims and commits per second of 64 tasks, measured for three seconds.
 async fn per_second<S>(store: &S) -> f64
 where
     S: DeliveryStore<Error: core::error::Error> + Clone + Send + Sync + 'static,
@@ -186,7 +186,7 @@ fn sqlite(runtime: &Runtime, rounds: u32) -> Result<Vec<Figure>> {
     measure(runtime, rounds, store, full, bare, bytes_per_id)
 }
 
-/// Fills a table as deliveries do, and returns the bytes of the file for each.
+/// Fills a table with acknowledged deliveries. Returns the bytes of the file per id.
 async fn fill_sqlite(pool: &SqlitePool) -> Result<f64> {
     let mut connection = pool.acquire().await?;
     for _ in 0..10 {
@@ -250,8 +250,9 @@ fn postgres(runtime: &Runtime, rounds: u32) -> Result<Vec<Figure>> {
     measure(runtime, rounds, store, full, bare, bytes_per_id)
 }
 
-/// Fills a table as deliveries do, with `VACUUM` as often as PostgreSQL would start it, and returns
-/// its bytes for each, with its indexes.
+/// Fills a table with acknowledged deliveries. Returns the bytes of the table and its indexes per id.
+///
+/// Runs `VACUUM` as often as PostgreSQL does.
 async fn fill_postgres(pool: &PgPool) -> Result<f64> {
     for batch in 0..100 {
         let first = batch * FULL / 100;
@@ -288,7 +289,7 @@ fn redis(runtime: &Runtime, rounds: u32) -> Result<Vec<Figure>> {
         if redis.call('GET', KEYS[1]) ~= ARGV[1] then return '0' end
         redis.call('SET', KEYS[1], 'acknowledged', 'PX', ARGV[2])
         return '1'";
-    // As Redis is set up by most: what it acknowledges is on the disk within a second.
+    // A common setup: Redis writes acknowledged commands to the disk within a second.
     let options = ["--appendfsync", "everysec"];
     let (empty, filled) = (Redis::start(&options), Redis::start(&options));
     let bytes_per_id = fill_redis(&filled)?;
@@ -329,7 +330,7 @@ async fn bare_redis(
     Ok(())
 }
 
-/// Fills a server, and returns the bytes of its memory for each id.
+/// Fills a server with acknowledged deliveries. Returns the bytes of memory per id.
 fn fill_redis(redis: &Redis) -> Result<f64> {
     const FILL: &str = "
         for i = ARGV[1], ARGV[2] do
@@ -341,7 +342,7 @@ fn fill_redis(redis: &Redis) -> Result<f64> {
             .lines()
             .find_map(|line| line.strip_prefix("used_memory:"));
         Ok(used
-            .ok_or("Redis does not say used_memory")?
+            .ok_or("Redis does not report used_memory")?
             .trim()
             .parse()?)
     };
@@ -354,7 +355,7 @@ fn fill_redis(redis: &Redis) -> Result<f64> {
     Ok((memory()? - before) as f64 / FULL as f64)
 }
 
-/// A folder that is removed when it is dropped.
+/// Temporary folder that is removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -1,4 +1,4 @@
-//! Deliveries that are signed when the benchmark starts, so that they pass with the system clock.
+//! Deliveries that are signed when the benchmark starts, so that their timestamps are fresh.
 
 use core::fmt::Write;
 
@@ -7,13 +7,13 @@ use scrupp_verify_core::{
     Headers, SIGNATURE_HEADER, Secret, SignedHeaders, Signer, TIMESTAMP_HEADER, UnixTime,
 };
 
-/// The secret of all benchmarks; as long as an API key usually is.
+/// Secret of all benchmarks, with the length of a typical API key.
 pub const SECRET: &str = "sk_live_51HbenchmarksOnlyNoAccount00";
 
-/// The body of the figures over HTTP: a documented event with its `meta`.
+/// Size of the body in the figures over HTTP: a documented event with `meta`.
 pub const EVENT_BYTES: usize = 216;
 
-/// An event of exactly this many bytes, as ASCII, which every peer takes.
+/// Returns an ASCII event of exactly this many bytes.
 #[must_use]
 pub fn body(bytes: usize) -> Vec<u8> {
     let start =
@@ -27,33 +27,33 @@ pub fn body(bytes: usize) -> Vec<u8> {
     body.into_bytes()
 }
 
-/// The secret, prepared.
+/// Returns the prepared secret.
 ///
 /// # Panics
 ///
-/// Not with the constant secret.
+/// Never panics, because the constant secret is valid.
 #[must_use]
 pub fn secret() -> Secret {
     Secret::new(SECRET).expect("the secret is neither empty nor padded")
 }
 
-/// Signed as Scrupp does, now.
+/// Signs a body with the current time, as Scrupp does.
 ///
 /// # Panics
 ///
-/// Where the system clock stands before 1970.
+/// Panics if the system clock is before 1970.
 #[must_use]
 pub fn sign(body: &[u8]) -> SignedHeaders {
     sign_at(UnixTime::now().expect("the clock works"), body)
 }
 
-/// Signed as Scrupp does, at this time.
+/// Signs a body with a timestamp, as Scrupp does.
 #[must_use]
 pub fn sign_at(time: UnixTime, body: &[u8]) -> SignedHeaders {
     Signer::new(&secret()).sign(time, body)
 }
 
-/// What an HTTP client sends along with every delivery.
+/// Returns the headers of a signed delivery, including those that an HTTP client adds.
 #[must_use]
 pub fn http_headers(signed: &SignedHeaders, body_bytes: usize) -> HeaderMap {
     let mut length = String::new();
@@ -69,16 +69,16 @@ pub fn http_headers(signed: &SignedHeaders, body_bytes: usize) -> HeaderMap {
     pairs.into_iter().filter_map(header).collect()
 }
 
-/// A header of valid characters.
+/// Converts a header. Returns `None` if the value is invalid.
 #[must_use]
 pub fn header((name, value): (&'static str, &str)) -> Option<(HeaderName, HeaderValue)> {
     let value = HeaderValue::from_str(value).ok()?;
     Some((HeaderName::from_static(name), value))
 }
 
-/// The headers of a request, as the core sees them: as the tower layer does it.
+/// Headers of a request, as in the tower layer.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_structs, reason = "a view of what it holds")]
+#[expect(clippy::exhaustive_structs, reason = "a view of the map")]
 pub struct HttpHead<'h>(pub &'h HeaderMap);
 
 impl Headers for HttpHead<'_> {

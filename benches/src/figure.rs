@@ -1,47 +1,47 @@
 use core::fmt;
 
-/// What a figure has to be.
+/// Limit for a figure.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Goal {
+pub(crate) enum Limit {
     AtMost(f64),
     AtLeast(f64),
-    /// Only to be known.
+    /// No limit.
     Reported,
 }
 
-/// A figure with its goal.
+/// Figure with its limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
     pub(crate) name: String,
     pub(crate) value: f64,
-    pub(crate) goal: Goal,
+    pub(crate) limit: Limit,
 }
 
 impl Figure {
-    pub(crate) fn at_most(name: impl Into<String>, value: f64, goal: f64) -> Self {
-        Self::new(name, value, Goal::AtMost(goal))
+    pub(crate) fn at_most(name: impl Into<String>, value: f64, limit: f64) -> Self {
+        Self::new(name, value, Limit::AtMost(limit))
     }
 
-    pub(crate) fn at_least(name: impl Into<String>, value: f64, goal: f64) -> Self {
-        Self::new(name, value, Goal::AtLeast(goal))
+    pub(crate) fn at_least(name: impl Into<String>, value: f64, limit: f64) -> Self {
+        Self::new(name, value, Limit::AtLeast(limit))
     }
 
     pub(crate) fn reported(name: impl Into<String>, value: f64) -> Self {
-        Self::new(name, value, Goal::Reported)
+        Self::new(name, value, Limit::Reported)
     }
 
-    fn new(name: impl Into<String>, value: f64, goal: Goal) -> Self {
+    fn new(name: impl Into<String>, value: f64, limit: Limit) -> Self {
         let name = name.into();
-        Self { name, value, goal }
+        Self { name, value, limit }
     }
 
     pub(crate) fn verdict(&self) -> &'static str {
-        match self.goal {
-            Goal::AtMost(most) if self.value <= most => "ok",
-            Goal::AtLeast(least) if self.value >= least => "ok",
-            Goal::Reported => "ok",
-            // Not a number is short as well.
-            Goal::AtMost(_) | Goal::AtLeast(_) => "short",
+        match self.limit {
+            Limit::AtMost(most) if self.value <= most => "ok",
+            Limit::AtLeast(least) if self.value >= least => "ok",
+            Limit::Reported => "ok",
+            // Includes NaN.
+            Limit::AtMost(_) | Limit::AtLeast(_) => "short",
         }
     }
 
@@ -54,7 +54,7 @@ impl Figure {
     }
 }
 
-impl fmt::Display for Goal {
+impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AtMost(most) => write!(f, "<= {}", number(*most)),
@@ -64,15 +64,15 @@ impl fmt::Display for Goal {
     }
 }
 
-/// `name<TAB>value<TAB>goal<TAB>ok|short`
+/// Writes `name<TAB>value<TAB>limit<TAB>ok|short`.
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (value, verdict) = (self.value(), self.verdict());
-        write!(f, "{}\t{value}\t{}\t{verdict}", self.name, self.goal)
+        write!(f, "{}\t{value}\t{}\t{verdict}", self.name, self.limit)
     }
 }
 
-/// As many digits as say something.
+/// Formats a value with its significant digits.
 fn number(value: f64) -> String {
     if value.fract() == 0.0 || value.abs() >= 1000.0 {
         format!("{value:.0}")

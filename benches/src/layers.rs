@@ -1,4 +1,4 @@
-//! What the check adds to a request in axum, without the server around it.
+//! Time that the check adds to a request in axum, without a server.
 
 use core::{
     hint::black_box,
@@ -28,10 +28,10 @@ use crate::{figure::Figure, rounds::Rounds};
 
 const REPEATS: u32 = 20;
 
-/// The least that any check does: it reads the clock, and hashes the body and the outer block.
+/// Minimum of any check: reading the clock, and hashing the body and the outer block.
 const LEAST: &str = "compressions and clock";
 
-/// The blocks of a delivery of [`delivery::EVENT_BYTES`] and of its outer hash.
+/// Number of blocks of a delivery of [`delivery::EVENT_BYTES`] and its outer hash.
 const EVENT_BLOCKS: usize = 5;
 
 pub(crate) fn figures(count: u32) -> Vec<Figure> {
@@ -57,7 +57,7 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
         ("recorded", recorded),
         ("hand", by_hand),
     ] {
-        // Layers are put around the handlers once, as `axum::serve` does it for a connection.
+        // Applies the layers once, because `axum::serve` applies them once per connection.
         let mut service = app.with_state(()).into_service::<Full<Bytes>>();
         let body = Bytes::from(delivery::body(delivery::EVENT_BYTES));
         let headers = http_headers(&sign(&body), body.len());
@@ -108,8 +108,9 @@ async fn check_by_hand(headers: HeaderMap, body: Bytes) -> StatusCode {
     }
 }
 
-/// Does what a layer cannot do without that waits for the body, may answer by itself, and hands a
-/// proof on: it takes the service that is ready, has bodies of its own, and leaves a value.
+/// Minimum of a layer that waits for the body, may respond itself, and passes a proof on.
+///
+/// The layer calls the ready service and leaves a clone, wraps both bodies, and inserts a value.
 #[derive(Clone)]
 struct AnyLayer;
 
@@ -126,9 +127,9 @@ struct AnyService<S> {
     inner: S,
 }
 
-/// As large as the proof of a verification.
+/// Value of the size of `Verified`.
 #[derive(Clone)]
-#[expect(dead_code, reason = "it is there to be carried")]
+#[expect(dead_code, reason = "only its size matters")]
 struct Value([u64; 7]);
 
 type Wrapped<B> = Either<B, Full<Bytes>>;

@@ -1,4 +1,4 @@
-//! What the programs of the benchmark share: deliveries, and the check as people write it by hand.
+//! Deliveries, and a check written by hand, for all programs of the benchmarks.
 
 #[cfg(feature = "bench")]
 pub mod by_hand;

@@ -1,4 +1,4 @@
-//! Servers under load: each pinned to one core, with `wrk` on another, in turns.
+//! Rates of servers under load, in turns. The first core runs the server, and the second runs `wrk`.
 
 use std::{
     error::Error,
@@ -18,7 +18,7 @@ pub(crate) type Result<T> = core::result::Result<T, Box<dyn Error>>;
 
 const CONNECTIONS: u32 = 32;
 
-/// Who is measured: a server, and what is sent to it.
+/// Server under load, and the delivery that it gets.
 struct Entrant {
     name: &'static str,
     variant: &'static str,
@@ -33,14 +33,14 @@ enum Delivery {
     SignedForGitHub,
 }
 
-/// What came of one run of `wrk`.
+/// Result of one run of `wrk`.
 struct Run {
     per_second: f64,
-    /// By the server's own time on its core, which other processes do not take away.
+    /// Requests per second of the server's CPU time, which other processes do not affect.
     per_cpu_second: f64,
 }
 
-const GOALS: [(&str, &str, Delivery); 6] = [
+const SERVERS: [(&str, &str, Delivery); 6] = [
     ("axum", "axum-bare", Delivery::Signed),
     ("axum, layer", "axum-layer", Delivery::Signed),
     ("axum, by hand", "axum-by-hand", Delivery::Signed),
@@ -75,7 +75,7 @@ const PEERS: [(&str, &str, Delivery); 4] = [
 pub(crate) fn figures(rounds: u32, seconds: u32, with_peers: bool) -> Result<Vec<Figure>> {
     let peers = if with_peers { &PEERS[..] } else { &[] };
     let mut entrants = Vec::new();
-    for &(name, variant, delivery) in GOALS.iter().chain(peers) {
+    for &(name, variant, delivery) in SERVERS.iter().chain(peers) {
         let runs = Vec::new();
         entrants.push(Entrant {
             name,
@@ -90,7 +90,7 @@ pub(crate) fn figures(rounds: u32, seconds: u32, with_peers: bool) -> Result<Vec
     }
     for round in 0..=rounds {
         for (entrant, server) in entrants.iter_mut().zip(&servers) {
-            // The first, short one makes the connections and is not counted.
+            // The first run is a short warm-up.
             let run = server.run(entrant.delivery, if round == 0 { 1 } else { seconds })?;
             if round > 0 {
                 entrant.runs.push(run);
@@ -135,9 +135,9 @@ pub(crate) fn figures(rounds: u32, seconds: u32, with_peers: bool) -> Result<Vec
     Ok(figures)
 }
 
-fn ratio(name: &str, entrants: &[Entrant], one: usize, other: usize, goal: f64) -> Figure {
+fn ratio(name: &str, entrants: &[Entrant], one: usize, other: usize, limit: f64) -> Figure {
     let value = ratio_of(entrants, one, other, |run| run.per_second);
-    Figure::at_least(name, value, goal)
+    Figure::at_least(name, value, limit)
 }
 
 fn ratio_of(entrants: &[Entrant], one: usize, other: usize, of: fn(&Run) -> f64) -> f64 {
@@ -146,7 +146,7 @@ fn ratio_of(entrants: &[Entrant], one: usize, other: usize, of: fn(&Run) -> f64)
     median(pairs.map(|(one, other)| of(one) / of(other)).collect())
 }
 
-/// A server on the first core, ended when it is dropped.
+/// Server on the first core that is killed on drop.
 pub(crate) struct Server {
     process: Child,
     pub(crate) port: u16,
@@ -167,17 +167,17 @@ impl Server {
         Ok(Self { process, port })
     }
 
-    /// What the process has in memory.
+    /// Returns the resident memory of the process, in bytes.
     pub(crate) fn resident_bytes(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes: u64 = line
             .and_then(|line| line.split_whitespace().next()?.parse().ok())
-            .ok_or("the system does not say VmRSS")?;
+            .ok_or("the system does not report VmRSS")?;
         Ok(kilobytes * 1024)
     }
 
-    /// Seconds that the process has been on its core.
+    /// Returns the CPU time of the process, in seconds.
     fn cpu_seconds(&self) -> Result<f64> {
         let mut nanoseconds = 0.0;
         for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
@@ -204,7 +204,7 @@ impl Server {
             let number = |word: &str| word.parse::<f64>().ok();
             line.split_whitespace().find_map(number)
         };
-        let requests = number("requests in").ok_or("wrk does not say how many requests")?;
+        let requests = number("requests in").ok_or("wrk does not report the number of requests")?;
         let rejected = number("Non-2xx").unwrap_or(0.0);
         let expected = if delivery == Delivery::Unsigned {
             requests
@@ -215,7 +215,7 @@ impl Server {
             return Err(format!("{rejected} of {requests} rejected:\n{output}").into());
         }
         Ok(Run {
-            per_second: number("Requests/sec").ok_or("wrk does not say the rate")?,
+            per_second: number("Requests/sec").ok_or("wrk does not report the rate")?,
             per_cpu_second: requests / used,
         })
     }
@@ -228,12 +228,12 @@ impl Drop for Server {
     }
 }
 
-/// A program of this package: they lie side by side.
+/// Returns the path of another program of this package, next to the current one.
 pub(crate) fn program(name: &str) -> Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name(name))
 }
 
-/// Signed anew for each run, so that it passes with the system clock.
+/// Writes the script of a run, with a delivery that is signed now.
 fn write_script(delivery: Delivery) -> Result<PathBuf> {
     let body = delivery::body(delivery::EVENT_BYTES);
     let mut script = String::from("wrk.method = \"POST\"\n");

@@ -1,7 +1,7 @@
-//! Measures what verification costs, and compares it with limits.
+//! Measures the cost of verification, and compares the figures with limits.
 //!
-//! `scripts/bench` runs it. It ends with 1 where a figure exceeds its limit, and with 2 where
-//! something cannot be measured.
+//! `scripts/bench` runs this program. The exit code is 1 if a figure misses its limit, and 2 if a figure cannot be
+//! measured.
 
 mod chart;
 mod counts;
@@ -45,10 +45,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures, and returns true if every figure is within its limit.
+/// Measures all figures. Returns true if every figure is within its limit.
 fn run(quick: bool, tsv: bool) -> Result<bool> {
     let mut figures = Vec::new();
-    // Shown as they come.
     measure(quick, |group| {
         let lines = if tsv {
             report::tsv(&group)

@@ -1,4 +1,4 @@
-//! What deliveries that are on their way take of a server's memory.
+//! Memory that incomplete deliveries occupy in a server.
 
 use std::{
     fs,
@@ -46,14 +46,15 @@ pub(crate) fn figures() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// What a connection adds to a server's memory that claims a body at the limit, and of which this
-/// much has come.
+/// Returns the memory that a connection adds to a server, in bytes.
+///
+/// Each connection declares a body at the limit, and sends only the first `sent` bytes.
 fn per_connection(variant: &str, sent: usize) -> Result<f64> {
     let server = Server::start(variant)?;
     let body = delivery::body(LIMIT);
     let head = head(&body);
-    let (sent, _) = body.split_at_checked(sent).ok_or("more than there is")?;
-    // A delivery that is answered, so that what is made once is made.
+    let (sent, _) = body.split_at_checked(sent).ok_or("more than the body")?;
+    // One complete delivery, so that one-time allocations do not count.
     let mut first = TcpStream::connect(("127.0.0.1", server.port))?;
     first.write_all(head.as_bytes())?;
     first.write_all(&body)?;
@@ -83,9 +84,9 @@ fn head(body: &[u8]) -> String {
     )
 }
 
-/// Waits until the server has read all that was sent to it.
+/// Waits until the server has read everything that was sent.
 fn settle(port: u16) -> Result<()> {
-    // A body that takes longer is rejected.
+    // After the body time-out, the server rejects the bodies.
     let deadline = Instant::now() + Duration::from_secs(8);
     loop {
         thread::sleep(Duration::from_millis(100));
@@ -93,12 +94,12 @@ fn settle(port: u16) -> Result<()> {
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err("the server does not read what it is sent".into());
+            return Err("the server does not read the bodies".into());
         }
     }
 }
 
-/// Bytes in the queues of the connections to this port, at both ends.
+/// Returns the bytes in the queues of the connections to this port, at both ends.
 fn queued(port: u16) -> Result<u64> {
     let suffix = format!(":{port:04X}");
     let mut bytes = 0;
@@ -108,7 +109,7 @@ fn queued(port: u16) -> Result<u64> {
             continue;
         };
         let (sending, receiving) = queues.split_once(':').unwrap_or_default();
-        // A listening socket counts the connections that are not accepted.
+        // For a listening socket, the queue is the number of connections that are not accepted yet.
         if *state == "0A" && local.ends_with(&suffix) || *state == "01" && remote.ends_with(&suffix)
         {
             bytes += u64::from_str_radix(sending, 16)?;

@@ -1,4 +1,4 @@
-//! What the crates weigh: in a dependency tree, in the time of a clean build, and linked.
+//! Size of the crates: their dependency trees, the time of a clean build, and a linked program.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ pub(crate) fn crates_in_the_tree() -> Result<Vec<Figure>> {
         let format = ["--prefix", "none", "--format", "{p}"];
         let args = ["tree", "--package", package, "--edges", "normal,build"];
         let tree = output(Command::new("cargo").args(args).args(format))?;
-        // A crate that came before is marked.
+        // `cargo tree` marks repeated crates.
         let crates = tree.lines().map(|line| line.trim_end_matches(" (*)"));
         Ok(crates.collect::<BTreeSet<_>>().len() as f64)
     };
@@ -33,7 +33,7 @@ pub(crate) fn crates_in_the_tree() -> Result<Vec<Figure>> {
     ])
 }
 
-/// Clean release builds in turns, each of an empty package with this one dependency.
+/// Times clean release builds in turns, each of an empty package with one dependency.
 pub(crate) fn build_time(rounds: u32) -> Result<Vec<Figure>> {
     let root = root().display().to_string();
     let tower = format!(r#"scrupp-verify-tower = {{ path = "{root}/scrupp-verify-tower" }}"#);
@@ -68,7 +68,7 @@ pub(crate) fn build_time(rounds: u32) -> Result<Vec<Figure>> {
     ])
 }
 
-/// A package that is removed when it is dropped.
+/// Temporary package that is removed on drop.
 struct Package(PathBuf);
 
 impl Package {
@@ -116,18 +116,18 @@ impl Drop for Package {
     }
 }
 
-/// Of the program that `scripts/check-no-std` builds.
+/// Returns the size of the program that `scripts/check-no-std` builds.
 pub(crate) fn no_std_size() -> Result<Vec<Figure>> {
     let said = output(&mut Command::new(root().join("scripts/check-no-std")))?;
     let bytes = said.lines().find_map(|line| {
         let (start, _) = line.split_once(" bytes stripped")?;
         start.rsplit(' ').next()?.parse().ok()
     });
-    let bytes = bytes.ok_or("check-no-std does not say the size")?;
+    let bytes = bytes.ok_or("check-no-std does not report the size")?;
     Ok(vec![Figure::reported("no_std_program_bytes", bytes)])
 }
 
-/// What a command says, if it succeeds.
+/// Returns the standard output of a command. Fails if the command fails.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command.output()?;
     if !output.status.success() {
@@ -137,7 +137,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// The workspace.
+/// Returns the root of the workspace.
 pub(crate) fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)

@@ -1,6 +1,6 @@
-//! The peers, each with a delivery of its own scheme over the same body.
+//! Other crates, each with a delivery of its own scheme over the same body.
 //!
-//! An entrant fails loudly where it does not accept its delivery: a rejection would be fast.
+//! Each call asserts that the delivery is accepted, because a rejection would be faster.
 
 use core::hint::black_box;
 
@@ -16,7 +16,7 @@ use webhook_verify::VerifyOptions;
 
 use crate::rounds::Rounds;
 
-/// Adds all peers that are verify functions.
+/// Adds all verify functions of other crates.
 pub(crate) fn add<'a>(rounds: &mut Rounds<'a>, body: &'a [u8], repeats: u32) {
     add_webhook_verify(rounds, body, repeats);
     add_by_hand(rounds, body, repeats);
@@ -86,7 +86,7 @@ fn add_standardwebhooks<'a>(rounds: &mut Rounds<'a>, body: &'a [u8], repeats: u3
     });
 }
 
-/// The headers that `svix` and `standardwebhooks` read, among what an HTTP client sends.
+/// Returns the headers that `svix` and `standardwebhooks` read, and those that an HTTP client adds.
 fn standard_headers(time: i64, signature: &str) -> HeaderMap {
     let time = time.to_string();
     let pairs = [
@@ -101,7 +101,7 @@ fn standard_headers(time: i64, signature: &str) -> HeaderMap {
     pairs.into_iter().filter_map(header).collect()
 }
 
-/// The MAC alone, with a key prepared before, over the signed content in one chunk.
+/// Adds the MAC alone, with a prepared key, over the signed content in one chunk.
 fn add_primitives(rounds: &mut Rounds<'_>, body: &[u8], repeats: u32) {
     let mut content = sign(body).timestamp().as_bytes().to_vec();
     content.push(b'.');

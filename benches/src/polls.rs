@@ -1,4 +1,4 @@
-//! For how long a large body keeps the executor from its other tasks.
+//! Time for which a large body blocks the other tasks of the executor.
 
 use core::{
     pin::Pin,
@@ -23,27 +23,27 @@ use crate::{figure::Figure, load::Result, rounds::median};
 const BODY: usize = 1024 * 1024;
 
 pub(crate) fn figures(count: u32) -> Result<Vec<Figure>> {
-    // For the timer of a body that is not read in one poll.
+    // A body that is not read in one poll needs a timer.
     let runtime = Builder::new_current_thread().enable_time().build()?;
     let _entered = runtime.enter();
-    let figures = [("one_piece", BODY), ("pieces_of_16_kib", 16 * 1024)]
+    let figures = [("one_chunk", BODY), ("chunks_of_16_kib", 16 * 1024)]
         .into_iter()
-        .map(|(chunks, piece_bytes)| {
-            let longest = (0..count).map(|_| longest_poll(piece_bytes).as_secs_f64());
+        .map(|(chunks, chunk_bytes)| {
+            let longest = (0..count).map(|_| longest_poll(chunk_bytes).as_secs_f64());
             let name = format!("longest_poll_of_1_mib_in_{chunks}_microseconds");
             Figure::reported(name, median(longest.collect()) * 1e6)
         });
     Ok(figures.collect())
 }
 
-fn longest_poll(piece_bytes: usize) -> Duration {
+fn longest_poll(chunk_bytes: usize) -> Duration {
     let body = Bytes::from(delivery::body(BODY));
     let headers = http_headers(&sign(&body), BODY);
     let mut chunks = Chunks::default();
-    for start in (0..BODY).step_by(piece_bytes) {
+    for start in (0..BODY).step_by(chunk_bytes) {
         chunks
             .0
-            .push_back(body.slice(start..BODY.min(start + piece_bytes)));
+            .push_back(body.slice(start..BODY.min(start + chunk_bytes)));
     }
     let layer = ScruppVerify::new(delivery::secret()).body_limit(BODY);
     let (response, longest) = finish(Timed {
@@ -54,7 +54,7 @@ fn longest_poll(piece_bytes: usize) -> Duration {
     longest
 }
 
-/// A complete body in chunks.
+/// Body whose chunks are all available.
 #[derive(Default)]
 struct Chunks(VecDeque<Bytes>);
 
@@ -71,7 +71,7 @@ impl Body for Chunks {
 }
 
 pin_project! {
-    /// A future, and the longest of its polls.
+    /// Future that measures its longest poll.
     struct Timed<F> {
         #[pin]
         future: F,

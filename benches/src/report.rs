@@ -1,4 +1,4 @@
-//! What the run says: a table, `target/bench.tsv`, and for a full run the README and its chart.
+//! Output of a run: a table, `target/bench.tsv` and, after a full run, the README and its chart.
 
 use std::{fmt::Write, fs, process::Command};
 
@@ -20,25 +20,25 @@ pub(crate) fn tsv(figures: &[Figure]) -> String {
     text
 }
 
-/// Of the longest name.
+/// Width of the longest name.
 const NAME_WIDTH: usize = 60;
 
-/// Aligned, with a mark for what is short.
+/// Returns the figures as an aligned table.
 pub(crate) fn table(figures: &[Figure]) -> String {
     let mut text = String::new();
     for figure in figures {
         let (name, value) = (&figure.name, figure.value());
-        let goal = figure.goal.to_string();
+        let limit = figure.limit.to_string();
         let _ = writeln!(
             text,
-            "{name:NAME_WIDTH$}  {value:>10}  {goal:>10}  {}",
+            "{name:NAME_WIDTH$}  {value:>10}  {limit:>10}  {}",
             figure.verdict()
         );
     }
     text
 }
 
-/// Replaces the results in `benches/README.md`, and draws the chart anew.
+/// Replaces the results in `benches/README.md` and the chart.
 pub(crate) fn write_readme(figures: &[Figure]) -> Result<()> {
     let path = root().join("benches/README.md");
     let readme = fs::read_to_string(&path)?;
@@ -62,13 +62,13 @@ fn results(figures: &[Figure]) -> Result<String> {
         } else {
             verdict
         };
-        let _ = writeln!(text, "| {name} | {value} | {} | {mark} |", figure.goal);
+        let _ = writeln!(text, "| {name} | {value} | {} | {mark} |", figure.limit);
     }
     text.push('\n');
     Ok(text)
 }
 
-/// The machine and the versions.
+/// Returns the description of the machine and the versions.
 fn environment() -> Result<String> {
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
     let field = |name: &str| {

@@ -1,9 +1,8 @@
-//! Times of several things in turns, A B C A B C, so that what else the machine does meets all of
-//! them alike.
+//! Timing of several candidates in turns, A B C A B C, so that other load on the machine affects all of them.
 
 use std::time::{Duration, Instant};
 
-/// Things that are timed against each other.
+/// Candidates that are timed against each other.
 #[derive(Default)]
 pub(crate) struct Rounds<'a> {
     entrants: Vec<Entrant<'a>>,
@@ -16,7 +15,7 @@ struct Entrant<'a> {
 }
 
 impl<'a> Rounds<'a> {
-    /// Takes the time of `repeats` calls each round.
+    /// Adds a candidate whose time per call is the mean of `repeats` calls in each round.
     pub(crate) fn add(&mut self, name: &'static str, repeats: u32, mut call: impl FnMut() + 'a) {
         self.add_timed(name, move || {
             let start = Instant::now();
@@ -27,7 +26,7 @@ impl<'a> Rounds<'a> {
         });
     }
 
-    /// Takes the time that `turn` itself says, for what needs preparing.
+    /// Adds a candidate that measures its own time, without its preparation.
     pub(crate) fn add_timed(&mut self, name: &'static str, turn: impl FnMut() -> Duration + 'a) {
         self.entrants.push(Entrant {
             name,
@@ -36,7 +35,7 @@ impl<'a> Rounds<'a> {
         });
     }
 
-    /// Times everything in turns, after a tenth of the rounds that does not count.
+    /// Runs all candidates in turns, after a tenth as many rounds for warm-up.
     pub(crate) fn run(mut self, rounds: u32) -> Times {
         for round in 0..rounds + rounds / 10 {
             for entrant in &mut self.entrants {
@@ -56,18 +55,18 @@ impl<'a> Rounds<'a> {
     }
 }
 
-/// What came of the rounds.
+/// Times of all rounds.
 pub(crate) struct Times {
     times: Vec<(&'static str, Vec<f64>)>,
 }
 
 impl Times {
-    /// The median in seconds; not a number where nothing has this name.
+    /// Returns the median in seconds, or NaN if no candidate has this name.
     pub(crate) fn median(&self, name: &str) -> f64 {
         median(self.of(name).to_vec())
     }
 
-    /// The median of what `name` takes, divided by what `other` takes in the same round.
+    /// Returns the median of the ratios of `name` to `other` in the same round.
     pub(crate) fn ratio(&self, name: &str, other: &str) -> f64 {
         let pairs = self.of(name).iter().zip(self.of(other));
         median(pairs.map(|(time, other)| time / other).collect())

@@ -1,8 +1,8 @@
-//! Scrupp's scheme, in the terms of a peer that can express it.
+//! Scrupp's scheme for `webhook-verify`.
 
 use webhook_verify::{CustomScheme, Encoding, HashAlg, Provider};
 
-/// For `webhook-verify`.
+/// Returns Scrupp's scheme as a provider of `webhook-verify`.
 pub fn for_webhook_verify() -> Provider {
     Provider::Custom(CustomScheme {
         hash: HashAlg::Sha256,

@@ -1,4 +1,4 @@
-//! Calls of a tower service without a server: for what is counted, not timed.
+//! Calls of a tower service without a server.
 
 use core::{
     convert::Infallible,
@@ -13,9 +13,9 @@ use http_body_util::Full;
 use tokio::runtime::{Builder, Runtime};
 use tower::Service;
 
-/// The service inside: takes any request, and keeps its body.
+/// Inner service that accepts any request, and drops the body.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "it has nothing to it")]
+#[expect(clippy::exhaustive_structs, reason = "a unit struct")]
 pub struct Handler;
 
 impl<B> Service<Request<B>> for Handler {
@@ -33,7 +33,7 @@ impl<B> Service<Request<B>> for Handler {
     }
 }
 
-/// A delivery as a request.
+/// Creates the request of a delivery.
 #[must_use]
 pub fn request<B>(headers: &HeaderMap, body: B) -> Request<B> {
     let mut request = Request::new(body);
@@ -42,36 +42,36 @@ pub fn request<B>(headers: &HeaderMap, body: B) -> Request<B> {
     request
 }
 
-/// What the service answers.
+/// Calls a service, and returns the response.
 ///
 /// # Panics
 ///
-/// Where the service is not ready, fails, or is not done after a thousand polls.
+/// Panics if the service is not ready, fails, or is still pending after 1,000 polls.
 pub fn call<S, R>(service: &mut S, request: R) -> S::Response
 where
     S: Service<R, Error: core::fmt::Debug>,
 {
     let mut context = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut context).is_ready());
-    finish(service.call(request)).expect("the service answers")
+    finish(service.call(request)).expect("the service responds")
 }
 
-/// Makes a Tokio runtime with a timer, which the adapters need around them: enter it.
+/// Creates a Tokio runtime with a timer, in which the adapters must run.
 ///
 /// # Panics
 ///
-/// If the system gives no resources for one.
+/// Panics if the operating system has no resources for a runtime.
 #[must_use]
 pub fn runtime() -> Runtime {
     let mut runtime = Builder::new_current_thread();
     runtime.enable_time().build().expect("a runtime")
 }
 
-/// What comes of a future that waits for nothing.
+/// Polls a future that never waits, and returns its output.
 ///
 /// # Panics
 ///
-/// Where it is not done after a thousand polls.
+/// Panics if the future is still pending after 1,000 polls.
 pub fn finish<F: Future>(future: F) -> F::Output {
     let mut context = Context::from_waker(Waker::noop());
     let mut future = pin!(future);
@@ -80,5 +80,5 @@ pub fn finish<F: Future>(future: F) -> F::Output {
             return output;
         }
     }
-    panic!("the future is not done");
+    panic!("the future is still pending");
 }

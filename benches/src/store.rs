@@ -1,4 +1,4 @@
-//! How many claims and commits a `MemoryStore` takes.
+//! Rate of claims and commits of a `MemoryStore`.
 
 use core::{
     hint::black_box,
@@ -15,7 +15,7 @@ use scrupp_verify_core::{
 
 use crate::{figure::Figure, rounds::Rounds};
 
-/// Deliveries in one turn.
+/// Number of deliveries in one turn.
 const TURN: u64 = 1000;
 
 const HELD: u64 = 60_000;
@@ -55,8 +55,9 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
     ]
 }
 
-/// The slowest of 100,000 claims with a million held, in the best of three turns, because the
-/// scheduler interrupts some of them.
+/// Returns the time of the slowest of 100,000 claims while a million ids are held.
+///
+/// Returns the best of three turns, because the scheduler interrupts some claims.
 fn slowest_claim() -> Duration {
     const HELD: u64 = 1_000_000;
     const CLAIMS: u64 = 100_000;
@@ -80,8 +81,9 @@ fn slowest_claim() -> Duration {
     turns.flatten().min().unwrap_or_default()
 }
 
-/// A store that holds about as many ids all the time: a second passes with each delivery, and one
-/// that is over is dropped for each that comes.
+/// Store with a constant number of ids.
+///
+/// The clock advances by one second per delivery, so each claim removes one expired id.
 struct Load {
     store: MemoryStore,
     now: Arc<AtomicU64>,
@@ -93,7 +95,7 @@ impl Load {
         let now = Arc::new(AtomicU64::new(1));
         let clock = Arc::clone(&now);
         let store = MemoryStore::default().clock(move || {
-            // A clock that is ahead, but takes as long as the system's.
+            // A simulated clock that takes as long as the system clock.
             black_box(UnixTime::now());
             Some(UnixTime::from_secs(clock.load(Ordering::Relaxed)))
         });
@@ -109,7 +111,7 @@ impl Load {
         load
     }
 
-    /// The time per delivery.
+    /// Returns the time per delivery.
     fn turn(&mut self) -> Duration {
         let first = self.now.load(Ordering::Relaxed);
         let ids: Vec<_> = (first..first + TURN).map(id).collect();

@@ -1,4 +1,4 @@
-//! What verification takes in one process, against the limit and the peers.
+//! Time of a verification in one process, compared with the minimum and with peers.
 
 use core::hint::black_box;
 
@@ -16,11 +16,13 @@ use crate::{
 const SMALL: usize = 256;
 const LARGE: usize = 1024 * 1024;
 
-/// The blocks of 256 bytes with timestamp, dot and padding, and the one that the outer hash adds.
+/// Number of blocks of 256 bytes with timestamp, dot and padding, plus one of the outer hash.
 const SMALL_BLOCKS: usize = 6;
 
-/// Calls in one turn: enough that the first, with cold caches, hardly counts, and few enough to be
-/// over before another process gets the core.
+/// Number of calls in one turn.
+///
+/// Enough that the first call with cold caches hardly matters, and few enough that a turn ends before another process
+/// gets the core.
 const REPEATS: u32 = 200;
 
 pub(crate) fn figures(rounds: u32) -> Vec<Figure> {
@@ -110,7 +112,7 @@ fn small(count: u32) -> Times {
     rounds.add("compressions", REPEATS, move || {
         compress256(black_box(&mut state), black_box(&[[7; 64]; SMALL_BLOCKS]));
     });
-    // What no verification can do without.
+    // The minimum of any verification.
     rounds.add(LEAST, REPEATS, move || {
         black_box(UnixTime::now());
         compress256(black_box(&mut state), black_box(&[[7; 64]; SMALL_BLOCKS]));
@@ -167,7 +169,7 @@ fn rejects<'a>(
     move || assert!(verify(verifier, head, body).is_err())
 }
 
-/// With the system clock, as in a server.
+/// Verifies with the system clock, like a server.
 fn verify<'b>(
     verifier: &Verifier,
     head: &impl Headers,

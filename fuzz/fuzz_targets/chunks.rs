@@ -1,6 +1,6 @@
-//! A body gets the same verdict however it is cut, and a genuine one is accepted.
+//! Verifies a body at once and in chunks. Both results must be equal, and a genuine delivery must be accepted.
 //!
-//! The input is a choice, eight sizes of chunks that are gone through in turn, and the body.
+//! The input is one byte of choices, eight chunk sizes that are used in turn, and the body.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -53,7 +53,7 @@ fn in_chunks(
         .map_err(|rejection| rejection.kind())?;
     let mut rest = body;
     let mut verdict = Ok(());
-    // Where all sizes are 0, the body comes at once after eight times nothing.
+    // If all sizes are 0, sends eight empty chunks, and then the body in one chunk.
     let is_endless = sizes.iter().all(|size| *size == 0);
     for size in sizes
         .iter()
@@ -69,7 +69,7 @@ fn in_chunks(
     }
     verdict = verdict.and(delivery.update(rest));
     let finished = delivery.finish();
-    // Once rejected, always rejected.
+    // After a rejected chunk, `finish` must also reject.
     assert!(verdict.is_ok() || finished.is_err());
     verdict.and(finished).map_err(|rejection| rejection.kind())
 }

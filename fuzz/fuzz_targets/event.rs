@@ -1,4 +1,4 @@
-//! An event that was read and is written again has lost nothing, and reads the same.
+//! Parses an event and serialises it again. No field may be lost, and both events must be equal.
 #![no_main]
 
 use std::fmt;
@@ -27,7 +27,7 @@ fuzz_target!(|body: &[u8]| {
     }
 });
 
-/// The fields by name, those of one name in their order.
+/// Returns the fields sorted by name. Fields of the same name keep their order.
 fn fields(object: &[u8]) -> Vec<(String, Value)> {
     let Pairs(pairs) = serde_json::from_slice(object).unwrap();
     let value = |name: &str, json: &str| match serde_json::from_str(json) {
@@ -40,7 +40,7 @@ fn fields(object: &[u8]) -> Vec<(String, Value)> {
                     Ok(text) => Value::Text(text),
                     Err(_) => Value::Json(json.to_owned()),
                 }),
-                // A name that is not Unicode.
+                // A name is not valid Unicode.
                 Err(_) => vec![(json.to_owned(), Value::Json(String::new()))],
             })
         }
@@ -66,7 +66,7 @@ fn sorted(
 enum Value {
     Text(String),
     Object(Vec<(String, Value)>),
-    /// To the letter.
+    /// Compared byte for byte.
     Json(String),
 }
 

@@ -1,6 +1,8 @@
-//! Accepts a signed delivery, and rejects it with any one bit flipped.
+//! Verifies a signed delivery, and the same delivery with one flipped bit.
 //!
-//! The input is the place to flip, the timestamp, a length, a secret of that length, and the body.
+//! The second must be rejected, unless the bit changes only the case of a hex digit.
+//!
+//! The input is the index of the bit, the timestamp, a length, a secret of that length, and the body.
 #![no_main]
 
 use core::time::Duration;
@@ -43,7 +45,7 @@ fuzz_target!(|input: &[u8]| {
         body.to_vec(),
     ];
     let [key, timestamp, signature, body] = &parts;
-    // The one timestamp that no sender has: the grammar has no leading zero.
+    // A timestamp of 0 is rejected as a leading zero.
     assert_eq!(
         is_accepted(key, timestamp, signature, body),
         sent.as_secs() != 0

@@ -1,6 +1,6 @@
-//! Every head is judged as a second, plain reading of the rules judges it.
+//! Checks headers, and compares the result with a second implementation of the rules.
 //!
-//! The input is lines of `name: value`; `now` is the receiver's time.
+//! The input is lines of `name: value`. `now` is the time of the receiver.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -64,12 +64,12 @@ fn expected(head: &[(&[u8], &[u8])], now: u64) -> Result<(), RejectionKind> {
             _ => Kind::InFuture,
         });
     }
-    // Digits that are no u64 are more than any limit.
-    let is_over = |length: &&[u8]| {
+    // Digits that do not fit a `u64` exceed any limit.
+    let exceeds = |length: &&[u8]| {
         let is_digits = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
         is_digits && number(length).is_none_or(|length| length > BODY_LIMIT)
     };
-    match of(head, "content-length").iter().any(is_over) {
+    match of(head, "content-length").iter().any(exceeds) {
         true => Err(Kind::BodyTooLarge),
         false => Ok(()),
     }

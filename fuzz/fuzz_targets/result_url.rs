@@ -1,7 +1,7 @@
-//! What is accepted as a result's URL is, for a client, at the pinned origin and nowhere else.
+//! Parses accepted result URLs like an HTTP client. Each must have the pinned origin.
 //!
-//! The input is three lines: the origin to pin, the task, and the `result_url` of the payload, in
-//! which `{origin}` and `{id}` stand for the first two.
+//! The input is three lines: the pinned origin, the process id, and the `result_url` of the event. `{origin}` and
+//! `{id}` in the URL stand for the first two.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -23,7 +23,7 @@ fuzz_target!(|input: &str| {
 
     let seen = match Url::parse(origin) {
         Ok(seen) => seen,
-        // A client rejects a label that is no Punycode: nothing is sent anywhere.
+        // A client rejects an invalid Punycode label, so it sends nothing.
         Err(_) => return assert!(origin.contains("xn--"), "{origin}"),
     };
     assert_eq!(seen.origin().ascii_serialization(), origin);

@@ -1,9 +1,16 @@
-//! Whatever a body does, the layer answers in time without spinning, and its service gets nothing
-//! but what was signed.
+//! Sends arbitrary bodies to the layer. The layer must respond in time with few polls, and the inner service must get
+//! only signed bytes.
 //!
-//! The input is a choice and a script of the body's turns, each a byte: `e` an error, `t` trailers,
-//! `x` its end, `n` an empty chunk, `p` a pause with an immediate wake-up, `s` a stall without end, `w`
-//! a wait of 3 seconds; any other is the length of a chunk, which follows.
+//! The input is one byte of choices, and a script with one byte per step of the body:
+//!
+//! - `e`: an error
+//! - `t`: trailers
+//! - `x`: the end
+//! - `n`: an empty chunk
+//! - `p`: a pending poll with an immediate wake-up
+//! - `s`: a stall without end
+//! - `w`: a wait of 3 s
+//! - any other byte: the length of a chunk, followed by its bytes
 #![no_main]
 
 use core::{
@@ -38,7 +45,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const WAIT: Duration = Duration::from_secs(3);
 
 thread_local! {
-    /// Time stands still while there is something to do, and leaps where there is not.
+    /// The paused clock advances only while every task waits.
     static RUNTIME: Runtime = Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -105,7 +112,7 @@ async fn deliver(
         assert_eq!(
             *polls.lock().unwrap(),
             0,
-            "the body is read before the head is answered"
+            "the body is read before the head is checked"
         );
     }
     let rejection = response.extensions().get::<Rejection>();
@@ -117,7 +124,7 @@ async fn deliver(
         Ok(()) => assert_eq!(*seen.lock().unwrap(), [content]),
         Err(_) => assert!(
             seen.lock().unwrap().is_empty(),
-            "called for a rejected delivery"
+            "the service is called for a rejected delivery"
         ),
     }
 
@@ -162,7 +169,7 @@ fn turns(mut script: &[u8]) -> VecDeque<Turn> {
     turns
 }
 
-/// The bytes of a body, and how it ends if they are what was signed.
+/// Returns the bytes of a body, and the expected verdict if they are signed.
 fn outcome(turns: &VecDeque<Turn>) -> (Vec<u8>, Result<(), RejectionKind>) {
     let mut content = Vec::new();
     let mut waited = Duration::ZERO;
@@ -189,7 +196,7 @@ struct Scripted {
     turns: VecDeque<Turn>,
     polls: Arc<Mutex<usize>>,
     waiting: Option<Pin<Box<Sleep>>>,
-    is_over: bool,
+    is_complete: bool,
 }
 
 impl Scripted {
@@ -198,7 +205,7 @@ impl Scripted {
             turns,
             polls,
             waiting: None,
-            is_over: false,
+            is_complete: false,
         }
     }
 }
@@ -211,7 +218,7 @@ impl Body for Scripted {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
-        assert!(!self.is_over, "polled after its end");
+        assert!(!self.is_complete, "polled after the end");
         *self.polls.lock().unwrap() += 1;
         loop {
             if let Some(waiting) = &mut self.waiting {
@@ -221,15 +228,15 @@ impl Body for Scripted {
             match self.turns.pop_front() {
                 Some(Turn::Data(chunk)) => return Poll::Ready(Some(Ok(Frame::data(chunk)))),
                 Some(Turn::Trailers) => {
-                    self.is_over = true;
+                    self.is_complete = true;
                     return Poll::Ready(Some(Ok(Frame::trailers(HeaderMap::new()))));
                 }
                 Some(Turn::Error) => {
-                    self.is_over = true;
+                    self.is_complete = true;
                     return Poll::Ready(Some(Err("reset")));
                 }
                 Some(Turn::End) | None => {
-                    self.is_over = true;
+                    self.is_complete = true;
                     return Poll::Ready(None);
                 }
                 Some(Turn::Pause) => {

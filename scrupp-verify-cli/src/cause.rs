@@ -1,4 +1,4 @@
-//! Reasons why a signature does not match, found by trying what usually goes wrong.
+//! Causes of signature mismatches, found by trying common mistakes.
 
 use std::io::Read;
 
@@ -12,10 +12,10 @@ use serde_json::{
 };
 use sha2::Sha256;
 
-/// Largest body that is decompressed, in bytes.
+/// Maximum size of a decompressed body, in bytes.
 const GUNZIP_LIMIT: u64 = 1024 * 1024;
 
-/// A change of the delivery or of the secret, without which the signature matches.
+/// Change to the delivery or the secret that explains why the signature does not match.
 #[derive(Clone, Copy)]
 pub(crate) enum Cause {
     TrailingNewline,
@@ -32,12 +32,12 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// Returns the name in JSON.
+    /// Returns the name, as in JSON output.
     pub(crate) fn as_str(self) -> &'static str {
         self.texts().0
     }
 
-    /// Returns what happened, and what to do.
+    /// Returns the mistake, and a remedy.
     pub(crate) fn advice(self) -> &'static str {
         self.texts().1
     }
@@ -46,64 +46,64 @@ impl Cause {
         match self {
             Self::TrailingNewline => (
                 "trailing-newline",
-                "the body was signed with another line ending at its end. Verify the raw body, \
+                "a line ending was added or removed at the end of the body. Verify the raw body, \
                  and send files with `curl --data-binary`.",
             ),
             Self::Crlf => (
                 "crlf",
-                "the body was signed with other line endings (CRLF or LF). Verify the raw body.",
+                "line endings in the body changed between LF and CRLF. Verify the raw body.",
             ),
             Self::Reserialised => (
                 "reserialised",
-                "the same JSON was signed, written in another way. Verify the raw body, before a \
-                 JSON parser.",
+                "the JSON was parsed and serialised again after signing. Verify the raw body, \
+                 before any JSON parser.",
             ),
             Self::ByteOrderMark => (
                 "byte-order-mark",
-                "the body was signed with, or without, a byte order mark (U+FEFF) at its start. \
-                 Verify the raw body, without decoding it to text.",
+                "a byte order mark (U+FEFF) was added or removed at the start of the body. Verify \
+                 the raw body, not decoded text.",
             ),
             Self::Base64 => (
                 "base64",
-                "the body is Base64 of the signed bytes, or the reverse. Decode it before \
-                 verifying, as API Gateway's `isBase64Encoded` tells.",
+                "the body was encoded or decoded as Base64 after signing. Verify the signed bytes. \
+                 If API Gateway sets `isBase64Encoded`, decode the body first.",
             ),
             Self::Gzip => (
                 "gzip",
-                "the body was compressed after signing. Decompress it before verifying, or turn \
-                 the compression off.",
+                "the body was compressed after signing. Decompress the body before verifying, or \
+                 disable compression.",
             ),
             Self::Milliseconds => (
                 "milliseconds",
-                "the timestamp counts milliseconds in the header or in the signed content. Sign \
-                 the seconds, with the same digits as in the header.",
+                "the timestamp is in milliseconds in the header or in the signed content. Use \
+                 seconds, with the same digits in both.",
             ),
             Self::TimestampNotSigned => (
                 "timestamp-not-signed",
-                "only the body was signed. Sign the timestamp, a dot, and the body.",
+                "only the body was signed. Sign the timestamp, a dot and the body.",
             ),
             Self::SecretWhitespace => (
                 "secret-whitespace",
-                "one side has whitespace around the secret, such as the line feed at the end of a \
-                 file. Remove it.",
+                "one side has whitespace around the secret, such as the newline at the end of a \
+                 file. Remove the whitespace.",
             ),
             Self::SecretQuotes => (
                 "secret-quotes",
                 "one side has quotes around the secret, for example from a `.env` file. Remove \
-                 them.",
+                 the quotes.",
             ),
             Self::SecretHex => (
                 "secret-hex",
-                "one side takes the secret as hex digits, the other as text. Use its characters \
-                 as they are.",
+                "one side decodes the secret as hex, and the other uses the text. Use the text on \
+                 both sides.",
             ),
         }
     }
 }
 
-/// Finds the first cause with which the signature matches under one of the secrets.
+/// Returns the first cause that explains the mismatch for one of the secrets.
 ///
-/// The timestamp and the signature are in the form that the core accepts. The secrets need not be.
+/// The timestamp and the signature must be well-formed. The secrets may be invalid.
 pub(crate) fn find(
     timestamp: &[u8],
     signature: &[u8],
@@ -111,7 +111,7 @@ pub(crate) fn find(
     secrets: &[Vec<u8>],
 ) -> Option<Cause> {
     let tag = unhex(signature.strip_prefix(b"sha256=")?)?;
-    // Some of these keys and messages are wrong by design, so the core cannot compute their tags.
+    // The core rejects some of these keys and messages, so the tag is computed here.
     let matches = |key: &[u8], message: &[&[u8]]| {
         Hmac::<Sha256>::new_from_slice(key).is_ok_and(|mut mac| {
             message.iter().for_each(|part| mac.update(part));
@@ -155,7 +155,7 @@ pub(crate) fn find(
     None
 }
 
-/// Returns what a body or a secret may have been on the other side.
+/// Returns candidates for the body or the secret of the other side.
 type Variants = fn(&[u8]) -> Vec<Vec<u8>>;
 
 fn other_ends(body: &[u8]) -> Vec<Vec<u8>> {
@@ -174,8 +174,9 @@ fn other_line_endings(body: &[u8]) -> Vec<Vec<u8>> {
     vec![lines.join(&b"\n"[..]), lines.join(&b"\r\n"[..])]
 }
 
-/// Returns the JSON of a body as other programs write it: in four layouts, with keys as they are
-/// or sorted, and with the escapes of JavaScript, Python and PHP.
+/// Returns the JSON of a body as other programs serialise it.
+///
+/// The candidates have four layouts, original or sorted keys, and the escapes of JavaScript, Python and PHP.
 fn reserialised(body: &[u8]) -> Vec<Vec<u8>> {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return Vec::new();
@@ -201,12 +202,12 @@ fn reserialised(body: &[u8]) -> Vec<Vec<u8>> {
 fn formatted(value: &Value, layout: impl Formatter) -> String {
     let mut text = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut text, layout);
-    // Writing to memory does not fail, and JSON is UTF-8.
+    // Writing to memory cannot fail, and JSON is UTF-8.
     let _ = value.serialize(&mut serializer);
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// JSON with a space after each colon and comma, as Python writes it.
+/// Formatter that writes a space after each colon and comma, like Python.
 struct Spaced;
 
 impl Formatter for Spaced {
@@ -234,7 +235,7 @@ impl Formatter for Spaced {
     }
 }
 
-/// Escapes the characters of JSON that are not ASCII. They are inside of strings only.
+/// Escapes the non-ASCII characters of JSON, which occur only inside strings.
 fn escape_non_ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {

@@ -1,4 +1,4 @@
-//! Requests to receivers.
+//! HTTP client for receivers.
 
 use core::{error::Error as _, iter::successors, net::IpAddr, time::Duration};
 use std::time::Instant;
@@ -12,13 +12,13 @@ use serde_json::json;
 
 use crate::output::{BAD, Error, Format, GOOD, note, printable};
 
-/// Time for a whole response to arrive.
+/// Time limit for a whole request, including the response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest response body that is shown, in bytes.
 const SHOWN_BYTES: usize = 64 * 1024;
 
-/// Headers of one connection, which the client sets itself.
+/// Headers that belong to a connection, and that the client sets itself.
 const CONNECTION_HEADERS: [&str; 10] = [
     "connection",
     "content-length",
@@ -32,7 +32,7 @@ const CONNECTION_HEADERS: [&str; 10] = [
     "upgrade",
 ];
 
-/// Client of one receiver. Follows no redirects.
+/// HTTP client of one receiver, which does not follow redirects.
 #[derive(Clone)]
 pub(crate) struct Client {
     client: reqwest::Client,
@@ -53,7 +53,7 @@ impl Client {
     }
 
     pub(crate) fn with_timeout(url: Url, timeout: Duration) -> Result<Self, Error> {
-        // Fails if there is a provider already, which is fine.
+        // Fails if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .user_agent(concat!(
@@ -66,7 +66,7 @@ impl Client {
         let client = match url.scheme() {
             "https" if is_loopback(&url) => client.no_proxy(),
             "https" => client,
-            // Needs no root certificates, and a system may have none.
+            // HTTP needs no root certificates, and a system may have none.
             "http" => client.no_proxy().tls_certs_only([]),
             _ => return Err(Error::Usage("the URL is neither http nor https".to_owned())),
         };
@@ -76,7 +76,7 @@ impl Client {
         Ok(Self { client, url })
     }
 
-    /// Sends a request. Returns the reason if there is no complete response.
+    /// Sends a request, and reads the response. Fails if the response is incomplete.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -106,7 +106,7 @@ impl Client {
         })
     }
 
-    /// Sends a request. Returns once the head of the response has arrived.
+    /// Sends a request. Completes as soon as the head of the response has arrived.
     pub(crate) async fn begin(
         &self,
         method: Method,
@@ -118,8 +118,9 @@ impl Client {
     }
 }
 
-/// Writes a response, or to standard error why there is none. Returns whether it is as expected, or
-/// `None` if there is none.
+/// Writes a response to standard output, or the reason for its absence to standard error.
+///
+/// Returns true if the response is as expected, and `None` without a response.
 pub(crate) fn report(
     response: &Result<Response, String>,
     is_expected: impl Fn(StatusCode) -> bool,
@@ -154,7 +155,7 @@ pub(crate) fn report(
     Ok(Some(as_expected))
 }
 
-/// Returns whether all responses are as expected.
+/// Returns true if all responses are as expected. Fails if one is missing.
 pub(crate) fn as_expected(
     responses: impl IntoIterator<Item = Result<Option<bool>, Error>>,
 ) -> Result<bool, Error> {
@@ -165,17 +166,17 @@ pub(crate) fn as_expected(
     }
 }
 
-/// Returns an error with its causes, without the URL, which may be confidential.
+/// Formats an error with its causes, without the URL, which may be confidential.
 pub(crate) fn with_causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let causes = successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// Returns whether the host is this one, which no proxy reaches.
+/// Returns true if the host of a URL is a loopback address, which no proxy can reach.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
-    // The brackets are around an IPv6 address.
+    // An IPv6 address has brackets.
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }

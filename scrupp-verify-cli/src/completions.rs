@@ -2,7 +2,7 @@ use clap_complete::Shell;
 
 use crate::output::{self, Error};
 
-/// Prints the completions for a shell.
+/// Prints shell completions.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -10,6 +10,7 @@ Examples:
   scrupp-verify completions zsh > ~/.zfunc/_scrupp-verify
   scrupp-verify completions fish > ~/.config/fish/completions/scrupp-verify.fish")]
 pub(crate) struct Args {
+    /// Shell
     shell: Shell,
 }
 

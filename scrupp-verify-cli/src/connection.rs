@@ -7,23 +7,23 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Step of a client on a connection, before it reads the response.
+/// Step of a client before it reads the response.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Step {
-    /// Sends bytes as they are.
+    /// Sends bytes unmodified.
     Send(Vec<u8>),
-    /// Sends bytes this often.
+    /// Sends bytes this many times.
     Repeat(Vec<u8>, usize),
-    /// Does nothing for a while.
+    /// Waits for this duration.
     Wait(Duration),
-    /// Reads until the server asks for the body.
+    /// Waits for `100 Continue`.
     AwaitContinue,
-    /// Sends no more.
+    /// Closes the sending half of the connection.
     Finish,
 }
 
-/// Connection that sends bytes as they are, for requests that no HTTP client would make.
+/// Connection that sends raw bytes, for requests that no HTTP client sends.
 pub struct Connection {
     stream: Box<dyn Stream>,
     received: Vec<u8>,
@@ -35,9 +35,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Response to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a response has nothing else")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "an HTTP response has no other parts"
+)]
 pub struct Response {
-    /// Status.
+    /// Status code.
     pub status: u16,
     /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
@@ -45,10 +48,10 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// Time between two reads. Longer than a receiver should wait for a body that stalls.
+/// Time limit for a read or write. Longer than the time that a receiver should wait for a stalled body.
 const TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Largest response that is read, in bytes: 16 MiB.
+/// Maximum size of a response, in bytes.
 const LARGEST_RESPONSE: usize = 16 << 20;
 
 impl Connection {
@@ -56,14 +59,14 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Those of the operating system.
+    /// Returns the error of the operating system if connecting fails.
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self::over(stream))
     }
 
-    /// Uses a stream that is connected, for example by TLS.
+    /// Creates a connection over a connected stream, such as a TLS stream.
     #[must_use]
     pub fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self {
@@ -72,12 +75,12 @@ impl Connection {
         }
     }
 
-    /// Does what the steps say. If the server closes the connection meanwhile, its response can still be
-    /// read.
+    /// Runs the steps. Returns early if the server stops reading, because it may have sent a response.
     ///
     /// # Errors
     ///
-    /// If the server does not ask for the body where it should.
+    /// Returns an error if [`Step::AwaitContinue`] reads a response other than `100 Continue`, or if
+    /// [`Step::Finish`] fails.
     pub async fn send(&mut self, steps: &[Step]) -> io::Result<()> {
         for step in steps {
             match step {
@@ -97,7 +100,7 @@ impl Connection {
                 Step::AwaitContinue => {
                     let interim = self.read_head().await?;
                     if interim.status != 100 {
-                        return Err(io::Error::other("the server did not ask for the body"));
+                        return Err(io::Error::other("the server did not send 100 Continue"));
                     }
                 }
                 Step::Finish => self.stream.shutdown().await?,
@@ -111,12 +114,13 @@ impl Connection {
         self.stream.flush().await
     }
 
-    /// Reads one response with its body. Skips interim responses (RFC 9110, section 15.2).
+    /// Reads a response with its body. Skips interim responses (RFC 9110, section 15.2).
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::UnexpectedEof`] if the server closes the connection before the response is
-    /// complete, [`io::ErrorKind::TimedOut`] if nothing is received for 25 s.
+    /// Returns [`io::ErrorKind::UnexpectedEof`] if the server closes the connection before the response is
+    /// complete, and [`io::ErrorKind::TimedOut`] if the server sends nothing for 25 s. Also fails if the
+    /// response is malformed or exceeds 16 MiB.
     pub async fn response(&mut self) -> io::Result<Response> {
         let mut response = self.read_head().await?;
         while matches!(response.status, 100 | 102..=199) {
@@ -134,7 +138,7 @@ impl Connection {
         {
             response.body = self.read_chunks().await?;
         } else if !matches!(response.status, 101 | 204 | 304) {
-            // Until the server closes the connection (RFC 9112, section 6.3).
+            // The body ends when the server closes the connection (RFC 9112, section 6.3).
             let closed = loop {
                 if let Err(closed) = self.read_more().await {
                     break closed;
@@ -155,7 +159,7 @@ impl Connection {
                 match httparse::parse_chunk_size(&self.received) {
                     Ok(httparse::Status::Complete(size)) => break size,
                     Ok(httparse::Status::Partial) => self.read_more().await?,
-                    Err(_) => return Err(io::Error::other("a chunk is not valid")),
+                    Err(_) => return Err(io::Error::other("malformed chunk")),
                 }
             };
             self.received.drain(..start);
@@ -172,7 +176,7 @@ impl Connection {
             body.extend(self.received.drain(..size));
             self.received.drain(..2);
         }
-        // Trailers, up to an empty line.
+        // Skips trailers up to the empty line.
         loop {
             match self.received.windows(2).position(|end| end == b"\r\n") {
                 Some(0) => break,
@@ -218,7 +222,7 @@ impl Connection {
 }
 
 fn too_large() -> io::Error {
-    io::Error::other("the response is larger than 16 MiB")
+    io::Error::other("the response exceeds 16 MiB")
 }
 
 impl fmt::Debug for Connection {
@@ -228,7 +232,7 @@ impl fmt::Debug for Connection {
 }
 
 impl Response {
-    /// Returns the first value of a header, whose name is in lower case.
+    /// Returns the first value of a header. `name` must be in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|(known, _)| known == name);

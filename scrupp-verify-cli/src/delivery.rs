@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use scrupp_verify_core::UnixTime;
 use sha2::Sha256;
 
-/// Headers of a delivery, in the order in which they are sent.
+/// Headers of a delivery, in sending order.
 pub type Headers = Vec<(&'static str, String)>;
 
 /// Name of the header with the signature.
@@ -13,21 +13,21 @@ pub const SIGNATURE: &str = "X-Scrupp-Signature";
 /// Name of the header with the timestamp.
 pub const TIMESTAMP: &str = "X-Scrupp-Timestamp";
 
-/// Receiver of deliveries, as a sender knows it.
+/// Settings that a sender needs for a receiver.
 #[derive(Clone)]
-#[expect(clippy::exhaustive_structs, reason = "all of it is needed")]
+#[expect(clippy::exhaustive_structs, reason = "a sender needs every field")]
 pub struct Recipient {
     /// Value of the header `Host`.
     pub host: String,
-    /// Path and query.
+    /// Path and query of the URL.
     pub target: String,
-    /// Secret that deliveries are signed with.
+    /// Secret that signs deliveries.
     pub secret: Vec<u8>,
-    /// Secret that the receiver accepts too, if any.
+    /// Older secret that the receiver also accepts, if any.
     pub previous_secret: Option<Vec<u8>>,
-    /// Value of the header `Content-Type`, unless a delivery has one of its own.
+    /// Value of the header `Content-Type`, unless the delivery sets the header itself.
     pub content_type: Option<&'static str>,
-    /// `meta` of each event, as JSON.
+    /// Field `meta` of each event, as JSON.
     pub meta: Option<&'static str>,
 }
 
@@ -40,24 +40,24 @@ impl fmt::Debug for Recipient {
     }
 }
 
-/// Delivery that is genuine until it is changed.
+/// Delivery to send, genuine unless modified.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// Receiver, and the secret.
+    /// Receiver of the delivery.
     pub recipient: Arc<Recipient>,
-    /// Time at which it is sent, in Unix seconds.
+    /// Sending time, in Unix seconds.
     pub now: u64,
-    /// Id of the process that the event is about.
+    /// Process id of the event.
     pub process_id: u64,
     /// Body.
     pub body: Vec<u8>,
-    /// Headers, without those of the framing.
+    /// Headers, except those that frame the body.
     pub headers: Headers,
 }
 
 impl Delivery {
-    /// Creates a delivery about a process, signed now.
+    /// Creates a completed event of a process, signed with the current time.
     #[must_use]
     pub fn new(recipient: &Arc<Recipient>, process_id: u64) -> Self {
         let meta = recipient.meta.map(|meta| format!(r#","meta":{meta}"#));
@@ -81,12 +81,12 @@ impl Delivery {
         self.sign_at(self.now);
     }
 
-    /// Signs the delivery for another time, in Unix seconds.
+    /// Signs the delivery with another timestamp, in Unix seconds.
     pub fn sign_at(&mut self, secs: u64) {
         self.sign_with(self.recipient.secret.clone(), secs);
     }
 
-    /// Signs the delivery with a secret that the receiver does not know.
+    /// Signs the delivery with a secret that the receiver does not accept.
     pub fn forge(&mut self) {
         let Recipient {
             secret,
@@ -101,33 +101,33 @@ impl Delivery {
         self.sign_with(both.concat(), self.now);
     }
 
-    /// Signs the delivery with another secret.
+    /// Signs the delivery with a secret and a timestamp in Unix seconds. Replaces all headers.
     pub fn sign_with(&mut self, secret: impl AsRef<[u8]>, secs: u64) {
         let time = secs.to_string();
         let signature = tag(secret.as_ref(), &[time.as_bytes(), b".", &self.body]);
         self.headers = vec![(TIMESTAMP, time), (SIGNATURE, signature)];
     }
 
-    /// Signs other content than Scrupp does.
+    /// Signs the concatenated parts instead of the content that Scrupp signs.
     pub fn sign_content(&mut self, parts: &[&[u8]]) {
         let signature = tag(&self.recipient.secret, parts);
         self.set(SIGNATURE, &signature);
     }
 
-    /// Makes the body this long with spaces behind the event, and signs it.
+    /// Appends spaces up to this length to the body, and signs the delivery.
     pub fn pad_to(&mut self, bytes: usize) {
         self.body.resize(bytes, b' ');
         self.sign();
     }
 
-    /// Returns the value of a header, which is empty if there is none.
+    /// Returns the value of a header, or an empty string if the header is missing.
     #[must_use]
     pub fn value(&self, name: &str) -> String {
         let header = self.headers.iter().find(|header| header.0 == name);
         header.map(|(_, value)| value.clone()).unwrap_or_default()
     }
 
-    /// Sets the value of a header.
+    /// Sets a header, replacing all its values.
     pub fn set(&mut self, name: &'static str, value: &str) {
         self.remove(name);
         self.headers.push((name, value.to_owned()));
@@ -138,7 +138,7 @@ impl Delivery {
         self.headers.retain(|header| header.0 != name);
     }
 
-    /// Returns the head over HTTP/1.1, with a header that frames the body.
+    /// Returns the head of an HTTP/1.1 request. `framing` is the header that frames the body.
     #[must_use]
     pub fn head(&self, framing: &str) -> Vec<u8> {
         let Recipient { host, target, .. } = &*self.recipient;
@@ -154,19 +154,19 @@ impl Delivery {
         head.into()
     }
 
-    /// Returns the head, with the length of the body.
+    /// Returns the head of an HTTP/1.1 request with `Content-Length`.
     #[must_use]
     pub fn head_with_length(&self) -> Vec<u8> {
         self.head(&format!("Content-Length: {}", self.body.len()))
     }
 
-    /// Returns the whole request over HTTP/1.1.
+    /// Returns the HTTP/1.1 request with `Content-Length`.
     #[must_use]
     pub fn request(&self) -> Vec<u8> {
         [self.head_with_length(), self.body.clone()].concat()
     }
 
-    /// Returns the whole request, its body in chunks.
+    /// Returns the HTTP/1.1 request with the body in chunks of this size.
     #[must_use]
     pub fn chunked(&self, chunk_bytes: usize) -> Vec<u8> {
         let mut request = self.head("Transfer-Encoding: chunked");
@@ -180,7 +180,7 @@ impl Delivery {
     }
 }
 
-/// Returns the value of a signature over the parts. An HMAC takes a key of any length.
+/// Returns the header value of a signature over the concatenated parts.
 fn tag(secret: &[u8], parts: &[&[u8]]) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
         return String::new();

@@ -1,4 +1,4 @@
-//! Checks a receiver from outside.
+//! The command `doctor`, which checks a receiver from outside.
 
 mod advice;
 mod checks;
@@ -26,16 +26,15 @@ use crate::{
 };
 
 const UNSEEN: &str = "\
-Not seen from outside: whether signatures are compared in constant time. A claim that is lost between a
-check and its insertion, or kept after a failure, shows only with --effects-url and a handler that is
-slow or fails.";
+Not checked: constant-time comparison of signatures. Races between concurrent attempts, and claims that are
+kept after a failure, are found only with --effects-url and a handler that is slow or fails.";
 
-/// Largest process id that may be the first one.
+/// Exclusive limit of `--process-id-base`.
 const LARGEST_ID: u64 = i64::MAX as u64 - 1_000_000_000;
 
-/// Checks whether a receiver verifies deliveries as it should.
+/// Checks whether a receiver verifies deliveries correctly.
 ///
-/// Without --genuine, every delivery is one that a receiver has to reject.
+/// By default, sends only deliveries that a receiver must reject.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -46,28 +45,28 @@ Examples:
 pub(crate) struct Args {
     /// URL of the receiver
     url: Url,
-    /// Sends genuine deliveries too, which the receiver handles
+    /// Also sends genuine deliveries, which the receiver handles
     #[arg(long)]
     genuine: bool,
-    /// Sends bodies of up to 64 MiB too
+    /// Also sends bodies of up to 64 MiB
     #[arg(long)]
     large: bool,
-    /// Sends bodies that stall too, which takes half a minute
+    /// Also sends bodies that stall, which takes half a minute
     #[arg(long)]
     slow: bool,
-    /// Sends requests that no HTTP client would send too
+    /// Also sends requests that no HTTP client sends
     #[arg(long)]
     raw: bool,
-    /// Runs the checks whose id begins with this only
-    #[arg(long, value_name = "ID")]
+    /// Runs only the checks whose id starts with this prefix
+    #[arg(long, value_name = "PREFIX")]
     only: Vec<String>,
-    /// Does not run the checks whose id begins with this
-    #[arg(long, value_name = "ID")]
+    /// Skips the checks whose id starts with this prefix
+    #[arg(long, value_name = "PREFIX")]
     skip: Vec<String>,
-    /// Lists the checks and sends nothing
+    /// Lists the selected checks, and sends nothing
     #[arg(long)]
     list: bool,
-    /// Fails on SHOULD too
+    /// Also fails if a check of level SHOULD fails
     #[arg(long)]
     strict: bool,
     /// Runs at most this many checks at once
@@ -78,19 +77,19 @@ pub(crate) struct Args {
         conflicts_with = "effects_url"
     )]
     jobs: NonZeroU32,
-    /// Sends at most this many requests a second
+    /// Sends at most this many requests per second
     #[arg(long, value_name = "NUMBER")]
     rate: Option<NonZeroU32>,
-    /// Environment variable with the previous secret. The default is that of --secret-env
+    /// Environment variable with the previous secret. By default, the name in --secret-env with _PREVIOUS
     #[arg(long, value_name = "NAME")]
     previous_secret_env: Option<OsString>,
-    /// First process id of the events that are sent. The default counts up with the time, and fits 32 bits
+    /// First process id of the events. By default, derived from the time, and below 2^31
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u64).range(..LARGEST_ID))]
     process_id_base: Option<u64>,
-    /// URL of JSON that tells how many deliveries were handled: a number, or a list
+    /// URL of JSON with the number or the list of handled deliveries
     #[arg(long, value_name = "URL")]
     effects_url: Option<Url>,
-    /// JSON Pointer to the number or the list
+    /// JSON Pointer to the number or the list. By default, the whole document
     #[arg(
         long,
         value_name = "POINTER",
@@ -98,7 +97,7 @@ pub(crate) struct Args {
         requires = "effects_url"
     )]
     effects_pointer: String,
-    /// Writes a report too: json=FILE or junit=FILE
+    /// Also writes a report: json=FILE or junit=FILE
     #[arg(long, value_name = "KIND=FILE")]
     report: Vec<Report>,
     #[command(flatten)]
@@ -118,7 +117,7 @@ impl FromStr for Report {
         let (write, file) = match text.split_once('=') {
             Some(("json", file)) => (report::json as _, file),
             Some(("junit", file)) => (report::junit as _, file),
-            _ => return Err("neither json=FILE nor junit=FILE"),
+            _ => return Err("expected json=FILE or junit=FILE"),
         };
         let file = file.into();
         Ok(Self { write, file })
@@ -135,7 +134,7 @@ impl Args {
         let checks = checks::all(&recipient, &self.url, process_id);
         let checks: Vec<_> = checks.into_iter().filter(|c| self.selects(c)).collect();
         if checks.is_empty() {
-            return Err(Error::Usage("no check is selected".to_owned()));
+            return Err(Error::Usage("no checks are selected".to_owned()));
         }
         if self.list {
             for check in &checks {
@@ -173,7 +172,7 @@ impl Args {
 
     fn recipient(&self) -> Result<Recipient, Error> {
         let mut secrets = match self.secrets.read() {
-            // Any will do, because nothing is sent.
+            // Nothing is sent, so the secret does not matter.
             Err(_) if self.list => vec![b"secret".to_vec()],
             secrets => secrets?,
         }
@@ -182,7 +181,7 @@ impl Args {
         Secret::new(&secret).map_err(|why| Error::Usage(why.to_string()))?;
         let previous_secret = match &self.previous_secret_env {
             Some(name) => {
-                let why = "there is no secret in the variable of --previous-secret-env";
+                let why = "--previous-secret-env: the variable is not set";
                 Some(variable(name).ok_or(Error::Usage(why.to_owned()))?)
             }
             None => secrets.next(),
@@ -198,7 +197,7 @@ impl Args {
     }
 
     fn selects(&self, check: &Check) -> bool {
-        let begins = |ids: &[String]| ids.iter().any(|id| check.id.starts_with(id));
+        let matches = |ids: &[String]| ids.iter().any(|id| check.id.starts_with(id));
         let in_group = match check.group {
             Group::Large => self.large,
             Group::Slow => self.slow,
@@ -207,13 +206,14 @@ impl Args {
         };
         in_group
             && (self.genuine || !check.is_genuine)
-            && (self.only.is_empty() || begins(&self.only))
-            && !begins(&self.skip)
+            && (self.only.is_empty() || matches(&self.only))
+            && !matches(&self.skip)
     }
 }
 
-/// Runs the checks: first those that explain failures of others, then the rest, then those that look
-/// back on the responses.
+/// Runs the checks, and returns their findings in the order of the checks.
+///
+/// Checks that explain other failures run first, and checks that evaluate earlier responses run last.
 async fn examine(
     doctor: &Arc<Doctor>,
     checks: Vec<Check>,
@@ -263,7 +263,7 @@ async fn examine(
     Ok(findings)
 }
 
-/// Runs a check, unless a failure explains what it would find.
+/// Runs a check, unless an earlier failure explains its result.
 async fn run(doctor: &Arc<Doctor>, check: Check, findings: &[Finding]) -> Result<Finding, Error> {
     match explanation(&check, findings) {
         Some(id) => Ok(check.skip(id)),
@@ -271,7 +271,7 @@ async fn run(doctor: &Arc<Doctor>, check: Check, findings: &[Finding]) -> Result
     }
 }
 
-/// Returns the id of a failure that explains what this check would find.
+/// Returns the id of an earlier failure that explains the result of this check.
 fn explanation(check: &Check, findings: &[Finding]) -> Option<&'static str> {
     let explains = |id: &&&str| {
         let of = |finding: &&Finding| finding.id == **id;

@@ -2,26 +2,26 @@ use std::io;
 
 use crate::Response;
 
-/// Expected response to a delivery, and whether the handler runs.
+/// Expected outcome of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expected {
-    /// The handler runs once, on these bytes, and the response is a 2xx.
+    /// The handler runs once with these bytes, and the response is a 2xx.
     Handled(Vec<u8>),
     /// The handler does not run, and the response has this status.
     Rejected(u16),
-    /// The handler does not run, and the response has this status, or 400, or there is none: a server
-    /// may close a connection on which it cannot find the end of the request.
+    /// The handler does not run. The response has this status or 400, or the server closes the connection
+    /// because it cannot find the end of the request.
     RejectedOrClosed(u16),
-    /// Servers differ. If the handler runs, it does so once, on these bytes, and the response is a 2xx.
+    /// Servers differ. If the handler runs, it runs once with these bytes, and the response is a 2xx.
     HandledOrNot(Vec<u8>),
 }
 
 impl Expected {
-    /// Returns whether a response is as expected of any receiver.
+    /// Returns true if a third-party receiver may respond like this.
     ///
-    /// A delivery that is not genuine may get any status but a 2xx. A body that is too large needs 413:
-    /// with another one, the receiver may have read all of it.
+    /// A delivery that is not genuine may get any status except a 2xx. A body that exceeds the limit must get
+    /// 400, 408, 411 or 413, because another status may mean that the receiver read the whole body.
     #[must_use]
     pub fn includes(&self, response: &io::Result<Response>) -> bool {
         let status = match response {

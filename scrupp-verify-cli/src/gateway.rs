@@ -27,17 +27,17 @@ use crate::{
     server, store,
 };
 
-/// Number of connections served at once. Each may hold a read buffer and 16 KiB of a body outside the
+/// Maximum number of concurrent connections. Each may hold a read buffer, and 16 KiB of a body outside the
 /// budget.
 const CONNECTIONS: usize = 8192;
 
-/// Time for which a claim of the store holds.
+/// Lease of a claim.
 const LEASE: Duration = Duration::from_secs(60);
 
 /// Forwards genuine deliveries to a tool that cannot verify them, such as Make, Zapier, n8n or Clay.
 ///
-/// Deliveries are received at POST /webhooks/scrupp. The response is the status of the tool, so Scrupp
-/// tries again until the tool accepts the delivery. GET /healthz is for health checks.
+/// Receives deliveries at POST /webhooks/scrupp, and responds with the status of the tool. Scrupp retries
+/// until the tool accepts the delivery. GET /healthz is for health checks.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -45,10 +45,10 @@ Examples:
   scrupp-verify gateway --forward-to-env FORWARD_TO --bind 0.0.0.0:3000 --metrics-bind 127.0.0.1:9464
   scrupp-verify gateway --forward-to-env FORWARD_TO --store-env STORE_URL")]
 pub(crate) struct Args {
-    /// Environment variable with the URL of the tool. The URL is a secret
+    /// Environment variable with the URL of the tool, which is a secret
     #[arg(long, value_name = "NAME")]
     forward_to_env: OsString,
-    /// Store of acknowledged deliveries: sqlite:FILE, memory:, or a URL of PostgreSQL or Redis without
+    /// Store of acknowledged deliveries: sqlite:FILE, memory:, or a PostgreSQL or Redis URL without
     /// credentials
     #[arg(
         long,
@@ -57,16 +57,16 @@ pub(crate) struct Args {
         conflicts_with = "store_env"
     )]
     store: String,
-    /// Environment variable with the URL of the store, which may contain credentials
+    /// Environment variable with the URL of the store. The URL may contain credentials
     #[arg(long, value_name = "NAME")]
     store_env: Option<OsString>,
-    /// Address to listen on. Port 0 is any free port
+    /// Address to listen on. Port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     bind: SocketAddr,
-    /// Address to serve metrics for Prometheus on, at /metrics
+    /// Address that serves metrics for Prometheus at /metrics
     #[arg(long, value_name = "ADDRESS")]
     metrics_bind: Option<SocketAddr>,
-    /// Time for the tool to respond, below 60s
+    /// Time limit for the tool's response, less than 60s
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_timeout)]
     forward_timeout: Duration,
     #[command(flatten)]
@@ -83,8 +83,8 @@ impl Args {
         let store = match &self.store_env {
             Some(name) => secrets::url("--store-env", name)?,
             None if may_have_credentials(&self.store) => {
-                let why = "every process of this machine can read a command line: use --store-env \
-                           for a URL with @ or ?";
+                let why = "any process on this machine can read command lines, so use \
+                           --store-env for a URL with @ or ?";
                 return Err(Error::Usage(format!("--store: {why}")));
             }
             None => self.store,
@@ -94,16 +94,17 @@ impl Args {
             serve_metrics(address).map_err(|why| Error::failed(address, why))?;
             verify = verify.observe(MetricsObserver::new());
         }
-        // Not before: the driver of PostgreSQL logs parameters of its URL that it does not know.
+        // The log starts after the store is open, because the PostgreSQL driver logs unknown parameters
+        // of its URL.
         let log = tracing_subscriber::fmt().with_writer(io::stderr);
-        // Errors of the log would be printed to standard error too, which panics if that fails.
+        // Internal errors go to standard error too, and the subscriber panics if it cannot write them.
         log.log_internal_errors(false).init();
         let app = Router::new()
             .route("/webhooks/scrupp", post(forward).layer(verify))
             .route("/healthz", get(|| async {}))
             .with_state(target);
         let app = TowerToHyperService::new(app);
-        // The layer logs one line for each delivery. The span adds the cause of a 502 or 504.
+        // The layer logs one line per delivery. The span adds the cause of a 502 or 504.
         let app = service_fn(move |request| {
             app.call(request)
                 .instrument(info_span!("gateway", cause = Empty))
@@ -115,14 +116,14 @@ impl Args {
     }
 }
 
-/// Posts a genuine delivery to the target. Returns the target's status, so Scrupp tries again if the
-/// target wants it to.
+/// Posts a genuine delivery to the target, and returns the target's status.
 async fn forward(
     State(target): State<Client>,
     headers: HeaderMap,
     Extension(delivery): Extension<VerifiedDelivery<Bytes>>,
 ) -> StatusCode {
-    // No other header: the target cannot verify the signature, and could use it elsewhere.
+    // Drops other headers, because the target cannot verify the signature, but could replay the delivery
+    // elsewhere.
     let headers = headers
         .iter()
         .filter(|(name, _)| [CONTENT_TYPE, CONTENT_ENCODING].contains(name))
@@ -131,7 +132,7 @@ async fn forward(
     let body = delivery.body().clone();
     let (status, cause) = match target.begin(Method::POST, headers, body).await {
         Ok(response) => match response.status() {
-            // 1xx ends no request, and nobody follows a redirect.
+            // A 1xx does not complete a request, and redirects are not followed.
             status if status.is_informational() || status.is_redirection() => {
                 let cause = format!("the target responded with {status}");
                 (StatusCode::BAD_GATEWAY, cause)
@@ -153,7 +154,7 @@ fn serve_metrics(address: SocketAddr) -> Result<(), BuildError> {
     prometheus.install()
 }
 
-/// Returns whether a URL is one that can have credentials before `@`, or in a parameter.
+/// Returns true if a URL may have credentials before `@` or in a parameter.
 fn may_have_credentials(url: &str) -> bool {
     !url.starts_with("sqlite:") && url.contains(['@', '?'])
 }
@@ -161,13 +162,13 @@ fn may_have_credentials(url: &str) -> bool {
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let timeout = humantime::parse_duration(text).map_err(|why| why.to_string())?;
     if timeout.is_zero() || timeout >= LEASE {
-        // The claim would expire, and the next attempt would be forwarded too.
-        return Err("neither zero nor 60s or more is possible".to_owned());
+        // Otherwise, the claim could expire, and the next attempt would be forwarded too.
+        return Err("the time must be greater than zero and less than 60s".to_owned());
     }
     Ok(timeout)
 }
 
-/// Completes at SIGINT or SIGTERM. From the call on, these signals no longer end the process.
+/// Installs handlers for SIGINT and SIGTERM. The returned future completes at the first signal.
 #[cfg(unix)]
 fn stopped() -> io::Result<impl Future<Output = Result<bool, Error>>> {
     use tokio::signal::unix::{SignalKind, signal};

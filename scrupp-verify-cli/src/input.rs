@@ -1,4 +1,4 @@
-//! Files and times that commands are given.
+//! Files and times from the command line.
 
 use core::time::Duration;
 use std::{
@@ -11,7 +11,7 @@ use scrupp_verify_core::UnixTime;
 
 use crate::{output::Error, secrets::Secrets};
 
-/// Reads a file, or standard input if its name is `-`.
+/// Reads a file, or standard input if its name is `-`. Fails if standard input is the secret.
 pub(crate) fn read(file: &Path, secrets: &Secrets) -> Result<Vec<u8>, Error> {
     if is_stdin(file) && secrets.are_on_stdin() {
         let why = "standard input cannot be both the secret and the delivery";
@@ -34,10 +34,10 @@ pub(crate) fn is_stdin(file: &Path) -> bool {
     file.as_os_str() == "-"
 }
 
-/// Returns the time of the system clock, less an age.
+/// Returns the current time minus an age.
 pub(crate) fn time(age: Option<Duration>) -> Result<UnixTime, Error> {
-    let now = UnixTime::now().ok_or(Error::Failed("the clock gives no time".to_owned()))?;
+    let now = UnixTime::now().ok_or(Error::Failed("the system clock is before 1970".to_owned()))?;
     let sent = now.as_secs().checked_sub(age.unwrap_or_default().as_secs());
-    let sent = sent.ok_or(Error::Usage("--age: before 1970".to_owned()));
+    let sent = sent.ok_or(Error::Usage("--age: the time is before 1970".to_owned()));
     sent.map(UnixTime::from_secs)
 }

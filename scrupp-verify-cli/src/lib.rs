@@ -1,6 +1,7 @@
-//! The conformance table: deliveries that show whether a receiver verifies as it should, over HTTP/1.1.
+//! Conformance table: deliveries over HTTP/1.1 that test a receiver.
 //!
-//! `scrupp-verify doctor` sends them to any receiver. The tests of this project send them to its own.
+//! `scrupp-verify doctor` sends the deliveries to any receiver. The tests of scrupp-verify send them to its
+//! adapters and examples.
 
 #![forbid(unsafe_code)]
 

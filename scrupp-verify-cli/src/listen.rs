@@ -25,41 +25,40 @@ use crate::{
     server,
 };
 
-/// Number of connections served at once.
+/// Maximum number of concurrent connections.
 const CONNECTIONS: usize = 64;
 
-/// Time for the body of a request to arrive.
+/// Deadline for a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Receives deliveries, and shows for each whether it is genuine, and why not.
+/// Receives deliveries, and prints a verdict for each.
 ///
-/// The first line is `ready`, with the address. A rejected delivery gets the response that a
-/// receiver of scrupp-verify sends.
+/// The first line is `ready`, with the address. Rejected deliveries get the responses of scrupp-verify.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   scrupp-verify listen
   scrupp-verify listen --record deliveries.ndjson --count 1
   scrupp-verify listen --forward-to http://127.0.0.1:8080/hook
-  scrupp-verify listen --answer 503                           Scrupp tries again
+  scrupp-verify listen --answer 503                           makes the sender retry
   scrupp-verify listen --bind 127.0.0.1:0 --until 30s --format json")]
 pub(crate) struct Args {
-    /// Address to listen on. Port 0 is any free port
+    /// Address to listen on. Port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     bind: SocketAddr,
-    /// Adds each delivery to this file, one a line, for verify and replay
+    /// Appends each delivery to this file, for verify and replay
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Sends genuine deliveries to this URL, and responds with its status
+    /// Forwards genuine deliveries to this URL, and responds with its status
     #[arg(long, value_name = "URL", conflicts_with = "answer")]
     forward_to: Option<Url>,
-    /// Responds to genuine deliveries with this status, or with 200 after delay=3s
+    /// Responds to genuine deliveries with this status, or with 200 after a delay, such as delay=3s
     #[arg(long, value_name = "STATUS|delay=TIME", default_value = "200")]
     answer: Answer,
-    /// Ends after this many deliveries
+    /// Exits after this many deliveries
     #[arg(long, value_name = "NUMBER")]
     count: Option<u64>,
-    /// Ends after this time, such as 30s. If there were fewer deliveries than --count, with exit code 1
+    /// Exits after this time, such as 30s. The exit code is 1 if there were fewer deliveries than --count
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     until: Option<Duration>,
     #[command(flatten)]
@@ -89,11 +88,11 @@ impl FromStr for Answer {
         let answer = status
             .zip(delay)
             .map(|(status, delay)| Self { status, delay });
-        answer.ok_or("neither a status from 200 to 599 nor a delay, such as delay=3s")
+        answer.ok_or("expected a status from 200 to 599, or a delay, such as delay=3s")
     }
 }
 
-/// A delivery, to be shown and recorded before the client gets its response.
+/// Delivery that is recorded before the client gets the response.
 struct Received {
     delivery: Recorded,
     rejection: Option<Rejection>,
@@ -114,7 +113,7 @@ impl Args {
         let recording = self.record.as_deref().map(Recording::open).transpose();
         let mut recording = recording.map_err(|why| Error::failed("--record", why))?;
         let (listener, url) = server::listen(self.bind).await?;
-        // From here on, an interrupt ends the program with its own exit code.
+        // Lets `main` poll its handler for interrupts before the first line is printed.
         yield_now().await;
         format.write(&format!("ready {url}"), &json!({ "ready": url }))?;
 
@@ -141,7 +140,7 @@ impl Args {
                     () = &mut until => break,
                 }
             }
-            // Requests that are received from here on get a 503, because `received` is dropped.
+            // Later requests get a 503, because `received` is dropped.
             Ok(self.count.is_none_or(|most| count >= most))
         };
         let respond = service_fn(move |request| Arc::clone(&receiver).respond(request));
@@ -175,7 +174,7 @@ fn show(received: &Received, format: Format) -> Result<(), Error> {
     format.write(&text, &json)
 }
 
-/// Everything that connections share.
+/// State that all connections share.
 struct Receiver {
     keyring: Keyring,
     policy: Policy,
@@ -247,7 +246,7 @@ impl Receiver {
         }
     }
 
-    /// Returns the status for a genuine delivery.
+    /// Returns the status of the response to a genuine delivery.
     async fn handle(&self, head: &Parts, body: Vec<u8>) -> StatusCode {
         let Some(target) = &self.forward_to else {
             return self.answer.status;
@@ -256,7 +255,7 @@ impl Receiver {
             .send(head.method.clone(), head.headers.clone(), body)
             .await
         {
-            // A redirect is not followed, and Scrupp should not follow it either.
+            // Redirects are not followed, and the sender must not follow them either.
             Ok(target) if target.status.is_redirection() => {
                 note(&format!("--forward-to: {} is not followed", target.status));
                 StatusCode::BAD_GATEWAY
@@ -270,13 +269,12 @@ impl Receiver {
     }
 }
 
-/// Reads a body up to the limit, and drops the rest. Returns what was read, and why it is not the whole
-/// body.
+/// Reads a body up to the limit, and drops the rest. Returns the bytes, and the reason if they are incomplete.
 async fn read(mut body: Incoming, limit: usize) -> (Vec<u8>, Option<RejectionKind>) {
     let (mut bytes, mut fault) = (Vec::new(), None);
     let reading = async {
         while let Some(frame) = body.frame().await {
-            // Trailers are not signed: they count as an empty chunk.
+            // Trailers are not signed, so they count as an empty chunk.
             let chunk = frame?.into_data().unwrap_or_default();
             let room = limit.saturating_sub(bytes.len());
             bytes.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));

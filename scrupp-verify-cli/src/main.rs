@@ -1,4 +1,4 @@
-//! Signs, verifies, sends, receives, records and replays the deliveries of Scrupp's webhooks.
+//! Command-line tool for the webhooks of Scrupp.
 
 #![forbid(unsafe_code)]
 
@@ -32,21 +32,21 @@ use crate::output::{Error, Format, note};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    as expected
-  1    not as expected: a delivery is not genuine, or a response is not the expected one
-  2    wrong usage
-  3    could not be done: a file, an address or a receiver is not available
+  0    the result is as expected
+  1    the result is not as expected: a delivery is not genuine, a response differs, or a check fails
+  2    the arguments or a setting are invalid
+  3    the command failed: a file, an address or a receiver is not available
   130  interrupted";
 
 const NO_SECRET: &str = "\
-error: there is no --secret, because every process of this machine can read a command line: use
---secret-file or --secret-env";
+error: --secret does not exist, because any process on this machine can read command lines
+hint: use --secret-file or --secret-env";
 
-/// Signs, verifies, sends, receives, records and replays the deliveries of Scrupp's webhooks.
+/// Signs, verifies, sends, receives, records and replays deliveries of Scrupp's webhooks.
 #[derive(Parser)]
 #[command(name = "scrupp-verify", version)]
 struct Cli {
-    /// Format of standard output: text, or one JSON value a line
+    /// Format of standard output: text, or one JSON value per line
     #[arg(
         long,
         global = true,
@@ -109,11 +109,12 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Runs a command that waits for others, until the user interrupts it.
+/// Runs a command until it completes or the user interrupts it.
 fn block_on(command: impl Future<Output = Result<bool, Error>>) -> Result<bool, Error> {
     on_runtime(async {
         tokio::select! {
-            // In this order: a command that reads standard input first can still be interrupted.
+            // Polls the command first: until `ctrl_c` is polled, Ctrl-C still ends a blocking read of
+            // standard input.
             biased;
             ended = command => ended,
             _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
@@ -121,17 +122,17 @@ fn block_on(command: impl Future<Output = Result<bool, Error>>) -> Result<bool, 
     })
 }
 
-/// Runs a command that ends itself if it is interrupted.
+/// Runs a command that handles interrupts itself.
 fn on_runtime(command: impl Future<Output = Result<bool, Error>>) -> Result<bool, Error> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|why| Error::failed("Tokio runtime", why))?;
     let ended = runtime.block_on(command);
-    // Do not wait for a name to be resolved.
+    // Do not wait for a pending name resolution.
     runtime.shutdown_background();
     ended
 }
 
-/// Returns the command line, with the exit codes in the help of every command.
+/// Returns the command-line definition, with the exit codes in the help of every command.
 fn command() -> clap::Command {
     let with_exit_codes = |command: clap::Command| {
         let help = match command.get_after_help() {

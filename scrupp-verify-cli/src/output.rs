@@ -5,9 +5,9 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-/// Style of good news, where the output is a terminal.
+/// Style of a success on a terminal.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// Style of bad news.
+/// Style of a failure on a terminal.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 
 /// Format of standard output.
@@ -18,25 +18,25 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Reason why a command does not reach its end. Never holds a secret.
+/// Error that ends a command. Never contains a secret.
 pub(crate) enum Error {
-    /// The command line or a setting is wrong.
+    /// The arguments or a setting are invalid.
     Usage(String),
-    /// Something outside of the program does not work.
+    /// A file, an address or a receiver is not available.
     Failed(String),
     /// The user interrupted the command.
     Interrupted,
 }
 
 impl Error {
-    /// Returns an error with the name of what failed.
+    /// Creates an error that names the failed resource.
     pub(crate) fn failed(what: impl core::fmt::Display, why: impl core::fmt::Display) -> Self {
         Self::Failed(format!("{what}: {why}"))
     }
 }
 
 impl Format {
-    /// Writes one result to standard output: its text, or its JSON on one line.
+    /// Writes a result to standard output, as text or as one line of JSON.
     pub(crate) fn write(self, text: &str, json: &Value) -> Result<(), Error> {
         match self {
             Self::Human => write(text),
@@ -45,19 +45,19 @@ impl Format {
     }
 }
 
-/// Writes lines to standard output. Styles are removed unless it is a terminal.
+/// Writes text to standard output. Removes styles unless the output is a terminal.
 pub(crate) fn write(text: &str) -> Result<(), Error> {
     let mut stdout = anstream::stdout();
     let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
     written.map_err(|why| Error::failed("standard output", why))
 }
 
-/// Writes a line to standard error, if possible.
+/// Writes text to standard error. Ignores errors.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Returns a text from the network without control characters, which could steer a terminal.
+/// Replaces control characters in text from the network, because they could control a terminal.
 pub(crate) fn printable(text: &str) -> String {
     let is_safe = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
     let safe = |c| {

@@ -1,4 +1,4 @@
-//! Recorded deliveries: NDJSON, one delivery a line, or a raw HTTP request.
+//! Recorded deliveries, as NDJSON with one delivery per line, or as a raw HTTP request.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 
 use crate::output::Error;
 
-/// A delivery as it was received, genuine or not.
+/// Received delivery, genuine or not.
 #[derive(Default)]
 pub(crate) struct Recorded {
-    /// RFC 3339, in UTC.
+    /// Time of receipt, as RFC 3339 in UTC.
     pub(crate) received_at: String,
     pub(crate) method: String,
     pub(crate) target: String,
-    /// In the order in which they were received, except that headers of one name are together.
+    /// Headers in the received order, except that values of the same name are adjacent.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// `verified`, or the reason for rejecting the delivery.
+    /// `verified`, or the reason for the rejection.
     pub(crate) verdict: String,
 }
 
@@ -37,7 +37,7 @@ impl Recorded {
         })
     }
 
-    /// Reads a line. Only the headers and the body are necessary.
+    /// Parses a line. Only the headers and the body are required.
     fn from_line(line: &[u8]) -> Result<Self, String> {
         let line: Value = serde_json::from_slice(line).map_err(|why| why.to_string())?;
         let text = |name: &str| line.get(name).and_then(Value::as_str);
@@ -59,20 +59,20 @@ impl Recorded {
         })
     }
 
-    /// Reads a raw request over HTTP/1.1. The body is the rest of the file, without chunk headers.
+    /// Parses a raw HTTP/1.1 request. The body is the rest of the file, decoded if it is chunked.
     fn from_request(request: &[u8]) -> Result<Self, String> {
         let mut headers = [httparse::EMPTY_HEADER; 128];
         let mut head = httparse::Request::new(&mut headers);
         let body = match head.parse(request).map_err(|why| why.to_string())? {
             httparse::Status::Complete(length) => request.get(length..).unwrap_or_default(),
-            httparse::Status::Partial => return Err("the head is not complete".to_owned()),
+            httparse::Status::Partial => return Err("the head is incomplete".to_owned()),
         };
         let is_chunked = head.headers.iter().any(|header| {
             header.name.eq_ignore_ascii_case("transfer-encoding")
                 && header.value.eq_ignore_ascii_case(b"chunked")
         });
         let body = if is_chunked {
-            unchunk(body).ok_or("the chunks of the body are not complete")?
+            unchunk(body).ok_or("the chunked body is malformed or incomplete")?
         } else {
             body.to_owned()
         };
@@ -90,7 +90,7 @@ impl Recorded {
     }
 }
 
-/// Reads the deliveries of a file.
+/// Parses the deliveries of a file.
 pub(crate) fn parse(file: &[u8]) -> Result<Vec<Recorded>, Error> {
     if !file.trim_ascii_start().starts_with(b"{") {
         let delivery = Recorded::from_request(file).map_err(|why| {
@@ -106,7 +106,7 @@ pub(crate) fn parse(file: &[u8]) -> Result<Vec<Recorded>, Error> {
     deliveries.collect()
 }
 
-/// Joins the chunks of a body (RFC 9112, section 7.1).
+/// Decodes a chunked body (RFC 9112, section 7.1).
 fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
@@ -125,18 +125,18 @@ fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// A file that deliveries are recorded in. Only its owner can read it.
+/// File of recorded deliveries that only its owner can read.
 pub(crate) struct Recording(File);
 
 impl Recording {
-    /// Opens a file for more deliveries.
+    /// Opens a file for appending. Creates the file if it does not exist.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.create(true).append(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path)?;
-        // The mode above is that of a new file only.
+        // `mode` applies only to new files.
         #[cfg(unix)]
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         Ok(Self(file))

@@ -14,16 +14,16 @@ use crate::{
     secrets::Secrets,
 };
 
-/// Sends the deliveries of a recording, signed anew.
+/// Signs the deliveries of a recording again, and sends them.
 ///
-/// Rejected deliveries of the recording are signed too, so replay them to a receiver under test only.
+/// Also signs deliveries that were rejected, so use only receivers under test.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   scrupp-verify replay deliveries.ndjson http://127.0.0.1:3000/webhooks/scrupp
-  scrupp-verify replay --as-recorded deliveries.ndjson URL    a replay, as an attacker tries it")]
+  scrupp-verify replay --as-recorded deliveries.ndjson URL    like an attacker")]
 pub(crate) struct Args {
-    /// Recording of listen, or a raw HTTP request; - for standard input
+    /// Recording or raw HTTP request, or - for standard input
     file: PathBuf,
     /// URL of the receiver
     url: Url,
@@ -57,7 +57,7 @@ impl Args {
     }
 }
 
-/// Returns the method and the headers to send a delivery with.
+/// Returns the method and the headers for sending a delivery.
 fn head(
     delivery: &Recorded,
     signer: Option<&Signer>,
@@ -67,7 +67,7 @@ fn head(
         headers.append(HeaderName::try_from(name)?, value.try_into()?);
     }
     if let Some(signer) = signer {
-        let now = UnixTime::now().ok_or("the clock gives no time")?;
+        let now = UnixTime::now().ok_or("the system clock is before 1970")?;
         for (name, value) in signer.sign(now, &delivery.body).pairs() {
             headers.insert(name, value.try_into()?);
         }

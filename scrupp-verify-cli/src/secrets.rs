@@ -13,22 +13,23 @@ use crate::{
 
 const DEFAULT_VARIABLE: &str = "SCRUPP_WEBHOOK_SECRET";
 
-/// Sources of the secrets. None of them is the command line.
+/// Options that name the source of the secrets.
 ///
-/// No error shows a name or a path from the command line, because it may be a secret that was
-/// entered in the wrong place.
+/// # Security
+///
+/// No error contains a name or a path from the command line, because the user may have entered a secret there.
 #[derive(clap::Args)]
 pub(crate) struct Secrets {
-    /// File with the secret, or - for standard input. One line ending at the end is removed
+    /// File with the secret, or - for standard input. A line ending at the end is removed
     #[arg(long, value_name = "FILE", conflicts_with = "secret_env")]
     secret_file: Option<PathBuf>,
-    /// Environment variable with the secret. If NAME_PREVIOUS is set, it is the previous secret
+    /// Environment variable with the secret. NAME_PREVIOUS may contain the previous secret
     #[arg(long, value_name = "NAME", default_value = DEFAULT_VARIABLE)]
     secret_env: OsString,
 }
 
 impl Secrets {
-    /// Reads the secrets as they are, the current one first.
+    /// Reads the secrets without validation, the current one first.
     pub(crate) fn read(&self) -> Result<Vec<Vec<u8>>, Error> {
         if let Some(file) = &self.secret_file {
             let secret = read_bytes(file).map_err(|why| Error::failed("--secret-file", why))?;
@@ -43,12 +44,12 @@ impl Secrets {
             } else {
                 "the variable of --secret-env"
             };
-            Error::Usage(format!("there is no secret: {name} is not set"))
+            Error::Usage(format!("no secret: {name} is not set"))
         })?;
         Ok([current].into_iter().chain(variable(&previous)).collect())
     }
 
-    /// Reads the secrets to verify with.
+    /// Reads the secrets for verification.
     pub(crate) fn keyring(&self) -> Result<Keyring, Error> {
         let secrets = self.read()?.into_iter().map(Secret::new);
         let keyring = secrets
@@ -57,7 +58,7 @@ impl Secrets {
         keyring.map_err(|why| Error::Usage(why.to_string()))
     }
 
-    /// Reads the current secret to sign with.
+    /// Reads the current secret for signing.
     pub(crate) fn signer(&self) -> Result<Signer, Error> {
         let secret = Secret::new(self.read()?.swap_remove(0));
         let signer = secret.map(|secret| Signer::new(&secret));
@@ -69,14 +70,14 @@ impl Secrets {
     }
 }
 
-/// Reads the URL in the variable of an option. No error shows the URL or the name.
+/// Reads a URL from an environment variable. No error contains the URL or the name.
 pub(crate) fn url(option: &str, name: &OsStr) -> Result<String, Error> {
     let url = variable(name).ok_or("the variable is not set");
     let url = url.and_then(|url| String::from_utf8(url).map_err(|_| "the URL is not UTF-8"));
     url.map_err(|why| Error::Usage(format!("{option}: {why}")))
 }
 
-/// Reads a variable. An empty one counts as not set.
+/// Reads an environment variable. Returns `None` if the variable is empty.
 pub(crate) fn variable(name: &OsStr) -> Option<Vec<u8>> {
     let value = env::var_os(name).filter(|value| !value.is_empty());
     value.map(OsString::into_encoded_bytes)

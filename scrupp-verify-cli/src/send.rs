@@ -23,8 +23,8 @@ use crate::{
     secrets::Secrets,
 };
 
-/// Pauses between the attempts of `--retry`, in seconds.
-const PAUSES: [u64; 4] = [1, 2, 4, 8];
+/// Delays between the attempts of `--retry`, in seconds.
+const DELAYS: [u64; 4] = [1, 2, 4, 8];
 
 /// Signs a delivery as Scrupp does, and sends it.
 #[derive(clap::Args)]
@@ -38,10 +38,10 @@ Examples:
 pub(crate) struct Args {
     /// URL of the receiver
     url: Url,
-    /// File with the body, or - for standard input. The default is an event, made from the options
+    /// File with the body, or - for standard input. By default, an event built from the options
     #[arg(conflicts_with_all = ["event", "process_id", "set"])]
     file: Option<PathBuf>,
-    /// Status of the task that the event is about
+    /// Status of the event
     #[arg(long, value_enum, default_value = "completed")]
     event: Event,
     /// Process id of the event
@@ -50,13 +50,13 @@ pub(crate) struct Args {
     /// Sets a field of the event, such as meta.source='"zapier"'
     #[arg(long, value_name = "FIELD=JSON", value_parser = parse_setting)]
     set: Vec<(String, Value)>,
-    /// Signs for a time in the past, such as 310s or 6m
+    /// Signs with a timestamp of this age, such as 310s or 6m
     #[arg(long, value_parser = humantime::parse_duration)]
     age: Option<Duration>,
-    /// Changes the delivery after signing
+    /// Modifies the delivery after signing
     #[arg(long, value_enum)]
     tamper: Option<Tamper>,
-    /// Sends the same delivery this often, byte for byte
+    /// Sends the same delivery this many times
     #[arg(long, value_name = "TIMES", default_value = "1")]
     repeat: NonZeroU32,
     /// Sends at most this many deliveries at once
@@ -65,7 +65,7 @@ pub(crate) struct Args {
     /// Sends the body in chunks of this size, without Content-Length
     #[arg(long, value_name = "BYTES")]
     chunk: Option<NonZeroUsize>,
-    /// Until the status is 2xx, tries again after 1, 2, 4 and 8 s, signed anew
+    /// Signs and sends again after 1, 2, 4 and 8 s, until the status is 2xx
     #[arg(long)]
     retry: bool,
     /// Expected status, such as 401, or class of statuses, such as 2xx
@@ -88,7 +88,7 @@ enum Tamper {
     Timestamp,
 }
 
-/// Expected status: all three digits, or the first one.
+/// Expected status or class of statuses.
 #[derive(Clone, Copy)]
 struct Expect {
     digits: u16,
@@ -104,7 +104,7 @@ impl FromStr for Expect {
         let bounds = if class.is_some() { 1..=5 } else { 100..=599 };
         let digits = digits.filter(|digits| bounds.contains(digits));
         Ok(Self {
-            digits: digits.ok_or("neither a status, such as 401, nor a class, such as 2xx")?,
+            digits: digits.ok_or("expected a status, such as 401, or a class, such as 2xx")?,
             is_class: class.is_some(),
         })
     }
@@ -117,7 +117,7 @@ impl Expect {
     }
 }
 
-/// Everything that a task needs to send the delivery.
+/// State that all tasks share.
 struct Sender {
     client: Client,
     signer: Signer,
@@ -162,7 +162,7 @@ impl Args {
         client::as_expected(tasks.join_all().await)
     }
 
-    /// Creates the event that the options describe.
+    /// Builds the event from the options.
     fn event(&self) -> Result<Vec<u8>, Error> {
         let id = self.process_id;
         let (event, url) = ("task.completed", "https://api.scrupp.com/api/v1/task");
@@ -177,7 +177,7 @@ impl Args {
                 "event": event,
                 "process_id": id,
                 "status": "failed",
-                "error": "an example of an error",
+                "error": "example error",
             }),
         };
         for (path, value) in &self.set {
@@ -188,7 +188,7 @@ impl Args {
                 }
                 let object = field.as_object_mut();
                 let object = object.ok_or_else(|| {
-                    Error::Usage(format!("--set {path}: there is nothing to set it in"))
+                    Error::Usage(format!("--set {path}: the parent is not an object"))
                 })?;
                 field = object.entry(name).or_insert(Value::Null);
             }
@@ -199,12 +199,12 @@ impl Args {
 }
 
 impl Sender {
-    /// Sends a delivery and, with `--retry`, sends it again until it is acknowledged.
+    /// Sends a delivery. With `--retry`, signs and sends the delivery again until it is acknowledged.
     async fn deliver(
         self: Arc<Self>,
         mut signed: (HeaderMap, Vec<u8>),
     ) -> Result<Option<bool>, Error> {
-        let mut pauses = PAUSES.iter().filter(|_| self.retry);
+        let mut delays = DELAYS.iter().filter(|_| self.retry);
         loop {
             let (headers, body) = signed;
             let body = in_chunks(body, self.chunk);
@@ -215,7 +215,7 @@ impl Sender {
                 self.format,
             )?;
             let is_acknowledged = response.is_ok_and(|response| response.status.is_success());
-            match pauses.next() {
+            match delays.next() {
                 Some(secs) if !is_acknowledged => sleep(Duration::from_secs(*secs)).await,
                 _ => return Ok(as_expected),
             }
@@ -223,7 +223,7 @@ impl Sender {
         }
     }
 
-    /// Signs the body, and then tampers with the delivery.
+    /// Signs the body, then applies `--tamper`.
     fn sign(&self) -> Result<(HeaderMap, Vec<u8>), Error> {
         let signed = self.signer.sign(input::time(self.age)?, &self.body);
         let mut timestamp = signed.timestamp().to_owned();
@@ -241,7 +241,7 @@ impl Sender {
                 };
                 signature.push(digit);
             }
-            // Another digit, because the body should still be an event.
+            // Changes a digit, so that the body is still an event.
             Some(Tamper::Body) => match body.iter_mut().find(|byte| byte.is_ascii_digit()) {
                 Some(digit) => *digit = if *digit == b'1' { b'2' } else { b'1' },
                 None => body.push(b' '),
@@ -258,21 +258,21 @@ impl Sender {
     }
 }
 
-/// Returns a body that is sent in chunks of this size, if there is one.
+/// Returns a body that is sent in chunks of this size, or with its length if there is none.
 fn in_chunks(body: Vec<u8>, size: Option<NonZeroUsize>) -> Body {
     let Some(size) = size else {
         return body.into();
     };
     let (mut sender, chunked) = Channel::<Bytes, Infallible>::new(body.len().max(1));
     for chunk in body.chunks(size.get()) {
-        // There is room for every byte.
+        // The channel has capacity for one chunk per byte.
         let _ = sender.try_send(Frame::data(Bytes::copy_from_slice(chunk)));
     }
     Body::wrap(chunked)
 }
 
 fn parse_setting(text: &str) -> Result<(String, Value), String> {
-    let (path, json) = text.split_once('=').ok_or("not of the form FIELD=JSON")?;
+    let (path, json) = text.split_once('=').ok_or("expected FIELD=JSON")?;
     let value = serde_json::from_str(json).map_err(|why| format!("not JSON: {why}"))?;
     Ok((path.to_owned(), value))
 }

@@ -1,4 +1,4 @@
-//! HTTP/1.1, with bounds on everything that a client can make the server wait for.
+//! HTTP/1.1 server with limits for slow clients.
 
 use core::{error::Error as StdError, net::SocketAddr, time::Duration};
 use std::sync::Arc;
@@ -18,23 +18,22 @@ use tokio::{
 
 use crate::output::Error;
 
-/// Time for the head of a request to arrive, and for a connection to stay idle.
+/// Time limit for the head of a request, and for an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Largest read buffer of a connection, in bytes, which bounds the head of a request too. The default of
-/// hyper is about 400 KiB.
+/// Maximum size of the read buffer and of a request head, in bytes. The default of hyper is about 400 KiB.
 const READ_BUFFER: usize = 16 * 1024;
 
-/// Time for which a connection may start requests.
+/// Time after which a connection accepts no further requests.
 const CONNECTION_AGE: Duration = Duration::from_secs(60);
 
-/// Time for the last requests of a connection to complete. A request of the gateway takes up to 80 s: 10 s
-/// for its body, 60 s for the target, and 10 s for the store.
+/// Time limit for the last request of a connection. A request of the gateway takes up to 80 s: 10 s for the
+/// body, 60 s for the target, and 10 s for the store.
 const LAST_REQUESTS: Duration = Duration::from_secs(90);
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Listens on an address. Returns its URL too, with the port that port 0 has become.
+/// Listens on an address. Returns the listener and its URL, with the actual port.
 pub(crate) async fn listen(address: SocketAddr) -> Result<(TcpListener, String), Error> {
     let failed = |why| Error::failed(address, why);
     let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -42,12 +41,12 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<(TcpListener, String),
     Ok((listener, url))
 }
 
-/// Serves until a future completes, then completes the requests that were received, and returns what the
-/// future returned. Serves at most `connections` at once. Further ones wait in the operating system's
-/// queue.
+/// Serves until `stopped` completes. Then completes the requests in progress, and returns the output of
+/// `stopped`.
 ///
-/// A client that disconnects does not drop its request: with `half_close`, hyper reads nothing until the
-/// response is written.
+/// Serves at most `connections` connections at once. Further connections wait in the backlog of the operating
+/// system. If a client disconnects, its request still completes, because with `half_close`, hyper reads nothing
+/// until the response is written.
 pub(crate) async fn serve<S, B, T>(
     listener: TcpListener,
     connections: usize,
@@ -70,7 +69,7 @@ where
         let permit = Arc::clone(&permits).acquire_owned().await;
         match listener.accept().await {
             Ok((stream, _)) => return (stream, permit),
-            // Most likely no file descriptor is free: let connections end.
+            // Most likely, the process is out of file descriptors. Waits for connections to end.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
     };
@@ -81,7 +80,7 @@ where
             accepted = accept() => accepted,
             ended = &mut stopped => break ended,
         };
-        // Otherwise the body of a rejection would wait for the client's ACK of its head.
+        // Otherwise, the body of a rejection would wait for the client's ACK of the head.
         let _ = stream.set_nodelay(true);
         let connection = server.serve_connection(TokioIo::new(stream), service.clone());
         let mut stopping = stopping.clone();

@@ -10,25 +10,25 @@ use crate::{
     secrets::Secrets,
 };
 
-/// Prints the two headers that Scrupp would send with a body.
+/// Prints the two headers of a signed delivery.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   scrupp-verify sign event.json
-  scrupp-verify sign --age 310s event.json            too old for a receiver
-  scrupp-verify sign --output curl event.json         a command that sends the delivery
+  scrupp-verify sign --age 310s event.json            signs a stale delivery
+  scrupp-verify sign --output curl event.json         prints a command that sends the delivery
   printf '{}' | scrupp-verify sign --secret-file key.txt -")]
 pub(crate) struct Args {
     /// File with the body, or - for standard input
     #[arg(default_value = "-")]
     file: PathBuf,
-    /// Signs for a time in the past, such as 310s or 6m
+    /// Signs with a timestamp of this age, such as 310s or 6m
     #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "at")]
     age: Option<Duration>,
-    /// Signs for this time, in Unix seconds
+    /// Signs with this timestamp, in Unix seconds
     #[arg(long, value_name = "SECONDS")]
     at: Option<u64>,
-    /// Prints the headers, or a curl command
+    /// Prints the headers or a curl command
     #[arg(long, value_enum, default_value = "headers")]
     output: Output,
     #[command(flatten)]
@@ -73,7 +73,7 @@ impl Args {
         Ok(true)
     }
 
-    /// Returns the arguments of curl that send the body unmodified.
+    /// Returns the curl arguments that send the body unmodified.
     fn data(&self, body: Vec<u8>) -> Result<String, Error> {
         let (option, value) = if is_stdin(&self.file) {
             ("--data-raw", String::from_utf8(body).ok())

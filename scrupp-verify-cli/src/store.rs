@@ -1,4 +1,4 @@
-//! The store of acknowledged deliveries, by its URL.
+//! Store of acknowledged deliveries, selected by a URL.
 
 use core::{fmt::Display, time::Duration};
 
@@ -10,10 +10,10 @@ use tokio::time::timeout;
 
 use crate::output::Error;
 
-/// Time for PostgreSQL to respond at the start.
+/// Time limit for PostgreSQL's first response.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Opens the store at a URL. No error shows the URL.
+/// Opens the store at a URL. No error contains the URL.
 pub(crate) async fn open(url: &str) -> Result<Dedup, Error> {
     let (scheme, rest) = url.split_once(':').unwrap_or_default();
     let rest = rest.strip_prefix("//").unwrap_or(rest);
@@ -35,14 +35,14 @@ async fn sqlite(path: &str) -> Result<Dedup, Error> {
     }
     let store = SqlxStore::sqlite_file(path);
     store.migrate().await.map_err(failed)?;
-    // In a burst, deliveries wait for the disk, one after the other.
+    // In a burst, deliveries wait for each other, because SQLite has one writer.
     Ok(Dedup::new(store).store_timeout(Duration::from_secs(5)))
 }
 
 async fn postgres(url: &str) -> Result<Dedup, Error> {
     let (_, parameters) = url.split_once('?').unwrap_or_default();
     if parameters.contains('@') {
-        // Most likely in a password, which would then be a part of a parameter.
+        // Most likely, a password contains `?`, so the driver would parse its rest as parameters.
         return Err(usage(
             "percent-encode `?` and `@` in the user name, password and parameters",
         ));
@@ -51,12 +51,12 @@ async fn postgres(url: &str) -> Result<Dedup, Error> {
     // PgBouncer rejects this parameter of the driver.
     let store = SqlxStore::new(PgPool::connect_lazy_with(options.extra_float_digits(None)));
     let migrated = timeout(START_TIMEOUT, store.migrate()).await;
-    let migrated = migrated.map_err(|_| failed("PostgreSQL does not respond"))?;
+    let migrated = migrated.map_err(|_| failed("PostgreSQL did not respond"))?;
     migrated.map_err(failed)?;
     Ok(store.into())
 }
 
-/// Takes `user:password@node,node`: the credentials are those of all nodes.
+/// Opens a cluster of `user:password@node,node`. All nodes share the credentials.
 fn redis_cluster(nodes: &str) -> Result<Dedup, Error> {
     let (credentials, nodes) = nodes.split_at(nodes.rfind('@').map_or(0, |at| at + 1));
     let urls = nodes

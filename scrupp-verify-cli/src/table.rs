@@ -1,6 +1,6 @@
 #![expect(
     clippy::indexing_slicing,
-    reason = "of texts and lists that are made here"
+    reason = "the indexed values are created in this file"
 )]
 
 use core::{iter, mem, time::Duration};
@@ -13,41 +13,41 @@ use crate::{
     delivery::{SIGNATURE, TIMESTAMP},
 };
 
-/// Row of the conformance table: a delivery, and what is expected of a receiver.
+/// Row of the conformance table: a delivery and the expected response.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Row {
-    /// Place in the table.
+    /// Index in the table.
     pub index: usize,
-    /// Stable name, such as `sig/missing`.
+    /// Stable id, such as `sig/missing`.
     pub id: &'static str,
-    /// How much it matters to a receiver that is not of this project.
+    /// Requirement level for third-party receivers.
     pub level: Level,
     /// Kind of request.
     pub group: Group,
     /// Description of the delivery.
     pub sent: &'static str,
-    /// Ids of rows that explain a failure of this one.
+    /// Ids of the rows whose failure explains a failure of this row.
     pub after: Vec<&'static str>,
     /// Steps of the client.
     pub steps: Vec<Step>,
-    /// Process id of the event, which no other row has.
+    /// Process id of the event, unique in the table.
     pub process_id: u64,
-    /// Expected response, and whether the handler runs.
+    /// Expected response.
     pub expected: Expected,
-    /// True if another delivery can be sent on the same connection.
+    /// True if the connection can be reused after this row.
     pub reusable: bool,
 }
 
-/// How much a check matters.
+/// Requirement level of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "RFC 2119 has no further one")]
+#[expect(clippy::exhaustive_enums, reason = "RFC 2119 has no others")]
 pub enum Level {
-    /// Otherwise forged deliveries are handled, or genuine ones are lost.
+    /// Failure means that forged deliveries are handled, or genuine ones are lost.
     Must,
-    /// Otherwise the receiver is easier to attack or to confuse.
+    /// Failure means that the receiver is easier to attack.
     Should,
-    /// Receivers differ.
+    /// Correct receivers differ.
     Info,
 }
 
@@ -59,16 +59,37 @@ pub enum Group {
     Basic,
     /// Large body.
     Large,
-    /// Framing that no HTTP client would send.
+    /// Request that no HTTP client sends.
     Raw,
     /// Request that stalls.
     Slow,
 }
 
-/// More than the default limit of 256 KiB.
+/// Body that exceeds the default limit of 256 KiB.
 const TOO_LARGE_BYTES: usize = 300 * 1024;
 
-/// Returns the table for HTTP/1.1. Process ids count up from the first one.
+/// Returns the table for HTTP/1.1. Process ids count up from `first_process_id`.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use scrupp_verify_cli::{Expected, Recipient, http1_rows};
+///
+/// let recipient = Arc::new(Recipient {
+///     host: "127.0.0.1:3000".to_owned(),
+///     target: "/webhooks/scrupp".to_owned(),
+///     secret: b"topsecret".to_vec(),
+///     previous_secret: None,
+///     content_type: Some("application/json"),
+///     meta: None,
+/// });
+/// let rows = http1_rows(&recipient, 1);
+/// let expected = |id: &str| rows.iter().find(|row| row.id == id).map(|row| &row.expected);
+/// assert!(matches!(expected("genuine/completed"), Some(Expected::Handled(_))));
+/// assert_eq!(expected("sig/missing"), Some(&Expected::Rejected(401)));
+/// ```
 #[must_use]
 pub fn http1_rows(recipient: &Arc<Recipient>, first_process_id: u64) -> Vec<Row> {
     let mut table = Table {
@@ -89,25 +110,24 @@ pub fn http1_rows(recipient: &Arc<Recipient>, first_process_id: u64) -> Vec<Row>
     table.rows
 }
 
-/// If one of these gets in, most others do.
+/// Adds the rows whose failure explains most other failures.
 fn forged(table: &mut Table) {
     table
         .rejected("sig/another-secret", "signed with another secret", |d| {
             d.forge();
         })
         .after(&[]);
+    let sent = "a signature with only its first 16 digits correct";
     table
-        .changed("sig/prefix", "right in the first 16 digits only", |s| {
-            format!("{:0<71}", &s[..23])
-        })
+        .changed("sig/prefix", sent, |s| format!("{:0<71}", &s[..23]))
         .after(&["sig/another-secret"]);
 }
 
 fn genuine(table: &mut Table) {
     table
-        .genuine("genuine/completed", "genuine, completed", |_| {})
+        .genuine("genuine/completed", "a genuine event, completed", |_| {})
         .after(&["mac/body-only", "raw-body/key-order", "raw-body/spaced"]);
-    table.genuine("genuine/failed", "genuine, failed", |d| {
+    table.genuine("genuine/failed", "a genuine event, failed", |d| {
         let event = String::from_utf8_lossy(&d.body).into_owned();
         let failed = r#""status":"failed","error":"No""#;
         d.body = event.replace(r#""status":"completed""#, failed).into();
@@ -119,7 +139,7 @@ fn genuine(table: &mut Table) {
             d.sign_with(previous, d.now);
         });
     }
-    let sent = "genuine, with spaces and a newline in the body";
+    let sent = "a genuine event, with spaces and newlines";
     table
         .genuine("raw-body/spacing", sent, |d| {
             let event = String::from_utf8_lossy(&d.body).replace(',', ",\n ");
@@ -146,7 +166,9 @@ fn signatures(table: &mut Table) {
             s[..s.len() - 1].into()
         }),
         ("sig/65-digits", "65 hex digits", |s| format!("{s}0")),
-        ("sig/short", "the first 16 digits alone", |s| s[..23].into()),
+        ("sig/short", "only the first 16 hex digits", |s| {
+            s[..23].into()
+        }),
         ("sig/empty", "an empty signature", |_| String::new()),
         ("sig/prefix-alone", "sha256= without digits", |_| {
             "sha256=".into()
@@ -160,16 +182,16 @@ fn signatures(table: &mut Table) {
     for (id, sent, change) in [
         (
             "sig/no-prefix",
-            "no sha256= before the digits",
+            "no sha256= prefix",
             (|s| s.replace("sha256=", "")) as fn(&str) -> String,
         ),
-        ("sig/upper-case-prefix", "SHA256= before the digits", |s| {
+        ("sig/upper-case-prefix", "the prefix SHA256=", |s| {
             s.replace("sha256", "SHA256")
         }),
-        ("sig/another-prefix", "sha1= before the digits", |s| {
+        ("sig/another-prefix", "the prefix sha1=", |s| {
             s.replace("sha256", "sha1")
         }),
-        ("sig/joined", "signatures joined by a comma", |s| {
+        ("sig/joined", "two signatures joined by a comma", |s| {
             format!("{s}, {s}")
         }),
     ] {
@@ -182,7 +204,7 @@ fn flip_last_digit(signature: &str) -> String {
     format!("{rest}{}", if last == "0" { "1" } else { "0" })
 }
 
-/// The signed content is the timestamp, a dot and the body, byte for byte.
+/// Adds deliveries whose signed content differs from the timestamp, a dot and the body.
 fn contents(table: &mut Table) {
     table.rejected("mac/body-only", "signed without the timestamp", |d| {
         d.sign_content(&[&d.body.clone()]);
@@ -190,14 +212,14 @@ fn contents(table: &mut Table) {
     table.rejected("mac/no-dot", "signed without the dot", |d| {
         d.sign_content(&[d.value(TIMESTAMP).as_bytes(), &d.body.clone()]);
     });
-    table.rejected("mac/timestamp", "the timestamp changed", |d| {
+    table.rejected("mac/timestamp", "a modified timestamp", |d| {
         d.set(TIMESTAMP, &(d.now - 1).to_string());
     });
-    let sent = "the signed JSON, with a space after each comma";
+    let sent = "the signed JSON, with a space added after each comma";
     table.rejected("raw-body/reserialised", sent, |d| {
         d.body = String::from_utf8_lossy(&d.body).replace(',', ", ").into();
     });
-    let sent = "the signed JSON, with its keys in another order";
+    let sent = "the signed JSON, with keys in another order";
     table
         .rejected("raw-body/key-order", sent, |d| {
             let event = String::from_utf8_lossy(&d.body).into_owned();
@@ -211,7 +233,7 @@ fn contents(table: &mut Table) {
             d.body = format!("{}{last}", rest.strip_suffix('}').unwrap_or(&rest)).into();
         })
         .also_after(&["raw-body/reserialised"]);
-    let sent = "the signed JSON, without the spaces that Python writes";
+    let sent = "JSON that was signed with spaces, without them";
     table
         .rejected("raw-body/spaced", sent, |d| {
             let compact = d.body.clone();
@@ -222,7 +244,7 @@ fn contents(table: &mut Table) {
         })
         .also_after(&["raw-body/reserialised", "raw-body/key-order"]);
     table
-        .rejected("raw-body/whitespace", "a space behind the body", |d| {
+        .rejected("raw-body/whitespace", "a space appended to the body", |d| {
             d.body.push(b' ');
         })
         .also_after(&[
@@ -230,11 +252,11 @@ fn contents(table: &mut Table) {
             "raw-body/key-order",
             "raw-body/spaced",
         ]);
-    table.rejected("mac/body", "the body changed", |d| {
+    table.rejected("mac/body", "a modified body", |d| {
         let event = String::from_utf8_lossy(&d.body).into_owned();
         d.body = event.replacen("completed", "Completed", 1).into();
     });
-    table.rejected("mac/cut-body", "the body cut short", |d| {
+    table.rejected("mac/cut-body", "a body without its last byte", |d| {
         d.body.pop();
     });
     table.rejected("mac/empty-body", "an empty body", |d| d.body.clear());
@@ -254,51 +276,68 @@ fn times(table: &mut Table) {
         d.remove(TIMESTAMP);
         d.sign_content(&[b".", &d.body.clone()]);
     });
-    table.rejected("time/stale", "a day old", |d| d.sign_at(d.now - 86_400));
+    table.rejected("time/stale", "signed a day ago", |d| {
+        d.sign_at(d.now - 86_400);
+    });
     table
-        .rejected("time/window", "310 s old", |d| d.sign_at(d.now - 310))
+        .rejected("time/window", "signed 310 s ago", |d| {
+            d.sign_at(d.now - 310);
+        })
         .also_after(&["time/stale"]);
     table
-        .rejected("time/future", "a day ahead", |d| d.sign_at(d.now + 86_400))
+        .rejected("time/future", "signed a day ahead", |d| {
+            d.sign_at(d.now + 86_400);
+        })
         .also_after(&["time/stale"]);
     table
-        .rejected("time/ahead", "70 s ahead", |d| d.sign_at(d.now + 70))
+        .rejected("time/ahead", "signed 70 s ahead", |d| d.sign_at(d.now + 70))
         .level(Level::Info);
     table
-        .rejected("time/milliseconds", "in milliseconds", |d| {
+        .rejected("time/milliseconds", "a timestamp in milliseconds", |d| {
             d.sign_at(d.now * 1000);
         })
         .also_after(&["time/stale", "time/future"]);
     table
-        .genuine("time/290-s-old", "290 s old", |d| d.sign_at(d.now - 290))
+        .genuine("time/290-s-old", "signed 290 s ago", |d| {
+            d.sign_at(d.now - 290);
+        })
         .level(Level::Should);
     table
-        .genuine("time/50-s-ahead", "50 s ahead", |d| d.sign_at(d.now + 50))
+        .genuine("time/50-s-ahead", "signed 50 s ahead", |d| {
+            d.sign_at(d.now + 50);
+        })
         .level(Level::Should);
+    let sent = "the largest 64-bit timestamp";
     table
-        .rejected("time/last", "at the end of time", |d| d.sign_at(u64::MAX))
+        .rejected("time/last", sent, |d| d.sign_at(u64::MAX))
         .also_after(&["time/stale", "time/future"]);
     table
-        .rejected("time/first", "in 1970", |d| d.sign_at(1))
+        .rejected("time/first", "a timestamp in 1970", |d| d.sign_at(1))
         .also_after(&["time/stale"]);
     for (id, sent, change) in [
         (
             "time/plus",
-            "a plus before the time",
+            "a timestamp with a plus sign",
             (|t| format!("+{t}")) as fn(&str) -> String,
         ),
-        ("time/zero", "a zero before the time", |t| format!("0{t}")),
-        ("time/minus", "a minus before the time", |t| format!("-{t}")),
-        ("time/fraction", "a fraction", |t| format!("{t}.0")),
-        ("time/joined", "times joined by a comma", |t| {
+        ("time/zero", "a timestamp with a leading zero", |t| {
+            format!("0{t}")
+        }),
+        ("time/minus", "a timestamp with a minus sign", |t| {
+            format!("-{t}")
+        }),
+        ("time/fraction", "a timestamp with a fraction", |t| {
+            format!("{t}.0")
+        }),
+        ("time/joined", "two timestamps joined by a comma", |t| {
             format!("{t},{t}")
         }),
-        ("time/overflow", "2^64 seconds", |_| {
+        ("time/overflow", "a timestamp of 2^64", |_| {
             "18446744073709551616".into()
         }),
-        ("time/empty", "an empty time", |_| String::new()),
+        ("time/empty", "an empty timestamp", |_| String::new()),
     ] {
-        // Signed as it is: only its form is wrong.
+        // The signature is valid. Only the form of the timestamp is wrong.
         table
             .rejected(id, sent, |d| {
                 let time = change(&d.value(TIMESTAMP));
@@ -310,7 +349,7 @@ fn times(table: &mut Table) {
     }
 }
 
-/// Sends the last request of a connection.
+/// Returns a row that ends its connection.
 fn last(request: Vec<u8>, expected: Expected) -> (Vec<Step>, Expected, bool) {
     (vec![Step::Send(request)], expected, false)
 }
@@ -320,28 +359,28 @@ fn handled(delivery: &Delivery) -> Expected {
 }
 
 fn headers(table: &mut Table) {
-    let sent = "a right and a wrong signature";
+    let sent = "the valid signature, then another";
     table
         .rejected("header/two-signatures", sent, |d| {
             d.headers.push((SIGNATURE, wrong_signature()));
         })
         .also_after(&["sig/63-digits"])
         .level(Level::Should);
-    let sent = "a wrong and a right signature";
+    let sent = "another signature, then the valid one";
     table
         .rejected("header/two-signatures-reversed", sent, |d| {
             d.headers.insert(0, (SIGNATURE, wrong_signature()));
         })
         .also_after(&["header/two-signatures"])
         .level(Level::Should);
-    let sent = "a right and a wrong timestamp";
+    let sent = "the signed timestamp, then another";
     table
         .rejected("header/two-timestamps", sent, |d| {
             d.headers.push((TIMESTAMP, "1".to_owned()));
         })
         .also_after(&["header/two-signatures", "sig/63-digits"])
         .level(Level::Should);
-    let sent = "a wrong and a right timestamp";
+    let sent = "another timestamp, then the signed one";
     table
         .rejected("header/two-timestamps-reversed", sent, |d| {
             d.headers.insert(0, (TIMESTAMP, "1".to_owned()));
@@ -394,28 +433,29 @@ fn headers(table: &mut Table) {
         table.genuine(id, sent, |d| rename(d, signature, timestamp));
     }
     table
-        .genuine("header/space", "space and tab around the values", |d| {
+        .genuine("header/space", "spaces and tabs around the values", |d| {
             for (_, value) in &mut d.headers {
                 *value = format!(" \t{value}\t ");
             }
         })
         .level(Level::Info);
+    let sent = "the signature header with underscores";
     table
-        .rejected("header/underscore", "an underscore for a dash", |d| {
+        .rejected("header/underscore", sent, |d| {
             rename(d, "X_Scrupp_Signature", TIMESTAMP);
         })
         .level(Level::Info);
     table
-        .rejected("header/underscores", "underscores for dashes", |d| {
+        .rejected("header/underscores", "both headers with underscores", |d| {
             rename(d, "X_Scrupp_Signature", "X_Scrupp_Timestamp");
         })
         .level(Level::Info);
-    table.changed("header/8-kib", "8 KiB of signature", |_| {
+    table.changed("header/8-kib", "a signature of 8 KiB", |_| {
         "sha256=".repeat(1170)
     });
 }
 
-/// Well-formed, and that of no delivery.
+/// Returns a well-formed signature that matches no delivery.
 fn wrong_signature() -> String {
     format!("sha256={}", "0".repeat(64))
 }
@@ -431,12 +471,14 @@ fn rename(delivery: &mut Delivery, signature: &'static str, timestamp: &'static 
 }
 
 fn bodies(table: &mut Table) {
+    let sent = "a body of 256 KiB";
     table
-        .genuine("body/256-kib", "256 KiB", |d| d.pad_to(256 * 1024))
+        .genuine("body/256-kib", sent, |d| d.pad_to(256 * 1024))
         .group(Group::Large)
         .level(Level::Info);
+    let sent = "a body of 200 KiB";
     table
-        .genuine("body/200-kib", "200 KiB", |d| d.pad_to(200 * 1024))
+        .genuine("body/200-kib", sent, |d| d.pad_to(200 * 1024))
         .group(Group::Large)
         .level(Level::Info);
     table
@@ -445,10 +487,9 @@ fn bodies(table: &mut Table) {
             d.sign();
         })
         .level(Level::Info);
-    let sent = "a body that says that it is compressed";
+    let sent = "Content-Encoding: gzip, on a body that is not compressed";
     table
         .genuine("body/content-encoding", sent, |d| {
-            // The bytes are left alone: they are no gzip.
             d.headers.push(("Content-Encoding", "gzip".into()));
         })
         .level(Level::Info);
@@ -457,13 +498,13 @@ fn bodies(table: &mut Table) {
             d.headers.push(("Content-Type", "text/plain".into()));
         })
         .level(Level::Info);
-    let sent = "a byte more than 256 KiB, declared";
+    let sent = "a Content-Length of 256 KiB plus 1 byte";
     table
         .rejected("limit/256-kib", sent, |d| d.pad_to(256 * 1024 + 1))
         .expected(413)
         .group(Group::Large)
         .level(Level::Info);
-    let sent = "300 KiB, declared";
+    let sent = "a Content-Length of 300 KiB";
     table
         .rejected("limit/300-kib", sent, |d| d.pad_to(TOO_LARGE_BYTES))
         .expected(413)
@@ -478,8 +519,8 @@ fn framings(table: &mut Table) {
     };
     let one = &["chunks/one"];
     for (id, sent, chunk_bytes, after) in [
-        ("chunks/one", "one chunk", 100_000, &[][..]),
-        ("chunks/bytes", "a chunk for each byte", 1, one),
+        ("chunks/one", "a body in one chunk", 100_000, &[][..]),
+        ("chunks/bytes", "a body in chunks of one byte", 1, one),
     ] {
         table
             .add(id, sent, |d| in_chunks(d, chunk_bytes, handled(d)))
@@ -488,13 +529,13 @@ fn framings(table: &mut Table) {
             .also_after(after);
     }
     table
-        .add("chunks/200-kib", "200 KiB in chunks", |d| {
+        .add("chunks/200-kib", "a body of 200 KiB in chunks", |d| {
             d.pad_to(200 * 1024);
             in_chunks(d, 5000, handled(d))
         })
         .group(Group::Large)
         .level(Level::Info);
-    let sent = "a byte more than 256 KiB, in chunks";
+    let sent = "a body of 256 KiB plus 1 byte in chunks";
     table
         .add("chunks/limit", sent, |d| {
             d.pad_to(256 * 1024 + 1);
@@ -502,7 +543,7 @@ fn framings(table: &mut Table) {
         })
         .group(Group::Large)
         .level(Level::Info);
-    let sent = "in chunks, with another secret";
+    let sent = "a body in chunks, signed with another secret";
     table
         .add("chunks/forged", sent, |d| {
             d.forge();
@@ -530,7 +571,7 @@ fn framings(table: &mut Table) {
         request.extend_from_slice(b"\r\n");
         last(request, Expected::RejectedOrClosed(401))
     });
-    let sent = "another signature in a trailer, which does not count";
+    let sent = "a second signature in a trailer";
     table
         .add("chunks/trailer", sent, |d| {
             let mut request = d.head("Transfer-Encoding: chunked");
@@ -545,7 +586,7 @@ fn framings(table: &mut Table) {
         request.extend_from_slice(b"5\r\nhello\r\nxyz\r\nmore");
         last(request, Expected::RejectedOrClosed(400))
     });
-    table.add("chunks/cut", "a chunk that ends early", |d| {
+    table.add("chunks/cut", "an incomplete chunk", |d| {
         let mut request = d.head("Transfer-Encoding: chunked");
         request.extend_from_slice(b"ff\r\nhello");
         (
@@ -554,7 +595,8 @@ fn framings(table: &mut Table) {
             false,
         )
     });
-    table.add("length/cut", "a body that ends early", |d| {
+    let sent = "a body shorter than its Content-Length";
+    table.add("length/cut", sent, |d| {
         let mut request = d.request();
         request.truncate(request.len() - 5);
         (
@@ -573,7 +615,7 @@ fn framings(table: &mut Table) {
         last(request, Expected::RejectedOrClosed(401))
     });
     table
-        .add("length/two", "two lengths", |d| {
+        .add("length/two", "two different Content-Length values", |d| {
             let length = d.body.len();
             let mut request = d.head(&format!(
                 "Content-Length: {length}\r\nContent-Length: {}",
@@ -582,10 +624,10 @@ fn framings(table: &mut Table) {
             request.extend_from_slice(&d.body);
             last(request, Expected::RejectedOrClosed(400))
         })
-        // A server may take the first one, and verify the whole body.
+        // A server may use the first value, and verify the whole body.
         .level(Level::Info);
     table
-        .add("length/exabytes", "a length of exabytes", |d| {
+        .add("length/exabytes", "a Content-Length of 4 EiB", |d| {
             let request = d.head("Content-Length: 4611686018427387904");
             last(request, Expected::Rejected(413))
         })
@@ -596,13 +638,13 @@ fn framings(table: &mut Table) {
         d.set(SIGNATURE, &format!("sha256=\r\n {}", &signature[7..]));
         last(d.request(), Expected::RejectedOrClosed(400))
     });
-    table.add("header/nul", "NUL in the signature", |d| {
+    table.add("header/nul", "a NUL byte in the signature", |d| {
         let signature = d.value(SIGNATURE);
         d.set(SIGNATURE, &format!("{signature}\0"));
         last(d.request(), Expected::RejectedOrClosed(400))
     });
     table
-        .add("method/get", "a GET without signature", |d| {
+        .add("method/get", "a GET request without a signature", |d| {
             d.headers.clear();
             let head = String::from_utf8_lossy(&d.head("Connection: keep-alive"))
                 .replacen("POST", "GET", 1)
@@ -613,8 +655,7 @@ fn framings(table: &mut Table) {
         .level(Level::Info);
 }
 
-/// Requests that two servers may read in two ways. However a server reads them, the handler gets the
-/// bytes that were verified.
+/// Adds requests that servers read differently. The handler must still get only verified bytes.
 fn tricks(table: &mut Table) {
     let plain = |table: &mut Table, id, sent, request: fn(&mut Delivery) -> Vec<u8>| {
         table.add(id, sent, |d| {
@@ -630,7 +671,8 @@ fn tricks(table: &mut Table) {
             last(d.request(), Expected::RejectedOrClosed(431))
         })
         .level(Level::Info);
-    table.add("header/space-before-colon", "space before the colon", |d| {
+    let sent = "a space before the colon of a header";
+    table.add("header/space-before-colon", sent, |d| {
         rename(d, "X-Scrupp-Signature ", "X-Scrupp-Timestamp ");
         last(d.request(), Expected::RejectedOrClosed(400))
     });
@@ -650,7 +692,7 @@ fn tricks(table: &mut Table) {
         );
         [head, chunks.into_bytes()].concat()
     });
-    let sent = "a length and chunks, signed as chunks";
+    let sent = "Content-Length and chunks, signed as chunks";
     plain(table, "length/and-signed-chunks", sent, |d| {
         let length = d.body.len();
         let both = d.head(&format!(
@@ -660,29 +702,32 @@ fn tricks(table: &mut Table) {
         let body = chunked.windows(4).position(|end| end == b"\r\n\r\n");
         [both.as_slice(), &chunked[body.map_or(0, |at| at + 4)..]].concat()
     });
-    plain(table, "length/twice", "the same length twice", |d| {
+    let sent = "the same Content-Length twice";
+    plain(table, "length/twice", sent, |d| {
         let length = d.body.len();
         let head = d.head(&format!(
             "Content-Length: {length}\r\nContent-Length: {length}"
         ));
         [head, d.body.clone()].concat()
     });
-    plain(table, "length/plus", "a length with a plus", |d| {
+    let sent = "a Content-Length with a plus sign";
+    plain(table, "length/plus", sent, |d| {
         let head = d.head(&format!("Content-Length: +{}", d.body.len()));
         [head, d.body.clone()].concat()
     });
-    plain(table, "chunks/twice", "chunked, chunked", |d| {
+    let sent = "Transfer-Encoding: chunked, chunked";
+    plain(table, "chunks/twice", sent, |d| {
         let chunked = String::from_utf8_lossy(&d.chunked(10_000)).into_owned();
         chunked
             .replacen("chunked", "chunked, chunked", 1)
             .into_bytes()
     });
-    let sent = "a coding that is not quite chunked";
+    let sent = "Transfer-Encoding: xchunked";
     plain(table, "chunks/another-coding", sent, |d| {
         let chunked = String::from_utf8_lossy(&d.chunked(10_000)).into_owned();
         chunked.replacen("chunked", "xchunked", 1).into_bytes()
     });
-    plain(table, "chunks/0x", "the size of a chunk with 0x", |d| {
+    plain(table, "chunks/0x", "a chunk size with 0x", |d| {
         let head = d.head("Transfer-Encoding: chunked");
         let chunk = format!(
             "0x{:x}\r\n{}\r\n0\r\n\r\n",
@@ -691,7 +736,7 @@ fn tricks(table: &mut Table) {
         );
         [head, chunk.into_bytes()].concat()
     });
-    let sent = "a chunk of more than 2^64 bytes";
+    let sent = "a chunk size above 2^64";
     plain(table, "chunks/overflow", sent, |d| {
         let head = d.head("Transfer-Encoding: chunked");
         let size = format!("1{:016x}", d.body.len());
@@ -701,9 +746,9 @@ fn tricks(table: &mut Table) {
         );
         [head, chunk.into_bytes()].concat()
     });
-    let sent = "another request hidden in the body";
+    let sent = "a forged delivery, followed by a second request";
     table.add("length/hidden-request", sent, |d| {
-        // Shorter than what follows: the rest would be the next request, and is signed by nobody.
+        // The bytes after the body are a second request without a valid signature.
         let hidden = Delivery::new(&d.recipient, d.process_id + 900_000);
         d.forge();
         let request = [d.request(), hidden.head("Content-Length: 0")].concat();
@@ -721,35 +766,35 @@ fn connections(table: &mut Table) {
         ]
     };
 
-    let sent = "a stale delivery whose body comes later";
+    let sent = "a stale delivery with a delayed body";
     table
         .add("wait/stale-body", sent, |d| {
             d.sign_at(d.now - 86_400);
             (body_later(d), Expected::Rejected(401), true)
         })
         .also_after(&["time/stale"]);
-    let sent = "a stale delivery whose body comes later, on a connection that may close";
+    let sent = "a stale delivery with a delayed body, on a connection that may close";
     table
         .add("wait/stale-body-closing", sent, |d| {
             d.sign_at(d.now - 86_400);
             (body_later(d), Expected::RejectedOrClosed(401), false)
         })
         .also_after(&["time/stale"]);
-    let sent = "a genuine delivery whose body comes later";
+    let sent = "a genuine delivery with a delayed body";
     table.add("wait/genuine-body", sent, |d| {
         (body_later(d), handled(d), true)
     });
-    let sent = "a stale delivery that expects 100 Continue";
+    let sent = "a stale delivery with Expect: 100-continue";
     table
         .add("wait/stale-continue", sent, |d| {
             d.sign_at(d.now - 86_400);
             d.headers.push(("Expect", "100-continue".into()));
             last(d.head_with_length(), Expected::Rejected(401))
         })
-        // Most servers ask for the body, and wait for it.
+        // Most servers send 100 Continue, and wait for the body.
         .group(Group::Slow)
         .level(Level::Info);
-    let sent = "a genuine delivery that expects 100 Continue";
+    let sent = "a genuine delivery with Expect: 100-continue";
     table
         .add("wait/genuine-continue", sent, |d| {
             d.headers.push(("Expect", "100-continue".into()));
@@ -782,7 +827,7 @@ fn connections(table: &mut Table) {
         .group(Group::Slow)
         .level(Level::Should);
     table
-        .add("limit/declared", "64 MiB, declared", |d| {
+        .add("limit/declared", "a Content-Length of 64 MiB", |d| {
             let mut steps = vec![Step::Send(d.head("Content-Length: 67108864"))];
             steps.push(Step::Repeat(vec![b'x'; 1 << 20], 64));
             (steps, Expected::RejectedOrClosed(413), false)
@@ -790,7 +835,7 @@ fn connections(table: &mut Table) {
         .group(Group::Large)
         .level(Level::Should);
     table
-        .add("limit/chunks", "64 MiB in chunks", |d| {
+        .add("limit/chunks", "a body of 64 MiB in chunks", |d| {
             let mut steps = vec![Step::Send(d.head("Transfer-Encoding: chunked"))];
             let chunk = [b"100000\r\n", &[b'x'; 1 << 20][..], b"\r\n"].concat();
             steps.push(Step::Repeat(chunk, 64));
@@ -801,7 +846,7 @@ fn connections(table: &mut Table) {
         .also_after(&["limit/declared", "chunks/one"]);
 }
 
-/// Flaws by which everything forged gets in.
+/// Rows whose failure explains why other forged deliveries are accepted.
 const FORGED: &[&str] = &["sig/another-secret", "sig/prefix"];
 
 struct Table {
@@ -841,7 +886,7 @@ impl Table {
         &mut self.rows[index]
     }
 
-    /// Adds a delivery that is genuine.
+    /// Adds a genuine delivery.
     fn genuine(
         &mut self,
         id: &'static str,
@@ -855,7 +900,7 @@ impl Table {
         .group(Group::Basic)
     }
 
-    /// Adds a delivery that is rejected with 401.
+    /// Adds a delivery that must be rejected with 401.
     fn rejected(
         &mut self,
         id: &'static str,
@@ -869,7 +914,7 @@ impl Table {
         .group(Group::Basic)
     }
 
-    /// Adds a delivery that is rejected because of the signature that replaces its own.
+    /// Adds a delivery whose signature is replaced, so it must be rejected with 401.
     fn changed(
         &mut self,
         id: &'static str,
@@ -894,7 +939,7 @@ impl Row {
         self
     }
 
-    /// Sets the ids of rows that explain a failure.
+    /// Sets the ids of the rows that explain a failure of this row.
     fn after(&mut self, ids: &[&'static str]) -> &mut Self {
         self.after = ids.to_vec();
         self
@@ -905,7 +950,7 @@ impl Row {
         self
     }
 
-    /// Expects another status than 401, with which a connection may end.
+    /// Sets an expected status other than 401, after which the server may close the connection.
     fn expected(&mut self, status: u16) -> &mut Self {
         self.expected = Expected::Rejected(status);
         self.reusable = false;

@@ -15,10 +15,10 @@ use crate::{
     secrets::Secrets,
 };
 
-/// Verifies recorded deliveries, and finds out why a signature does not match.
+/// Verifies recorded deliveries, and finds the cause of a signature mismatch.
 ///
-/// The file is a recording of `listen`, or a raw HTTP request. With --timestamp and --signature, it
-/// is the body alone.
+/// The file is a recording of `listen` or a raw HTTP request. With --timestamp or --signature, the file is
+/// the body.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,7 +26,7 @@ Examples:
   scrupp-verify verify --now 1735471805 request.http
   scrupp-verify verify --timestamp 1735471800 --signature sha256=… body.json --format json")]
 pub(crate) struct Args {
-    /// Recording, raw HTTP request or body; - for standard input
+    /// Recording, raw HTTP request or body, or - for standard input
     #[arg(default_value = "-")]
     file: PathBuf,
     /// Value of X-Scrupp-Timestamp
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Value of X-Scrupp-Signature
     #[arg(long)]
     signature: Option<String>,
-    /// Verifies as at this time, in Unix seconds
+    /// Time of the verification, in Unix seconds. By default, the current time
     #[arg(long, value_name = "SECONDS")]
     now: Option<u64>,
     /// Accepts timestamps of any age
@@ -98,7 +98,7 @@ impl Args {
                     if let Some(cause) = cause {
                         let _ = write!(text, "\ncause: {}: {}", cause.as_str(), cause.advice());
                     } else if kind == RejectionKind::SignatureMismatch {
-                        text.push_str("\ncause: not found: another secret, or a modified body");
+                        text.push_str("\ncause: unknown: another secret, or a modified body");
                     }
                 }
             }
@@ -114,8 +114,9 @@ impl Args {
     }
 }
 
-/// Prepares the secrets that the core accepts. Returns `None` if there is none, only some with
-/// whitespace or quotes around them: then no signature matches, and these are its causes.
+/// Prepares the valid secrets. Returns `None` if every secret has whitespace or quotes around it.
+///
+/// Without a valid secret, no signature matches, and the whitespace or the quotes are the cause.
 fn keyring(secrets: &[Vec<u8>]) -> Result<Option<Keyring>, Error> {
     let mut accepted = Vec::new();
     for secret in secrets {

@@ -1,4 +1,4 @@
-//! The gateway: what is verified reaches the target as it is, and nothing else does.
+//! The gateway forwards verified deliveries unmodified, and nothing else.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -33,7 +33,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Stand-in for an automation tool, which responds to all requests with a status.
+/// Stand-in for an automation tool that responds to every request with a status.
 #[derive(Clone)]
 struct Target {
     address: SocketAddr,
@@ -45,7 +45,7 @@ type Seen = (Uri, HeaderMap, Bytes);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_scrupp-verify");
 
-/// Arguments of every gateway here.
+/// Arguments of every gateway.
 const ARGUMENTS: [&str; 5] = [
     "gateway",
     "--bind",
@@ -54,7 +54,7 @@ const ARGUMENTS: [&str; 5] = [
     "FORWARD_TO",
 ];
 
-/// Part of the target's URL that only the gateway and the tool may know.
+/// Secret part of the target's URL.
 const TOKEN: &str = "s3cret-of-the-hook";
 
 impl Target {
@@ -74,7 +74,7 @@ impl Target {
         format!("http://{}/catch/{TOKEN}/?source=scrupp", self.address)
     }
 
-    /// Sets the status of the following responses, and the time before each.
+    /// Sets the status and the delay of later responses.
     fn response(&self, status: u16, after: Duration) {
         *self.response.lock().unwrap() = (status, after);
     }
@@ -102,7 +102,7 @@ async fn take(
     )
 }
 
-/// Starts the gateway with a time-out of two seconds for its target.
+/// Starts a gateway with a forward time-out of two seconds.
 async fn start(url: &str) -> Program {
     start_with(url, &["--forward-timeout", "2s"], &[]).await
 }
@@ -113,22 +113,22 @@ async fn start_with(url: &str, arguments: &[&str], settings: &[(&str, &str)]) ->
     Program::start_with(PROGRAM, &arguments, &settings).await
 }
 
-/// Runs a gateway that does not start. Returns its exit code and its error.
+/// Runs a gateway that fails to start. Returns the exit code and the error.
 async fn error(arguments: &[&str], settings: &[(&str, &OsStr)]) -> (Option<i32>, String) {
     let target = [("FORWARD_TO", OsStr::new("http://127.0.0.1:9/"))];
     let arguments = [&ARGUMENTS, arguments].concat();
     let settings = [&target, settings].concat();
     let ended = Program::run(PROGRAM, &arguments, &settings);
     let ended = timeout(Duration::from_secs(20), ended).await;
-    let ended = ended.expect("the gateway does not start");
-    assert!(ended.stdout.is_empty(), "says that it listens");
+    let ended = ended.expect("the gateway exits");
+    assert!(ended.stdout.is_empty(), "the gateway listens");
     (
         ended.status.code(),
         String::from_utf8(ended.stderr).unwrap(),
     )
 }
 
-/// Returns the lines of the log, once there are as many.
+/// Waits for this many lines of the log, and returns them.
 async fn log(gateway: &Program, expected: usize) -> Vec<String> {
     let begin = Instant::now();
     loop {
@@ -144,7 +144,7 @@ async fn log(gateway: &Program, expected: usize) -> Vec<String> {
     }
 }
 
-/// Waits until the target has this many requests.
+/// Waits until the target has received this many requests.
 async fn wait_for(target: &Target, requests: usize) {
     let begin = Instant::now();
     while target.seen.lock().unwrap().len() < requests {
@@ -154,7 +154,7 @@ async fn wait_for(target: &Target, requests: usize) {
 }
 
 /// Returns a URL on which nothing listens.
-fn nobody() -> String {
+fn closed_url() -> String {
     format!("http://127.0.0.1:{}/{TOKEN}", free_port())
 }
 
@@ -169,7 +169,7 @@ async fn send(gateway: &Program, delivery: &Delivery) -> u16 {
 }
 
 #[tokio::test]
-async fn forwards_the_very_bytes_and_their_type_and_encoding() {
+async fn forwards_body_type_and_encoding_unmodified() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
     let bodies = [
@@ -221,7 +221,7 @@ async fn forwards_no_other_header() {
 }
 
 #[tokio::test]
-async fn forwards_nothing_that_is_not_verified() {
+async fn forwards_only_verified_deliveries() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
     let mut tampered = signed(1);
@@ -244,7 +244,7 @@ async fn forwards_nothing_that_is_not_verified() {
 }
 
 #[tokio::test]
-async fn passes_the_status_back_and_follows_no_redirect() {
+async fn responds_with_the_target_status_and_follows_no_redirect() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
     for (process_id, (status, response)) in (1..).zip([
@@ -277,9 +277,9 @@ async fn passes_the_status_back_and_follows_no_redirect() {
 }
 
 #[tokio::test]
-async fn each_delivery_has_one_line_in_the_log() {
+async fn logs_one_line_per_delivery() {
     let target = Target::start().await;
-    // SQLite logs statements that wait for a busy disk.
+    // SQLite logs slow statements.
     let arguments = ["--store", "memory:", "--forward-timeout", "2s"];
     let gateway = start_with(&target.url(), &arguments, &[]).await;
     let mut forged = signed(1);
@@ -310,7 +310,7 @@ async fn each_delivery_has_one_line_in_the_log() {
         }
     }
 
-    let without_target = start(&nobody()).await;
+    let without_target = start(&closed_url()).await;
     assert_eq!(send(&without_target, &signed(1)).await, 502);
     let [line] = log(&without_target, 1).await.try_into().unwrap();
     assert!(
@@ -320,7 +320,7 @@ async fn each_delivery_has_one_line_in_the_log() {
 }
 
 #[tokio::test]
-async fn forwards_again_until_the_target_has_acknowledged_and_then_no_more() {
+async fn forwards_until_the_target_acknowledges() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
     let mut delivery = signed(1);
@@ -333,7 +333,7 @@ async fn forwards_again_until_the_target_has_acknowledged_and_then_no_more() {
     assert_eq!(send(&gateway, &delivery).await, 200);
     delivery.sign_with(SECRET, delivery.now - 5);
     assert_eq!(send(&gateway, &delivery).await, 200);
-    // A killed gateway remembers what was acknowledged.
+    // A killed gateway remembers acknowledged deliveries.
     let gateway = gateway
         .restart(PROGRAM, &[("FORWARD_TO", target.url())])
         .await;
@@ -342,7 +342,7 @@ async fn forwards_again_until_the_target_has_acknowledged_and_then_no_more() {
 }
 
 #[tokio::test]
-async fn target_has_five_seconds_by_default() {
+async fn forward_timeout_is_five_seconds_by_default() {
     let target = Target::start().await;
     let gateway = start_with(&target.url(), &[], &[]).await;
     target.response(200, Duration::from_secs(60));
@@ -354,7 +354,7 @@ async fn target_has_five_seconds_by_default() {
 }
 
 #[tokio::test]
-async fn client_that_half_closes_gets_its_response_from_a_slow_target() {
+async fn responds_after_client_half_closes() {
     let target = Target::start().await;
     let mut gateway = start(&target.url()).await;
     target.response(200, Duration::from_secs(1));
@@ -373,7 +373,7 @@ async fn client_that_half_closes_gets_its_response_from_a_slow_target() {
 }
 
 #[tokio::test]
-async fn client_that_disconnects_early_does_not_make_it_forward_again() {
+async fn commits_after_client_disconnects() {
     let target = Target::start().await;
     let gateway = start(&target.url()).await;
     for (process_id, is_reset) in (1..).zip([false, true]) {
@@ -389,13 +389,13 @@ async fn client_that_disconnects_early_does_not_make_it_forward_again() {
         sleep(Duration::from_millis(200)).await;
         assert_eq!(send(&gateway, &delivery).await, 503, "in flight");
         sleep(Duration::from_secs(2)).await;
-        // The target would respond with 201.
+        // A 201 would mean that the delivery was forwarded again.
         assert_eq!(send(&gateway, &delivery).await, 200, "a duplicate");
         assert_eq!(target.seen().len(), 1);
     }
 }
 
-/// Counts the connections to a proxy, which closes them.
+/// Starts a proxy that counts and closes connections.
 async fn proxy() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -410,7 +410,7 @@ async fn proxy() -> (String, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn uses_a_proxy_for_https_targets_elsewhere_only() {
+async fn uses_a_proxy_only_for_remote_https_targets() {
     let target = Target::start().await;
     let (proxy, connections) = proxy().await;
     let settings = [
@@ -451,11 +451,11 @@ async fn uses_a_proxy_for_https_targets_elsewhere_only() {
     assert_eq!(connections.load(Relaxed), 1);
 }
 
-/// File with a root certificate of nobody.
+/// File with an unrelated root certificate.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/root.pem");
 
 #[tokio::test]
-async fn needs_root_certificates_for_https_targets_only() {
+async fn needs_root_certificates_only_for_https_targets() {
     let target = Target::start().await;
     let no_roots = [("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")];
     let gateway = start_with(&target.url(), &[], &no_roots).await;
@@ -491,7 +491,7 @@ async fn forwards_verified_deliveries_that_are_not_events() {
 }
 
 #[tokio::test]
-async fn completes_what_it_received_before_it_ends() {
+async fn completes_received_requests_before_exit() {
     for (expected, is_interrupt) in [(0, false), (130, true)] {
         let target = Target::start().await;
         let mut gateway = start(&target.url()).await;
@@ -512,7 +512,7 @@ async fn completes_what_it_received_before_it_ends() {
 }
 
 #[tokio::test]
-async fn says_which_setting_is_wrong() {
+async fn error_names_the_invalid_setting() {
     let secret_url = format!("ftp://localhost/{TOKEN}");
     let forward_to = "error: --forward-to-env: ";
     let settings = [
@@ -567,11 +567,11 @@ async fn says_which_setting_is_wrong() {
 
 #[tokio::test]
 async fn largest_timeout_is_below_the_lease() {
-    start_with(&nobody(), &["--forward-timeout", "59s"], &[]).await;
+    start_with(&closed_url(), &["--forward-timeout", "59s"], &[]).await;
 }
 
 #[tokio::test]
-async fn store_of_each_scheme_remembers_what_was_acknowledged() {
+async fn each_store_remembers_acknowledged_deliveries() {
     let target = Target::start().await;
     let postgres = Postgres::start().await;
     let redis = Redis::start(&["--requirepass", "pa55word"]);
@@ -605,7 +605,7 @@ async fn store_of_each_scheme_remembers_what_was_acknowledged() {
 }
 
 #[tokio::test]
-async fn no_error_shows_the_password_of_a_store() {
+async fn errors_contain_no_store_password() {
     let file = "expected the path of a file";
     for (url, code, message) in [
         ("", 2, "--store-env: the variable is not set"),
@@ -687,7 +687,7 @@ async fn serves_metrics_at_an_address_of_their_own() {
 }
 
 #[tokio::test]
-async fn first_line_is_json_if_asked_for_and_a_full_disk_loses_only_the_log() {
+async fn prints_json_and_ignores_log_errors() {
     let target = Target::start().await;
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let more = ["--format", "json", "--store", "memory:"];
@@ -713,8 +713,8 @@ async fn first_line_is_json_if_asked_for_and_a_full_disk_loses_only_the_log() {
 }
 
 #[tokio::test]
-async fn bounds_the_head_of_a_request() {
-    let gateway = start(&nobody()).await;
+async fn rejects_large_heads_with_431() {
+    let gateway = start(&closed_url()).await;
     for (bytes, expected) in [(8 * 1024, 502), (32 * 1024, 431)] {
         let mut delivery = signed(1);
         delivery.set("X-Long", &"a".repeat(bytes));

@@ -1,7 +1,7 @@
-//! The console blocks of the README are run, and their output is compared.
+//! Runs the console blocks of the README, and compares the output.
 
 #[test]
-fn readme_shows_what_the_program_does() {
+fn readme_matches_output() {
     trycmd::TestCases::new()
         .env("SCRUPP_WEBHOOK_SECRET", "topsecret")
         .case("README.md");

@@ -1,6 +1,6 @@
-//! Counts allocations, and body bytes that are copied: `name<TAB>count` a line.
+//! Counts allocations and copied body bytes. Prints `name<TAB>count` per line.
 //!
-//! In a program of its own, since counting slows every allocation down.
+//! Counting slows every allocation down, so the other benchmarks run in another program.
 
 use core::{
     alloc::{GlobalAlloc, Layout},
@@ -39,7 +39,7 @@ static ALLOCATOR: Counting = Counting;
 
 #[expect(
     unsafe_code,
-    reason = "an allocator is an unsafe trait; this one only counts"
+    reason = "`GlobalAlloc` is an unsafe trait; this allocator only counts"
 )]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -62,7 +62,7 @@ async fn main() {
     assert_eq!(
         counted(|| drop(black_box(Box::new(1)))),
         1,
-        "nothing is counted"
+        "the allocator does not count"
     );
     println!("core_allocations\t{}", of_core());
     let body = Bytes::from(delivery::body(delivery::EVENT_BYTES));
@@ -97,7 +97,7 @@ fn counted<T>(run: impl FnOnce() -> T) -> u64 {
     count
 }
 
-/// In `verify`, `begin`, `update` and `finish`, accepted and rejected.
+/// Counts the allocations of `verify`, `begin`, `update` and `finish`, for accepted and rejected deliveries.
 fn of_core() -> u64 {
     let body = delivery::body(4096);
     let signed = sign(&body);
@@ -117,7 +117,7 @@ fn of_core() -> u64 {
     })
 }
 
-/// In the second call, when everything that is prepared once is there.
+/// Counts the allocations of the second call, without those of one-time preparation.
 fn of_service<S, B>(service: &mut S, headers: &HeaderMap, body: &Bytes) -> u64
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>, Error: core::fmt::Debug>,
@@ -136,12 +136,12 @@ where
 }
 
 fn of_axum(app: Router, headers: &HeaderMap, body: &Bytes) -> u64 {
-    // Layers are put around the handlers once, as `axum::serve` does it for a connection.
+    // Applies the layers once, because `axum::serve` applies them once per connection.
     let app = app.with_state(());
     of_service(&mut app.into_service::<Full<Bytes>>(), headers, body)
 }
 
-/// The body's bytes, unless the handler gets the very same ones.
+/// Returns the number of copied bytes: zero if the handler gets the buffer that was sent.
 fn copied_by_tower(layer: ScruppVerify, headers: &HeaderMap, body: &Bytes) -> usize {
     let seen = Arc::new(Mutex::new(None));
     let kept = Arc::clone(&seen);
@@ -165,7 +165,7 @@ async fn copied_by_actix(headers: &HeaderMap, body: &Bytes) -> usize {
         let sent = sent.clone();
         async move {
             let chunk = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await;
-            let seen = chunk.expect("a body").expect("a whole one");
+            let seen = chunk.expect("a body").expect("a complete body");
             HttpResponse::Ok().body(copied(&seen, &sent).to_string())
         }
     };
@@ -182,13 +182,13 @@ async fn copied_by_actix(headers: &HeaderMap, body: &Bytes) -> usize {
     let response = app
         .call(request.to_request())
         .await
-        .expect("the app answers");
+        .expect("the app responds");
     let copied = test::read_body(response).await;
     String::from_utf8_lossy(&copied).parse().expect("a number")
 }
 
 fn copied(seen: &Bytes, sent: &Bytes) -> usize {
-    assert_eq!(seen, sent, "not the body");
+    assert_eq!(seen, sent, "another body");
     if seen.as_ptr() == sent.as_ptr() {
         0
     } else {

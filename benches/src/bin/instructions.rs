@@ -1,7 +1,6 @@
-//! What `scripts/check-instructions` counts the instructions of.
+//! Cases whose instructions `scripts/check-instructions` counts.
 //!
-//! `instructions CASE` runs a case inside of the function that is counted, as often as the second
-//! line of its output says.
+//! `instructions CASE` runs a case inside the counted function. The output is the number of calls.
 
 use core::hint::black_box;
 use std::{env, process::ExitCode};
@@ -17,7 +16,7 @@ use scrupp_verify_tower::ScruppVerify;
 use sha2::block_api::compress256;
 use tower::{Layer, Service};
 
-/// The same at every run, so that the same instructions are counted.
+/// Constant time, so that every run executes the same instructions.
 const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
 
 const REPEATS: usize = 100;
@@ -44,7 +43,7 @@ fn main() -> ExitCode {
             );
         }
         _ => {
-            eprintln!("no case {case}");
+            eprintln!("unknown case {case}");
             return ExitCode::from(2);
         }
     }
@@ -52,7 +51,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Four of them, the last the one that signs.
+/// Returns one of four secrets. The fourth is the secret that signs.
 fn secret(number: u8) -> Secret {
     match number {
         4 => delivery::secret(),
@@ -60,7 +59,7 @@ fn secret(number: u8) -> Secret {
     }
 }
 
-/// The function that is counted; the first turn, which prepares what is prepared once, is not.
+/// Function whose instructions are counted. Excludes the first call, which does one-time preparation.
 #[inline(never)]
 fn counted(turn: &mut dyn FnMut()) {
     for _ in 0..REPEATS {

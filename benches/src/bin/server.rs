@@ -1,6 +1,6 @@
-//! The servers under load: `server VARIANT` prints its port and serves until it is ended, on one thread.
+//! Servers for the load benchmarks. `server VARIANT` prints its port, and serves on one thread until it is killed.
 //!
-//! Each handler takes the whole body and answers 200 without one.
+//! Each handler reads the whole body, and responds with 200 without a body.
 
 use std::{error::Error, net::TcpListener};
 
@@ -25,7 +25,7 @@ use tower::ServiceBuilder;
 use tower_github_webhook::ValidateGitHubWebhookLayer;
 use webhook_verify::tower::VerifyLayer;
 
-/// Enough for the bodies of 1,000 connections at the limit.
+/// Budget for 1,000 bodies at the limit, in bytes.
 const BUFFER_BUDGET: usize = 1000 * 256 * 1024;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "actix-request-signature" => actix(listener, |app| {
             app.route("/", web::post().to(take_signed));
         }),
-        _ => Err(format!("no variant {variant}").into()),
+        _ => Err(format!("unknown variant {variant}").into()),
     }
 }
 
@@ -85,8 +85,10 @@ async fn check_by_hand(headers: HeaderMap, body: Bytes) -> StatusCode {
     }
 }
 
-/// `Router::layer` does not take its layer for axum's body, since that is not `Clone`, nor its
-/// error; so it is one for bytes, and the error is handled around it.
+/// Returns a router with the layer of `webhook-verify`.
+///
+/// `Router::layer` does not support the layer, because axum's body is not `Clone`, and the layer's error is not
+/// `Infallible`. The layer gets `Bytes` instead, and an outer layer handles the error.
 fn with_webhook_verify() -> Router {
     let secret = webhook_verify::Secret::new(SECRET);
     bare().layer(
@@ -112,7 +114,7 @@ async fn take_in_actix(_: web::Bytes) -> &'static str {
     ""
 }
 
-/// Scrupp's scheme with `RequestSignature`, as its documentation does it.
+/// Verifies Scrupp's scheme with `RequestSignature`, as in its documentation.
 async fn take_signed(body: RequestSignature<web::Bytes, Scrupp>) -> &'static str {
     drop(body);
     ""

@@ -1,25 +1,26 @@
-/// Why a check matters, and how to mend a receiver that fails it.
+/// Explanation of a failed check.
 pub(crate) struct Advice {
+    /// Reason why the check matters.
     pub(crate) why: &'static str,
-    /// Mends, by framework. An empty name stands for any.
+    /// Pairs of framework and fix. An empty name stands for any framework.
     pub(crate) fix: &'static [(&'static str, &'static str)],
 }
 
 const VERIFY: &[(&str, &str)] = &[
     (
         "Express",
-        "crypto.timingSafeEqual(Buffer.from(given, 'hex'), expected), after a check of the length",
+        "crypto.timingSafeEqual(Buffer.from(given, 'hex'), expected), after comparing the lengths",
     ),
     ("FastAPI", "hmac.compare_digest(given, expected)"),
     ("Laravel", "hash_equals($expected, $given)"),
     ("Go", "hmac.Equal(given, expected)"),
     (
         "axum",
-        ".layer(ScruppVerify::new(secret)) of scrupp-verify-tower",
+        ".layer(ScruppVerify::new(secret)), from scrupp-verify-tower",
     ),
     (
         "actix-web",
-        ".wrap(ScruppVerify::new(secret)) of scrupp-verify-actix",
+        ".wrap(ScruppVerify::new(secret)), from scrupp-verify-actix",
     ),
 ];
 
@@ -30,17 +31,17 @@ const RAW_BODY: &[(&str, &str)] = &[
     ),
     (
         "FastAPI",
-        "await request.body(), and json.loads after verifying",
+        "await request.body(), then json.loads after verification",
     ),
     ("Laravel", "$request->getContent()"),
     ("Go", "io.ReadAll(http.MaxBytesReader(w, r.Body, 256<<10))"),
     (
         "axum",
-        "ScruppVerify in front of the handler, and no Json extractor before it",
+        "ScruppVerify around the handler, with no Json extractor outside it",
     ),
     (
         "actix-web",
-        "ScruppVerify in front of the handler, and no web::Json before it",
+        "ScruppVerify around the handler, with no web::Json outside it",
     ),
 ];
 
@@ -48,33 +49,30 @@ const LIMIT: &[(&str, &str)] = &[
     ("Express", "express.raw({ type: '*/*', limit: '256kb' })"),
     (
         "FastAPI",
-        "count the bytes of request.stream(), and limit the body in the proxy too",
+        "count the bytes of request.stream(), and also limit the body in the proxy",
     ),
     (
         "Laravel",
-        "post_max_size of PHP, and client_max_body_size of nginx",
+        "post_max_size in PHP, and client_max_body_size in nginx",
     ),
     ("Go", "http.MaxBytesReader(w, r.Body, 256<<10)"),
-    ("axum", "ScruppVerify's body_limit, by default 256 KiB"),
-    ("actix-web", "ScruppVerify's body_limit, by default 256 KiB"),
+    ("axum", "ScruppVerify::body_limit, by default 256 KiB"),
+    ("actix-web", "ScruppVerify::body_limit, by default 256 KiB"),
 ];
 
 const SLOW: &[(&str, &str)] = &[
     ("Express", "server.requestTimeout = 10_000"),
-    (
-        "FastAPI",
-        "asyncio.timeout(10) around the reading of the body",
-    ),
-    ("Laravel", "client_body_timeout of nginx, in front"),
+    ("FastAPI", "asyncio.timeout(10) around reading the body"),
+    ("Laravel", "client_body_timeout in nginx"),
     ("Go", "http.Server{ReadTimeout: 10 * time.Second}"),
-    ("axum", "ScruppVerify's body_timeout, by default 10 s"),
-    ("actix-web", "ScruppVerify's body_timeout, by default 10 s"),
+    ("axum", "ScruppVerify::body_timeout, by default 10 s"),
+    ("actix-web", "ScruppVerify::body_timeout, by default 10 s"),
 ];
 
 const ONCE: &[(&str, &str)] = &[
     (
         "Express",
-        "INSERT ... ON CONFLICT DO NOTHING of event, process_id and status, in the transaction of the effects",
+        "INSERT ... ON CONFLICT DO NOTHING, keyed by event, process_id and status, in the transaction of the effects",
     ),
     (
         "FastAPI",
@@ -85,8 +83,8 @@ const ONCE: &[(&str, &str)] = &[
         "DB::table(...)->insertOrIgnore(...), in the transaction of the effects",
     ),
     ("Go", "the same insert, in the transaction of the effects"),
-    ("axum", ".dedup(store) of ScruppVerify"),
-    ("actix-web", ".dedup(store) of ScruppVerify"),
+    ("axum", "ScruppVerify::dedup(store)"),
+    ("actix-web", "ScruppVerify::dedup(store)"),
 ];
 
 /// Returns the advice for a check.
@@ -95,111 +93,110 @@ pub(crate) fn advice(id: &str) -> Advice {
         "sig/another-secret" => ("Anyone who knows the URL can send events.", VERIFY),
         "sig/prefix" | "sig/last-digit" | "sig/63-digits" | "sig/short" | "sig/empty"
         | "sig/prefix-alone" => (
-            "A signature of which only a part counts can be guessed digit by digit.",
+            "If a receiver compares only part of the signature, an attacker can guess that part.",
             VERIFY,
         ),
         "mac/body-only" | "time/not-signed" => (
-            "If the timestamp is not signed, a recorded delivery can be sent again at any time.",
-            &[("", "Sign and verify the timestamp, a dot and the raw body.")],
+            "If the signature does not cover the timestamp, a recorded delivery can be replayed at any time.",
+            &[(
+                "",
+                "Verify the signature of the timestamp, a dot and the raw body.",
+            )],
         ),
         "raw-body/reserialised"
         | "raw-body/key-order"
         | "raw-body/spacing"
         | "raw-body/whitespace" => (
-            "What was signed are bytes. JSON that was parsed and written again differs for genuine \
-             deliveries, and may hide changes in forged ones.",
+            "The signature covers bytes. If a receiver parses and reserialises JSON first, genuine \
+             deliveries fail, and some modified ones pass.",
             RAW_BODY,
         ),
         "time/missing" | "time/signed-empty" | "time/empty" => (
-            "A delivery without a timestamp is not limited by the window.",
+            "A delivery without a timestamp can be replayed at any time.",
             &[("", "Reject deliveries without X-Scrupp-Timestamp.")],
         ),
         "time/stale" | "time/window" | "time/first" => (
-            "A recorded delivery can be sent again for as long as the window lasts.",
+            "A recorded delivery can be replayed until its timestamp is too old.",
             &[(
                 "",
-                "Reject timestamps of more than 300 s ago, after verifying the signature.",
+                "After verifying the signature, reject timestamps that are more than 300 s old.",
             )],
         ),
         "time/future" | "time/ahead" | "time/last" => (
-            "A timestamp far ahead stays valid until its time has come and the window has passed.",
-            &[("", "Reject timestamps of more than 60 s ahead.")],
+            "A delivery with a timestamp far ahead can be replayed until that time has passed.",
+            &[("", "Reject timestamps that are more than 60 s ahead.")],
         ),
         "time/milliseconds" => (
-            "Scrupp sends seconds. A receiver that guesses the unit has a second window.",
+            "Scrupp sends seconds. A receiver that also accepts milliseconds reads one timestamp as two times.",
             &[("", "Read the timestamp as seconds only.")],
         ),
         "oracle/signature" => (
-            "A response with the right signature signs deliveries for anyone.",
-            &[("", "Respond without details, and log them instead.")],
+            "If the response contains the valid signature, anyone can sign deliveries.",
+            &[("", "Log the details instead of sending them.")],
         ),
         "oracle/reason" => (
-            "A sender who learns which check failed can tell a right signature from a wrong one.",
+            "If the response shows which check failed, an attacker can tell whether a signature is valid.",
             &[(
                 "",
-                "Respond to all of them with the same 401, and log the reason.",
+                "Respond to every rejection with the same 401, and log the reason.",
             )],
         ),
         "status/rejected-2xx" => (
-            "The sender takes a 2xx for an acknowledgement: after a rotation of the secret, every \
-             event is lost without a sign.",
+            "A 2xx acknowledges the delivery. After a rotation of the secret, every event would be \
+             lost without an error.",
             &[("", "Respond with 401.")],
         ),
         "status/rejected-5xx" => (
-            "A 5xx tells that the receiver is broken: it alarms operators, and anyone can cause it.",
-            &[(
-                "",
-                "Check that the headers are there before using them, and respond with 401.",
-            )],
+            "A 5xx signals a failure of the receiver, so anyone could trigger alerts.",
+            &[("", "Respond with 401 if a header is missing or malformed.")],
         ),
         "status/duplicate" => (
-            "The sender takes anything but a 2xx for a failure, and goes on sending.",
+            "The sender retries after any status except 2xx.",
             &[("", "Respond to a duplicate with 200.")],
         ),
         "tls/https" => (
-            "Without TLS, anyone on the way reads the events and can hold them back.",
+            "Without TLS, an attacker on the network can read, delay and drop events.",
             &[("", "Give Scrupp an https URL.")],
         ),
         _ => match id.split('/').next().unwrap_or_default() {
             "once" => (
-                "Deliveries are repeated when a response is lost. Without a record of them, the effects \
-                 happen twice.",
+                "If a response is lost, the sender repeats the delivery. Without deduplication, the \
+                 effects happen twice.",
                 ONCE,
             ),
-            "limit" => ("Without a limit, one request can fill the memory.", LIMIT),
+            "limit" => (
+                "Without a limit, one request can exhaust the memory.",
+                LIMIT,
+            ),
             "slow" => (
-                "Without a time-out, slow senders hold every connection.",
+                "Without a time-out, slow clients can occupy every connection.",
                 SLOW,
             ),
             "header" => (
-                "A proxy and a receiver may read different values of a header that is repeated or \
-                 malformed.",
+                "If a header is repeated or malformed, a proxy and a receiver may read different values.",
                 &[("", "Require each of the two headers exactly once.")],
             ),
             "genuine" | "body" | "wait" => (
-                "A genuine delivery that is not acknowledged is sent again for a day, and then lost.",
+                "If a genuine delivery is never acknowledged, the sender gives up, and the event is lost.",
                 &[(
                     "",
-                    "Record it with `scrupp-verify listen --record FILE`; `scrupp-verify verify` names \
-                     the cause.",
+                    "Record a delivery with `scrupp-verify listen --record FILE`. Then \
+                     `scrupp-verify verify FILE` names the cause.",
                 )],
             ),
             "chunks" | "length" | "head" | "method" => (
-                "A proxy and a receiver that disagree on where a request ends let a sender smuggle \
-                 another one in.",
-                &[(
-                    "",
-                    "Use an HTTP server that is maintained, of its current version.",
-                )],
+                "If a proxy and a receiver disagree on the end of a request, a client can smuggle a \
+                 second request.",
+                &[("", "Use the current version of a maintained HTTP server.")],
             ),
             "time" => (
-                "Two programs may read different times.",
+                "Two programs may parse a malformed timestamp as different times.",
                 &[(
                     "",
                     "Accept digits only, without a sign, a leading zero or a fraction.",
                 )],
             ),
-            _ => ("What is not signed must not reach the handler.", VERIFY),
+            _ => ("Unverified data must not reach the handler.", VERIFY),
         },
     };
     Advice { why, fix }

@@ -21,31 +21,31 @@ use crate::{
     output::{Error, printable},
 };
 
-/// Requests of `once/concurrent`.
+/// Number of requests of `once/concurrent`.
 const CONCURRENT: usize = 10;
 
-/// Furthest times that the window is measured to, in seconds: a day.
+/// Largest tested difference between a timestamp and the clock, in seconds.
 const FURTHEST: u64 = 86_400;
 
-/// Time for a response. Senders wait for a few seconds.
+/// Time limit for a response. Senders wait a few seconds.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time for a response to a request that stalls, or whose body does not arrive.
+/// Time limit for a response to an incomplete request.
 const SLOW_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Age of a table whose deliveries are signed again.
+/// Age at which the deliveries of the table are signed again.
 const SIGNED_FOR: Duration = Duration::from_secs(5);
 
-/// Shortest pause before an effect is ruled out.
+/// Shortest wait for an effect that must not occur.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// Time that an effect may take to show, until one has.
+/// Initial value of [`Effects::lag`].
 const FIRST_LAG: Duration = Duration::from_millis(150);
 
-/// Time for the effect of a delivery to show.
+/// Time limit until the effect of a delivery is counted.
 const EFFECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One thing to find out about a receiver.
+/// Test of one property of a receiver.
 pub(crate) struct Check {
     pub(crate) id: &'static str,
     level: Level,
@@ -54,27 +54,31 @@ pub(crate) struct Check {
     pub(crate) is_genuine: bool,
     pub(crate) sent: &'static str,
     expected: &'static str,
-    /// Ids of checks whose failure explains that of this one.
+    /// Ids of the checks whose failure explains a failure of this check.
     pub(crate) after: Vec<&'static str>,
     test: Test,
 }
 
 enum Test {
-    /// Sends one delivery.
+    /// Sends the delivery of a row.
     Row(Box<Row>),
-    /// The response must not have the right signature of the delivery that it rejects.
+    /// Checks that the response to a forged delivery does not contain the valid signature.
     Echo(u64),
-    /// A delivery that was acknowledged, again.
+    /// Sends an acknowledged delivery again.
     Duplicate(u64),
+    /// Counts how often a repeated delivery is handled.
     Once(u64, Again),
-    /// How old a delivery may be, or how far ahead.
+    /// Measures the largest accepted age of a timestamp, or how far ahead it may be.
     Window(u64, Side),
-    /// True if the URL is one of https, or of this machine.
+    /// True if the URL is an https or loopback URL.
     Tls(bool),
-    /// Looks back on the rejections.
+    /// Checks that no rejection was a 2xx.
     NoSuccess,
+    /// Checks that no rejection was a 5xx.
     NoServerError,
+    /// Checks that each rejected delivery got a response.
     Response,
+    /// Checks that responses do not depend on the reason for the rejection.
     OneReason,
 }
 
@@ -112,7 +116,7 @@ pub(crate) fn all(recipient: &Arc<Recipient>, url: &Url, process_id_base: u64) -
         });
     };
     let genuine = "genuine/completed";
-    let sent = "a delivery that was acknowledged, again";
+    let sent = "a duplicate of an acknowledged delivery";
     let twice = "handled once";
     add(
         "status/duplicate",
@@ -122,6 +126,7 @@ pub(crate) fn all(recipient: &Arc<Recipient>, url: &Url, process_id_base: u64) -
         &[genuine],
         &Test::Duplicate,
     );
+    let sent = "an acknowledged delivery, sent again";
     add(
         "once/repeated",
         Level::Must,
@@ -130,7 +135,7 @@ pub(crate) fn all(recipient: &Arc<Recipient>, url: &Url, process_id_base: u64) -
         &[genuine],
         &|id| Test::Once(id, Again::Same),
     );
-    let sent = "an event that was acknowledged, signed anew";
+    let sent = "an acknowledged event, signed again";
     let after = [genuine, "once/repeated"];
     add(
         "once/signed-anew",
@@ -140,7 +145,7 @@ pub(crate) fn all(recipient: &Arc<Recipient>, url: &Url, process_id_base: u64) -
         &after,
         &|id| Test::Once(id, Again::SignedAnew),
     );
-    let sent = "a delivery ten times at once";
+    let sent = "ten copies of a delivery at once";
     add(
         "once/concurrent",
         Level::Should,
@@ -149,7 +154,7 @@ pub(crate) fn all(recipient: &Arc<Recipient>, url: &Url, process_id_base: u64) -
         &after,
         &|id| Test::Once(id, Again::AtOnce),
     );
-    let sent = "deliveries of any age up to a day";
+    let sent = "deliveries up to a day old";
     let after = [genuine, "time/stale", "time/future"];
     add(
         "time/past-window",
@@ -159,7 +164,7 @@ pub(crate) fn all(recipient: &Arc<Recipient>, url: &Url, process_id_base: u64) -
         &after,
         &|id| Test::Window(id, Side::Past),
     );
-    let sent = "deliveries of up to a day ahead";
+    let sent = "deliveries up to a day ahead";
     add(
         "time/future-window",
         Level::Info,
@@ -169,7 +174,7 @@ pub(crate) fn all(recipient: &Arc<Recipient>, url: &Url, process_id_base: u64) -
         &|id| Test::Window(id, Side::Future),
     );
     let sent = "signed with another secret";
-    let expected = "the response does not have the right signature";
+    let expected = "a response without the valid signature";
     add(
         "oracle/signature",
         Level::Must,
@@ -183,7 +188,7 @@ pub(crate) fn all(recipient: &Arc<Recipient>, url: &Url, process_id_base: u64) -
         Test::Tls(is_safe)
     });
     let sent = "the rejected deliveries";
-    let expected = "no 2xx, which the sender takes for an acknowledgement";
+    let expected = "no 2xx";
     add(
         "status/rejected-2xx",
         Level::Must,
@@ -210,7 +215,7 @@ pub(crate) fn all(recipient: &Arc<Recipient>, url: &Url, process_id_base: u64) -
         &[],
         &|_| Test::Response,
     );
-    let expected = "the same response for each reason";
+    let expected = "the same response to every rejected delivery";
     let after = ["oracle/signature"];
     add(
         "oracle/reason",
@@ -233,7 +238,7 @@ impl Check {
             id: row.id,
             level: row.level,
             group: row.group,
-            // Receivers that are right may differ on what is for information.
+            // A correct receiver may accept a delivery of level INFO.
             is_genuine: !is_rejected || row.level == Level::Info,
             sent: row.sent,
             expected: match row.expected {
@@ -247,7 +252,7 @@ impl Check {
         }
     }
 
-    /// Returns whether the check sends nothing of its own.
+    /// Returns true if the check evaluates earlier responses, and sends nothing.
     pub(crate) fn looks_back(&self) -> bool {
         matches!(
             self.test,
@@ -263,7 +268,7 @@ impl Check {
         json!({ "id": self.id, "level": self.level(), "sent": self.sent })
     }
 
-    /// Returns the finding of a check that another one makes needless.
+    /// Returns the finding of a check whose result another check explains.
     pub(crate) fn skip(self, explained_by: &str) -> Finding {
         self.finding(
             Outcome::Skip,
@@ -273,7 +278,7 @@ impl Check {
     }
 
     fn finding(self, outcome: Outcome, got: String, time: Duration) -> Finding {
-        // What is for information does not fail.
+        // A check of level INFO cannot fail.
         let outcome = match (self.level, outcome) {
             (Level::Info, Outcome::Pass | Outcome::Fail) => Outcome::Info,
             (_, outcome) => outcome,
@@ -299,11 +304,11 @@ fn level(level: Level) -> &'static str {
     }
 }
 
-/// Number of deliveries that the receiver has handled, as it tells itself.
+/// Number of handled deliveries, as reported by the receiver.
 pub(crate) struct Effects {
     client: Client,
     pointer: String,
-    /// Time that the last effect took to show.
+    /// Time until the last effect was counted.
     lag: Mutex<Duration>,
 }
 
@@ -335,13 +340,13 @@ impl Effects {
         count.ok_or_else(|| "neither a number nor a list at --effects-pointer".to_owned())
     }
 
-    /// Waits for as long as an effect may take: a receiver may respond first, and handle the delivery later.
+    /// Waits until an effect should be counted, because a receiver may respond before it handles the delivery.
     async fn pause(&self) {
         let lag = *self.lag.lock().unwrap_or_else(PoisonError::into_inner);
         sleep(SHORTEST_PAUSE.max(2 * lag)).await;
     }
 
-    /// Waits for an effect, and until no further one follows. Returns how many there are since `before`.
+    /// Waits for an effect and for any that follow it. Returns the number of effects since `before`.
     async fn since(&self, before: u64) -> Result<u64, String> {
         let started = Instant::now();
         let mut count = self.count().await?;
@@ -368,13 +373,13 @@ pub(crate) struct Doctor {
     endpoint: Endpoint,
     recipient: Arc<Recipient>,
     effects: Option<Effects>,
-    /// Rows that were signed not long ago.
+    /// Rows of the table, and the time at which they were signed.
     signed: Mutex<(Instant, Vec<Row>)>,
-    /// Responses to rejected deliveries that are well-formed, or `None` if there was none.
+    /// Responses to rejected deliveries, by id. `None` if the receiver closed the connection.
     rejections: Mutex<Vec<(&'static str, Option<Response>)>>,
 }
 
-/// Outcome of a check, and what was found.
+/// Outcome of a check, with its description.
 type Found = Result<(Outcome, String), Error>;
 
 fn judged(is_expected: bool, got: impl Into<String>) -> (Outcome, String) {
@@ -399,7 +404,7 @@ impl Doctor {
         }
     }
 
-    /// Looks whether there is a receiver, by a forged delivery.
+    /// Sends a forged delivery. Fails if the URL has no receiver.
     pub(crate) async fn find_receiver(&self, process_id: u64) -> Result<(), Error> {
         let mut delivery = Delivery::new(&self.recipient, process_id);
         delivery.forge();
@@ -429,7 +434,8 @@ impl Doctor {
             Test::Duplicate(process_id) => self.duplicate(*process_id).await?,
             Test::Once(process_id, again) => self.once(*process_id, *again).await?,
             Test::Window(process_id, side) => self.window(*process_id, *side).await?,
-            Test::Tls(is_safe) => judged(*is_safe, "the URL"),
+            Test::Tls(true) => judged(true, "https, or a loopback address"),
+            Test::Tls(false) => judged(false, "http"),
             Test::NoSuccess => self.none_rejected_with(200..=299),
             Test::NoServerError => self.none_rejected_with(500..=599),
             Test::Response => self.none_closed(),
@@ -438,7 +444,7 @@ impl Doctor {
         Ok(check.finding(outcome, got, started.elapsed()))
     }
 
-    /// Returns the steps of a row, signed not long ago: the window may pass during a long run.
+    /// Returns the steps of a row. Signs the table again if it is old, because a run may take minutes.
     fn steps(&self, row: &Row) -> Vec<Step> {
         let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
         if signed.1.is_empty() || signed.0.elapsed() > SIGNED_FOR {
@@ -473,7 +479,7 @@ impl Doctor {
             is_expected = match row.expected {
                 Expected::Handled(_) => is_expected && handled == 1,
                 Expected::HandledOrNot(_) => is_expected && handled <= 1,
-                // Whether it is told so is another check.
+                // `status/rejected-2xx` checks the status.
                 _ => (is_expected || is_success(&response)) && handled == 0,
             };
             got = format!("{got}, handled {handled} times");
@@ -497,8 +503,11 @@ impl Doctor {
             }
         }
         match text.contains(&right) {
-            true => Ok(judged(false, "the response has the right signature")),
-            false => Ok(judged(true, format!("{}, without it", describe(&response)))),
+            true => Ok(judged(false, "the response contains the valid signature")),
+            false => Ok(judged(
+                true,
+                format!("{}, without the valid signature", describe(&response)),
+            )),
         }
     }
 
@@ -514,7 +523,7 @@ impl Doctor {
 
     async fn once(self: &Arc<Self>, process_id: u64, again: Again) -> Found {
         let (Some(effects), Some(before)) = (&self.effects, self.count().await?) else {
-            let why = "needs --effects-url: a status does not tell";
+            let why = "needs --effects-url";
             return Ok((Outcome::Skip, why.to_owned()));
         };
         let mut delivery = Delivery::new(&self.recipient, process_id);
@@ -538,7 +547,7 @@ impl Doctor {
         Ok(judged(handled == 1, format!("handled {handled} times")))
     }
 
-    /// Finds by bisection how far from now a timestamp may be.
+    /// Finds the largest accepted age of a timestamp, or how far ahead it may be, by bisection.
     async fn window(&self, first_process_id: u64, side: Side) -> Found {
         let before = self.count().await?;
         let (mut accepted, mut rejected) = (0, FURTHEST);
@@ -572,7 +581,7 @@ impl Doctor {
         }
     }
 
-    /// Waits until the effects have shown, so that they do not count for the next check.
+    /// Waits until the effects are counted, so that the next check does not count them.
     async fn settle(&self, before: Option<u64>) -> Result<(), Error> {
         if let (Some(effects), Some(before)) = (&self.effects, before) {
             effects.since(before).await.map_err(effects_failed)?;
@@ -608,8 +617,9 @@ impl Doctor {
         }
     }
 
-    /// Compares the responses to deliveries with a wrong signature and with an old timestamp. Responses to
-    /// two wrong signatures may differ, for example by an id of the request: then there is no telling.
+    /// Compares the responses to deliveries with a wrong signature and with an old timestamp.
+    ///
+    /// If the responses to two wrong signatures differ, for example by a request id, the result is inconclusive.
     fn one_reason(&self) -> (Outcome, String) {
         let rejections = self.rejections();
         let of = |wanted: &str| {
@@ -621,21 +631,21 @@ impl Doctor {
         let (Some(one), Some(other), Some(stale)) =
             (of("sig/another-secret"), of("mac/body"), of("time/stale"))
         else {
-            return (
-                Outcome::Skip,
-                "there are no responses to compare".to_owned(),
-            );
+            return (Outcome::Skip, "no responses to compare".to_owned());
         };
         match (one == other, one == stale) {
             (true, is_same) => judged(
                 is_same,
                 if is_same {
-                    "one response"
+                    "the same response"
                 } else {
-                    "another response for an old timestamp"
+                    "a different response to an old timestamp"
                 },
             ),
-            (false, _) => (Outcome::Info, "responses differ by themselves".to_owned()),
+            (false, _) => (
+                Outcome::Info,
+                "responses to the same reason differ".to_owned(),
+            ),
         }
     }
 }

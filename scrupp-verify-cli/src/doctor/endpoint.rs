@@ -14,10 +14,10 @@ use tokio_rustls::TlsConnector;
 
 use crate::output::Error;
 
-/// Time to connect, with the TLS handshake.
+/// Time limit for a connection attempt, including the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Receiver, reached without a proxy. Each request has a connection of its own.
+/// Receiver that is reached without a proxy. Each request uses a new connection.
 pub(crate) struct Endpoint {
     address: SocketAddr,
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -25,18 +25,18 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Resolves the host, and connects once.
+    /// Resolves the host, and connects once to check that the receiver is available.
     pub(crate) async fn new(url: &Url, rate: Option<NonZeroU32>) -> Result<Self, Error> {
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();
-        // The brackets are around an IPv6 address.
+        // An IPv6 address has brackets.
         let name = host.trim_matches(['[', ']']).to_owned();
         let failed = |why: io::Error| Error::failed(host, why);
         let tls = match url.scheme() {
             "http" => None,
             _ => Some(tls(&name).map_err(|why| Error::failed("TLS", why))?),
         };
-        // Of the addresses of a name such as localhost, perhaps not all are listened on.
+        // Uses the first address that accepts a connection. `localhost` may have others.
         let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect((&*name, port))).await;
         let stream = stream
             .map_err(io::Error::from)
@@ -66,9 +66,9 @@ impl Endpoint {
         timeout(CONNECT_TIMEOUT, connect).await?
     }
 
-    /// Does what the steps say on a new connection, and reads the response within the time limit.
+    /// Runs the steps on a new connection, and reads the response within the time limit.
     ///
-    /// Fails if the receiver cannot be reached any more, or asks for fewer requests.
+    /// Fails if the receiver is no longer reachable, or responds with 429.
     pub(crate) async fn exchange(
         &self,
         steps: &[Step],
@@ -85,7 +85,7 @@ impl Endpoint {
         };
         match exchange.await {
             Ok(response) if response.status == 429 => {
-                let why = "the receiver responds with 429: limit the requests with --rate";
+                let why = "the receiver responded with 429: limit the rate with --rate";
                 Err(Error::Failed(why.to_owned()))
             }
             response => Ok(response),
@@ -96,13 +96,12 @@ impl Endpoint {
 fn pace(rate: NonZeroU32) -> Mutex<Interval> {
     let period = Duration::from_secs(1) / rate.get();
     let mut pace = interval(period.max(Duration::from_nanos(1)));
-    // No burst after a pause.
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     Mutex::new(pace)
 }
 
 fn tls(name: &str) -> Result<(TlsConnector, ServerName<'static>), Box<dyn core::error::Error>> {
-    // Fails if there is a provider already, which is fine.
+    // Fails if a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = ClientConfig::builder().with_platform_verifier()?;
     let config = Arc::new(config.with_no_client_auth());
@@ -112,12 +111,12 @@ fn tls(name: &str) -> Result<(TlsConnector, ServerName<'static>), Box<dyn core::
     ))
 }
 
-/// Returns the value of `Host` for a URL.
+/// Returns the value of the header `Host` for a URL.
 pub(crate) fn authority(url: &Url) -> Result<String, Error> {
     let host = match (url.scheme(), url.host_str()) {
-        // They would not be sent, and the report shows the URL.
+        // Credentials would not be sent, and would appear in the report.
         _ if !url.username().is_empty() || url.password().is_some() => {
-            return Err(Error::Usage("the URL has credentials".to_owned()));
+            return Err(Error::Usage("the URL contains credentials".to_owned()));
         }
         ("http" | "https", Some(host)) => host,
         _ => return Err(Error::Usage("the URL is neither http nor https".to_owned())),

@@ -41,7 +41,7 @@ impl Outcome {
 }
 
 impl Finding {
-    /// Returns whether the receiver is not as expected.
+    /// Returns true if the finding makes the command fail.
     pub(crate) fn fails(&self, strict: bool) -> bool {
         self.outcome == Outcome::Fail && (self.is_must || strict)
     }
@@ -64,25 +64,25 @@ impl Finding {
         }
     }
 
-    /// Returns what was expected, why it matters, and how to mend it, indented.
+    /// Returns the expected result, the reason and the fixes, indented.
     fn explanation(&self) -> String {
         let advice = advice(self.id);
         let mut text = format!("      expected: {}\n      {}", self.expected, advice.why);
-        for (framework, mend) in advice.fix {
+        for (framework, fix) in advice.fix {
             let framework = match *framework {
                 "" => String::new(),
                 name => format!("{name}: "),
             };
-            text.push_str(&format!("\n      {framework}{mend}"));
+            text.push_str(&format!("\n      {framework}{fix}"));
         }
         text
     }
 
     pub(crate) fn to_json(&self) -> Value {
         let advice = advice(self.id);
-        let fix = |(framework, mend): &(&str, &str)| match *framework {
-            "" => (*mend).to_owned(),
-            name => format!("{name}: {mend}"),
+        let fix = |(framework, fix): &(&str, &str)| match *framework {
+            "" => (*fix).to_owned(),
+            name => format!("{name}: {fix}"),
         };
         let fix: Vec<_> = advice.fix.iter().map(fix).collect();
         json!({
@@ -99,7 +99,7 @@ impl Finding {
     }
 }
 
-/// Returns how many checks had which outcome.
+/// Returns the number of checks by outcome.
 pub(crate) fn summary(findings: &[Finding]) -> String {
     let count = |outcome| {
         findings
@@ -108,7 +108,7 @@ pub(crate) fn summary(findings: &[Finding]) -> String {
             .count()
     };
     format!(
-        "{} checks: {} passed, {} failed, {} skipped, {} for information",
+        "{} checks: {} passed, {} failed, {} skipped, {} informational",
         findings.len(),
         count(Outcome::Pass),
         count(Outcome::Fail),
@@ -117,14 +117,14 @@ pub(crate) fn summary(findings: &[Finding]) -> String {
     )
 }
 
-/// Returns a report as JSON.
+/// Returns the report as JSON.
 pub(crate) fn json(url: &str, findings: &[Finding]) -> Result<Vec<u8>, String> {
     let checks: Vec<_> = findings.iter().map(Finding::to_json).collect();
     let report = json!({ "url": url, "checks": checks });
     serde_json::to_vec_pretty(&report).map_err(|why| why.to_string())
 }
 
-/// Returns a report as JUnit's XML. A SHOULD that is not fulfilled is a failure there too.
+/// Returns the report as JUnit XML. A failed check of level SHOULD is a failure too.
 pub(crate) fn junit(url: &str, findings: &[Finding]) -> Result<Vec<u8>, String> {
     let mut suite = TestSuite::new(url);
     for finding in findings {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use self::receiver::{Flaw, Receiver};
 use crate::{Ran, SECRET, file, program, run};
 
-/// Everything but what stalls.
+/// Options for all checks except the slow ones.
 const ALL: [&str; 3] = ["--genuine", "--large", "--raw"];
 
 fn doctor(url: &str, arguments: &[&str]) -> Ran {
@@ -21,7 +21,7 @@ fn doctor(url: &str, arguments: &[&str]) -> Ran {
     crate::output_of(command.args(arguments), b"")
 }
 
-/// Returns the ids of the checks that have a result.
+/// Returns the ids of the checks with a result.
 fn with_result(ran: &Ran, result: &str) -> BTreeSet<String> {
     let checks = ran.stdout.lines().map(|line| {
         let check: Value = serde_json::from_str(line).unwrap();
@@ -34,7 +34,7 @@ fn with_result(ran: &Ran, result: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn names_each_flaw_and_only_it() {
+fn reports_exactly_the_check_of_each_flaw() {
     let mut wrong = Vec::new();
     for (flaw, expected) in Flaw::ALL {
         let started = Instant::now();
@@ -46,7 +46,7 @@ fn names_each_flaw_and_only_it() {
             "/count",
         ];
         let mut arguments = vec!["--genuine", "--raw"];
-        // Each sends 64 MiB twice.
+        // Each run sends 64 MiB twice.
         if matches!(flaw, Flaw::NoLimit | Flaw::NoDedup) {
             arguments.push("--large");
         }
@@ -64,7 +64,7 @@ fn names_each_flaw_and_only_it() {
 }
 
 #[test]
-fn is_quiet_on_a_right_receiver() {
+fn reports_no_failure_for_a_correct_receiver() {
     let receiver = Receiver::start(Flaw::None);
     let effects = [
         "--effects-url",
@@ -86,7 +86,7 @@ fn is_quiet_on_a_right_receiver() {
 }
 
 #[test]
-fn sends_nothing_genuine_unless_asked_to() {
+fn sends_genuine_deliveries_only_with_the_option() {
     let receiver = Receiver::start(Flaw::None);
     let ran = doctor(&receiver.url, &["--large", "--raw"]).exits(0);
     assert!(with_result(&ran, "pass").len() > 30);
@@ -96,7 +96,7 @@ fn sends_nothing_genuine_unless_asked_to() {
 }
 
 #[test]
-fn may_be_repeated() {
+fn repeated_runs_send_new_events() {
     let receiver = Receiver::start(Flaw::None);
     let effects = [
         "--effects-url",
@@ -119,14 +119,14 @@ fn may_be_repeated() {
 }
 
 #[test]
-fn accepts_the_previous_secret() {
+fn checks_the_previous_secret() {
     let receiver = Receiver::start(Flaw::None);
     let run = |name: &str| {
         let mut command = program(&["doctor", &receiver.url, "--genuine", "--format", "json"]);
         command.args(["--only", "genuine/", "--previous-secret-env", "FORMER"]);
         crate::output_of(command.env(name, "another"), b"")
     };
-    // The receiver knows no other secret.
+    // The receiver has no previous secret.
     let ran = run("FORMER").exits(1);
     assert_eq!(
         with_result(&ran, "fail"),
@@ -136,7 +136,7 @@ fn accepts_the_previous_secret() {
 }
 
 #[test]
-fn needs_no_effects_to_tell_a_right_receiver_from_a_wrong_one() {
+fn reports_missing_verification_without_effects_url() {
     for flaw in [Flaw::NoCheck, Flaw::SuccessForRejected] {
         let receiver = Receiver::start(flaw);
         let ran = doctor(&receiver.url, &[]).exits(1);
@@ -148,7 +148,7 @@ fn needs_no_effects_to_tell_a_right_receiver_from_a_wrong_one() {
 }
 
 #[test]
-fn fails_on_should_if_it_is_strict() {
+fn strict_fails_on_should() {
     let receiver = Receiver::start(Flaw::ReasonTold);
     doctor(&receiver.url, &[]).exits(0);
     doctor(&receiver.url, &["--strict"]).exits(1);
@@ -157,7 +157,7 @@ fn fails_on_should_if_it_is_strict() {
 
 #[test]
 fn lists_and_selects_checks() {
-    // Nothing listens there, and nothing is sent.
+    // Nothing listens on this port.
     let url = "http://127.0.0.1:9/";
     let all = doctor(url, &["--list", "--genuine", "--large", "--raw", "--slow"]).exits(0);
     let ids: Vec<String> = all
@@ -187,7 +187,7 @@ fn lists_and_selects_checks() {
 }
 
 #[test]
-fn says_when_there_is_no_receiver() {
+fn missing_receiver_is_an_error() {
     doctor("http://127.0.0.1:9/", &[]).exits(3);
     doctor("ftp://127.0.0.1/", &[]).exits(2);
     for url in ["http://user@127.0.0.1:9/", "http://:pa55word@127.0.0.1:9/"] {
@@ -265,17 +265,17 @@ fn limits_the_rate() {
     );
 }
 
-/// A receiver in another language, which ends with its test.
+/// Receiver in another language, killed on drop.
 struct Foreign(Child, String);
 
 impl Foreign {
-    /// Starts it, unless the language is not installed.
+    /// Starts the receiver. Returns `None` if the interpreter is not installed.
     fn start(interpreter: &str, name: &str) -> Option<Self> {
         let path = format!("{}/tests/receivers/{name}", env!("CARGO_MANIFEST_DIR"));
         let mut command = Command::new(interpreter);
         command.arg(path).env("SCRUPP_WEBHOOK_SECRET", SECRET);
         let Ok(mut child) = command.stdout(Stdio::piped()).spawn() else {
-            println!("left out: there is no {interpreter}");
+            println!("skipped: {interpreter} is not installed");
             return None;
         };
         let mut port = String::new();
@@ -293,7 +293,7 @@ impl Drop for Foreign {
 }
 
 #[test]
-fn is_quiet_on_receivers_in_other_languages() {
+fn reports_no_failure_for_receivers_in_other_languages() {
     for (interpreter, name) in [("node", "receiver.js"), ("python3", "receiver.py")] {
         let Some(receiver) = Foreign::start(interpreter, name) else {
             continue;

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{EVENT, Listening, SECRET, file, receiver, run, signature};
 
-/// A request, signed now, whose framing is this.
+/// Returns a request with this framing, signed now.
 fn request(framing: &str, body: &[u8]) -> Vec<u8> {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -44,7 +44,7 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 #[test]
-fn recording_is_private_and_verifies_and_replays() {
+fn recording_is_private_and_can_be_verified_and_replayed() {
     let path = file("listen-record", "");
     fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
     let path = path.to_str().unwrap();
@@ -100,7 +100,7 @@ fn recording_is_private_and_verifies_and_replays() {
     assert_eq!(
         lines(&fs::read_to_string(path).unwrap()).len(),
         6,
-        "added, not replaced"
+        "appended, not replaced"
     );
 }
 
@@ -116,9 +116,8 @@ fn new_recording_is_private() {
     );
 }
 
-/// Requests of a stranger end neither the program nor its recording.
 #[test]
-fn hostile_requests_are_recorded_up_to_the_limit() {
+fn records_hostile_requests_up_to_the_limit() {
     let path = file("listen-hostile", "");
     let path = path.to_str().unwrap();
     let listening = Listening::start(&["--record", path, "--count", "6"]);
@@ -192,7 +191,7 @@ fn records_after_the_client_disconnects() {
     let listening = Listening::start(&["--count", "1", "--until", "20s", "--forward-to", &url]);
     let mut stream = TcpStream::connect(&listening.address).unwrap();
     stream.write_all(&genuine()).unwrap();
-    // Until the delivery is being forwarded.
+    // The delivery is being forwarded.
     let (waiting, _) = target.accept().unwrap();
     drop(stream);
     sleep(Duration::from_millis(300));
@@ -202,7 +201,7 @@ fn records_after_the_client_disconnects() {
 }
 
 #[test]
-fn slow_and_idle_clients_delay_others_but_end() {
+fn slow_and_idle_clients_time_out() {
     let listening = Listening::start(&["--count", "2"]);
     let mut slow = TcpStream::connect(&listening.address).unwrap();
     let timeout = Some(Duration::from_secs(25));
@@ -249,7 +248,7 @@ fn forwards_genuine_deliveries_unmodified() {
             "{status}: {response}"
         );
     }
-    // The target has ended.
+    // The target no longer listens.
     let requests = requests.join().unwrap();
     assert!(listening.exchange(&genuine).starts_with("HTTP/1.1 502 "));
     let ran = listening.end().exits(0);
@@ -269,7 +268,7 @@ fn forwards_genuine_deliveries_unmodified() {
 }
 
 #[test]
-fn answer_option_is_for_genuine_deliveries() {
+fn answer_applies_only_to_genuine_deliveries() {
     for (answer, status, delay) in [("503", 503, 0), ("202", 202, 0), ("delay=1s", 200, 1)] {
         let listening = Listening::start(&["--count", "2", "--answer", answer]);
         let started = Instant::now();
@@ -298,7 +297,7 @@ fn answer_option_is_for_genuine_deliveries() {
 }
 
 #[test]
-fn exit_code_tells_why_it_ended() {
+fn exit_code_distinguishes_limits_errors_and_interrupts() {
     Listening::start(&["--until", "200ms"]).end().exits(0);
     Listening::start(&["--until", "200ms", "--count", "1"])
         .end()
@@ -323,7 +322,7 @@ fn exit_code_tells_why_it_ended() {
 }
 
 #[test]
-fn delivery_after_the_last_gets_503() {
+fn rejects_deliveries_after_the_last_with_503() {
     let listening = Listening::start(&["--count", "1"]);
     let mut late = TcpStream::connect(&listening.address).unwrap();
     let (head, rest) = (genuine(), b"}");
@@ -336,9 +335,9 @@ fn delivery_after_the_last_gets_503() {
     listening.end().exits(0);
 }
 
-/// A recording that cannot be written ends the program before the client is told that all is well.
+/// If the recording cannot be written, the client must not get a 200.
 #[test]
-fn full_disk_is_a_failure() {
+fn full_disk_is_an_error() {
     let listening = Listening::start(&["--record", "/dev/full"]);
     assert!(!listening.exchange(&genuine()).starts_with("HTTP/1.1 200 "));
     listening.end().exits(3);

@@ -1,4 +1,4 @@
-//! Runs the program as a user does, with real files and sockets.
+//! Runs the program with real files and sockets.
 
 #![expect(
     clippy::unwrap_used,
@@ -28,14 +28,14 @@ use std::{
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Nothing that the program writes may contain it.
+/// Secret that no output may contain.
 pub(crate) const SECRET: &str = "recognisable-7f3c-secret";
 
-/// An event as Scrupp documents it.
+/// Event from Scrupp's documentation.
 pub(crate) const EVENT: &str =
     r#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
 
-/// Everything that the program wrote, and its exit code.
+/// Output and exit code of the program.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -51,7 +51,7 @@ impl Ran {
     }
 }
 
-/// Command with the secret in its environment.
+/// Returns a command with the secret in its environment.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scrupp-verify"));
     command.args(arguments).env("SCRUPP_WEBHOOK_SECRET", SECRET);
@@ -66,7 +66,7 @@ pub(crate) fn output_of(command: &mut Command, stdin: &[u8]) -> Ran {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
-    // A program that reads nothing may have ended already.
+    // Fails if the program exits before it reads standard input.
     let _ = child.stdin.take().expect("stdin").write_all(stdin);
     end(child)
 }
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &[&str]) -> Ran {
     output_of(&mut program(arguments), b"")
 }
 
-/// Waits for the end of the program, and searches what it wrote for the secret.
+/// Waits until the program exits. Asserts that the output does not contain the secret.
 pub(crate) fn end(child: Child) -> Ran {
     let output = child.wait_with_output().expect("the program ends");
     let ran = Ran {
@@ -111,7 +111,7 @@ pub(crate) fn file(name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
-/// The program as `listen`, on a free port.
+/// Running `listen` on a free port.
 pub(crate) struct Listening {
     child: Option<Child>,
     stdout: BufReader<std::process::ChildStdout>,
@@ -154,14 +154,14 @@ impl Listening {
         stream
             .set_read_timeout(Some(Duration::from_secs(25)))
             .expect("a time-out");
-        // A server that rejects early may close its end.
+        // Fails if the server rejects early, and closes the connection.
         let _ = stream.write_all(request);
         let mut response = Vec::new();
         let _ = stream.read_to_end(&mut response);
         String::from_utf8_lossy(&response).into_owned()
     }
 
-    /// Waits for the end. Returns what was written after the first line.
+    /// Waits until the program exits. Returns the output after the first line.
     pub(crate) fn end(mut self) -> Ran {
         let mut stdout = String::new();
         self.stdout.read_to_string(&mut stdout).expect("UTF-8");
@@ -173,7 +173,7 @@ impl Listening {
 }
 
 impl Drop for Listening {
-    /// Ends the program if a test has failed.
+    /// Kills the program if the test failed.
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
@@ -181,8 +181,8 @@ impl Drop for Listening {
     }
 }
 
-/// A receiver that gives these responses, one to each request. Returns
-/// its URL and, at the end of the thread, the requests.
+/// Starts a receiver that sends these responses, one per request. Returns its URL and a thread that returns
+/// the requests.
 pub(crate) fn receiver(responses: &'static [&'static str]) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
@@ -202,7 +202,7 @@ fn respond(listener: &TcpListener, response: &str) -> String {
     loop {
         let mut bytes = [0; 4096];
         let count = stream.read(&mut bytes).expect("bytes");
-        assert_ne!(count, 0, "the request is not complete: {request:?}");
+        assert_ne!(count, 0, "the request is incomplete: {request:?}");
         request.extend_from_slice(&bytes[..count]);
         let text = String::from_utf8_lossy(&request).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else {

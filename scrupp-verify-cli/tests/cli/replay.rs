@@ -1,6 +1,6 @@
 use crate::{EVENT, Listening, SECRET, file, receiver, run, signature};
 
-/// A delivery that was signed long ago, and one that is not signed.
+/// Writes a recording with a stale delivery and an unsigned one.
 fn recording(name: &str) -> String {
     let signature = signature(SECRET.as_bytes(), format!("1735471800.{EVENT}").as_bytes());
     let line = format!(
@@ -14,7 +14,7 @@ fn recording(name: &str) -> String {
 }
 
 #[test]
-fn sends_each_delivery_signed_anew() {
+fn signs_each_delivery_again() {
     let (recording, listening) = (
         recording("replay-anew"),
         Listening::start(&["--count", "2"]),
@@ -62,7 +62,7 @@ fn keeps_method_headers_and_body() {
 }
 
 #[test]
-fn exit_code_tells_what_failed() {
+fn exit_code_distinguishes_failures() {
     let (url, _requests) =
         receiver(&["200 OK\r\nContent-Length: 0", "500 No\r\nContent-Length: 0"]);
     let recording = recording("replay-codes");

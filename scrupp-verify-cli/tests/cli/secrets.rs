@@ -1,6 +1,6 @@
 use crate::{EVENT, SECRET, file, output_of, program, run, signature};
 
-/// Signature of the empty body at 1.
+/// Returns the signature of the empty body with the timestamp 1.
 fn signed() -> String {
     signature(SECRET.as_bytes(), b"1.")
 }
@@ -71,7 +71,7 @@ fn previous_secret_verifies_but_does_not_sign() {
     );
 }
 
-/// A secret that is entered in the wrong place is not shown either.
+/// A secret that the user enters in the wrong place is not printed either.
 #[test]
 fn secret_in_arguments_is_rejected_and_not_repeated() {
     let equals = format!("--secret={SECRET}");
@@ -89,7 +89,7 @@ fn secret_in_arguments_is_rejected_and_not_repeated() {
         ] {
             let ran = run(&[command, secret].concat()).exits(2);
             assert!(
-                ran.stderr.contains("every process of this machine"),
+                ran.stderr.contains("any process on this machine"),
                 "{ran:?}"
             );
         }
@@ -121,7 +121,7 @@ fn unusable_secrets_are_usage_errors() {
     output_of(&mut command, SECRET.as_bytes()).exits(2);
 }
 
-/// Quotes around the secret are shown as a character, and nothing else of it.
+/// The error contains only the quote character.
 #[test]
 fn secret_in_quotes_is_not_repeated() {
     let quoted = format!("'{SECRET}'");

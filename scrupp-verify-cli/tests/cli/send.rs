@@ -29,7 +29,7 @@ fn is_genuine(request: &str) -> bool {
 }
 
 #[test]
-fn sends_the_event_of_the_options() {
+fn builds_the_event_from_options() {
     let cases: [(&[&str], &str); 3] = [
         (
             &[],
@@ -128,7 +128,7 @@ fn shows_status_time_and_response() {
     let (url, _requests) =
         receiver(&["400 Bad Request\r\nContent-Length: 8\r\n\r\na\x1b[31m\u{7}\n"]);
     let mut command = program(&["send", &url]);
-    // Otherwise, control sequences are removed with the styles.
+    // Without colours, all escape sequences are removed anyway.
     let ran = output_of(command.env("CLICOLOR_FORCE", "1"), b"").exits(1);
     let (first, rest) = ran.stdout.split_once('\n').unwrap();
     assert!(
@@ -158,11 +158,11 @@ fn reports_a_redirect_and_does_not_follow() {
         ran.stdout.contains(&format!("not followed: {location}")),
         "{ran:?}"
     );
-    assert!(next.accept().is_err(), "followed");
+    assert!(next.accept().is_err(), "the redirect was followed");
 }
 
 #[test]
-fn unreachable_receiver_is_a_failure() {
+fn unreachable_receiver_is_an_error() {
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -187,7 +187,7 @@ fn loopback_needs_no_proxy() {
 }
 
 #[test]
-fn chunks_have_the_size_of_the_option() {
+fn chunks_have_the_requested_size() {
     let (url, requests) = receiver(&[OK]);
     let arguments = ["send", &url, "-", "--chunk", "30"];
     output_of(&mut program(&arguments), EVENT.as_bytes()).exits(0);
@@ -199,7 +199,7 @@ fn chunks_have_the_size_of_the_option() {
 }
 
 #[test]
-fn retries_until_acknowledged_and_signs_anew() {
+fn retries_until_acknowledged_and_signs_again() {
     let (url, requests) = receiver(&["503 Service Unavailable\r\nContent-Length: 0", OK]);
     let ran = run(&["send", &url, "--retry"]).exits(0);
     assert_eq!(ran.stdout.lines().count(), 2, "{ran:?}");
@@ -210,7 +210,7 @@ fn retries_until_acknowledged_and_signs_anew() {
 }
 
 #[test]
-fn repeats_byte_for_byte_and_at_most_so_many_at_once() {
+fn repeats_the_same_bytes_with_limited_concurrency() {
     let (url, requests) = receiver(&[OK; 3]);
     let ran = run(&["send", &url, "--repeat", "3"]).exits(0);
     assert_eq!(ran.stdout.lines().count(), 3);
@@ -233,7 +233,7 @@ fn repeats_byte_for_byte_and_at_most_so_many_at_once() {
                 let mut stream = stream.unwrap();
                 let response = format!("HTTP/1.1 {OK}\r\nConnection: close\r\n\r\n");
                 std::io::Write::write_all(&mut stream, response.as_bytes()).unwrap();
-                // A stream that is closed with bytes unread is reset.
+                // Reads everything, because closing a stream with unread bytes resets it.
                 let _ = std::io::copy(&mut stream, &mut std::io::sink());
             });
         }

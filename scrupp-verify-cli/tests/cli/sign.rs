@@ -11,7 +11,7 @@ fn signs_timestamp_dot_and_body() {
     assert_eq!(ran.stdout, expected);
 }
 
-/// The vector of `scrupp-verify-core`'s documentation.
+/// Vector from the documentation of `scrupp-verify-core`.
 #[test]
 fn signs_standard_input() {
     let mut command = program(&["sign", "--at", "1735471800", "--format", "json"]);
@@ -38,7 +38,7 @@ fn signs_for_a_time_in_the_past() {
 }
 
 #[test]
-fn rejects_impossible_times() {
+fn rejects_invalid_times() {
     for arguments in [
         &["--age", "100y"][..],
         &["--age", "x"],
@@ -48,9 +48,9 @@ fn rejects_impossible_times() {
     }
 }
 
-/// The shell's own words: `curl` is a function that prints its arguments.
+/// Runs the command in a shell in which `curl` is a function that prints its arguments.
 #[test]
-fn curl_command_survives_the_shell() {
+fn curl_command_is_quoted_for_the_shell() {
     let name = "it's $(a) \\ \"body\".json";
     let body = file(name, "");
     let from_file = ["sign", "--output", "curl", body.to_str().unwrap()];

@@ -7,7 +7,7 @@ use crate::{EVENT, Ran, SECRET, file, output_of, program, run, signature};
 
 const TIME: &str = "1735471800";
 
-/// Verifies a body with these headers, soon after it was signed.
+/// Verifies a body with these headers, 5 s after signing.
 fn verify_parts(timestamp: &str, signature: &str, body: &[u8], secret: &str) -> Ran {
     let arguments = [
         "verify",
@@ -22,7 +22,7 @@ fn verify_parts(timestamp: &str, signature: &str, body: &[u8], secret: &str) -> 
     output_of(command.env("SCRUPP_WEBHOOK_SECRET", secret), body)
 }
 
-/// Message that is signed for a body.
+/// Returns the signed content for a body.
 fn signed_content(body: impl AsRef<[u8]>) -> Vec<u8> {
     [TIME.as_bytes(), b".", body.as_ref()].concat()
 }
@@ -40,7 +40,7 @@ fn names_the_cause_of_a_mismatch() {
         "{\n  \"event\": \"é\",\n  \"list\": [\n    1,\n    \"/\"\n  ],\n  \"meta\": {}\n}";
     let python = r#"{"event": "\u00e9", "list": [1, "/"], "meta": {}}"#;
     let text = |text: &str| text.as_bytes().to_vec();
-    // The cause, the signed body, and the received one.
+    // The cause, the signed body and the received body.
     let bodies = [
         ("trailing-newline", text(EVENT), format!("{EVENT}\n").into()),
         (
@@ -90,7 +90,7 @@ fn names_the_cause_of_a_mismatch() {
             SECRET.to_owned(),
         )
     });
-    // The cause, the sender's key, the signed content, and the receiver's secret.
+    // The cause, the sender's key, the signed content and the receiver's secret.
     let own = |key: &str| (key.to_owned(), signed_content(EVENT), SECRET.to_owned());
     let given = |secret: String| (SECRET.to_owned(), signed_content(EVENT), secret);
     let hex: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -137,14 +137,13 @@ fn names_milliseconds_in_the_header() {
 }
 
 #[test]
-fn names_no_cause_of_a_forgery() {
+fn names_no_cause_for_a_forgery() {
     let forged = signature(b"another secret", &signed_content(EVENT));
     let ran = verify_parts(TIME, &forged, EVENT.as_bytes(), SECRET).exits(1);
     let expected = "{\"verified\":false,\"reason\":\"signature_mismatch\",\"cause\":null}\n";
     assert_eq!(ran.stdout, expected);
 }
 
-/// The cause is found under the previous secret too, and named first to last.
 #[test]
 fn tries_every_secret() {
     let signature = signature(SECRET.as_bytes(), &signed_content("{}"));
@@ -231,7 +230,7 @@ fn reads_requests_and_recordings() {
 }
 
 #[test]
-fn age_counts_unless_ignored() {
+fn rejects_stale_deliveries_unless_age_is_ignored() {
     let path = file("verify-age", line(EVENT));
     let path = path.to_str().unwrap();
     let cases: [(&[&str], i32, &str); 5] = [
@@ -248,7 +247,7 @@ fn age_counts_unless_ignored() {
 }
 
 #[test]
-fn missing_part_is_the_reason() {
+fn missing_header_is_the_reason() {
     let ran = run(&["verify", "--timestamp", TIME]).exits(1);
     assert!(
         ran.stdout.starts_with("rejected: missing_signature: "),
@@ -257,7 +256,7 @@ fn missing_part_is_the_reason() {
 }
 
 #[test]
-fn unreadable_files_are_failures() {
+fn unreadable_files_are_errors() {
     let huge = request(
         "Transfer-Encoding: chunked",
         "ffffffffffffffff\r\n{}\r\n0\r\n\r\n",
@@ -310,7 +309,7 @@ fn large_body_is_not_decompressed() {
 }
 
 #[test]
-fn styles_are_for_terminals() {
+fn omits_styles_unless_on_a_terminal() {
     let is_styled = |variables: &[(&str, &str)]| {
         let mut command = program(&["verify", "--timestamp", TIME]);
         let ran = output_of(command.envs(variables.iter().copied()), b"").exits(1);

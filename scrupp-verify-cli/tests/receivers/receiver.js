@@ -1,4 +1,4 @@
-// A right receiver with Node's standard library alone.
+// Correct receiver that uses only the standard library of Node.
 "use strict";
 const crypto = require("node:crypto");
 const http = require("node:http");
@@ -7,7 +7,7 @@ const SECRET = process.env.SCRUPP_WEBHOOK_SECRET;
 const LIMIT = 256 * 1024;
 const handled = new Set();
 
-// The value of a header that occurs exactly once. `request.headers` would join two of them.
+// Returns the value of a header that occurs exactly once. `request.headers` joins repeated headers.
 function header(request, name) {
   const values = request.headersDistinct[name] ?? [];
   return values.length === 1 ? values[0] : undefined;
@@ -47,7 +47,7 @@ function receive(request, response) {
       const event = JSON.parse(body);
       id = `${event.process_id} ${event.status}`;
     } catch {
-      // Its bytes are its id then.
+      // Not an event: the bytes are the id.
     }
     handled.add(id);
     end(200);

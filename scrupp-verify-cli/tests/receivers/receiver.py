@@ -1,4 +1,4 @@
-"""A right receiver with Python's standard library alone."""
+"""Correct receiver that uses only the standard library of Python."""
 
 import hashlib
 import hmac

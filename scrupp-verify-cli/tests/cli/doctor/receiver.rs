@@ -21,7 +21,7 @@ use tokio::{net::TcpListener, runtime::Builder};
 
 use crate::{SECRET, signature};
 
-/// One thing that a receiver does wrong.
+/// Fault of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
     None,
@@ -48,7 +48,7 @@ pub(super) enum Flaw {
 }
 
 impl Flaw {
-    /// With the check that names each.
+    /// All flaws, with the check that reports each.
     pub(super) const ALL: [(Self, &'static str); 20] = [
         (Self::NoCheck, "sig/another-secret"),
         (Self::PrefixOfMac, "sig/prefix"),
@@ -73,7 +73,7 @@ impl Flaw {
     ];
 }
 
-/// A receiver with at most one flaw, on a thread of its own.
+/// Receiver with at most one flaw, on a separate thread.
 pub(super) struct Receiver {
     pub(super) url: String,
     /// URL of `{"count": n}`.
@@ -216,7 +216,7 @@ impl State {
         Ok(self.handle(&body))
     }
 
-    /// Returns the value of a header that occurs once.
+    /// Returns the value of a header that must occur exactly once.
     fn header(
         &self,
         headers: &hyper::HeaderMap,
@@ -234,7 +234,7 @@ impl State {
         Ok(String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 
-    /// Returns what has to be signed.
+    /// Returns the signed content.
     fn content(&self, timestamp: Option<&str>, body: &[u8]) -> Vec<u8> {
         let body = match self.flaw {
             Flaw::Stripped => body.trim_ascii().to_vec(),
@@ -254,7 +254,7 @@ impl State {
             return body.to_vec();
         };
         if self.flaw == Flaw::SortedKeys {
-            // Only the order differs: spaces are left as they are.
+            // This flaw changes only the order of keys, so it skips bodies with spaces.
             if body.windows(2).any(|pair| pair == b", ") {
                 return body.to_vec();
             }
@@ -276,7 +276,7 @@ impl State {
     }
 }
 
-/// Returns how many seconds ago a time is.
+/// Returns the age of a timestamp, in seconds.
 fn age(timestamp: &str, flaw: Flaw) -> Option<i128> {
     if timestamp.starts_with('0') || !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
