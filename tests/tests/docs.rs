@@ -84,15 +84,15 @@ impl Page {
 
     /// The first cells of the rows of each table, and where it begins.
     fn tables(&self) -> Vec<(usize, HashSet<String>)> {
-        let (mut tables, mut cell, mut column) = (Vec::<(_, HashSet<_>)>::new(), String::new(), 0);
+        let (mut tables, mut cell, mut column) = (Vec::<(_, HashSet<_>)>::new(), String::new(), 1);
         for (event, range) in self.events().into_offset_iter() {
             match event {
                 Event::Start(Tag::Table(_)) => tables.push((range.start, HashSet::new())),
-                Event::Start(Tag::TableHead | Tag::TableRow) => column = 0,
+                Event::Start(Tag::TableRow) => column = 0,
                 Event::Start(Tag::TableCell) => cell.clear(),
                 Event::Text(text) | Event::Code(text) => cell.push_str(&text),
                 Event::End(TagEnd::TableCell) => {
-                    if column == 0 && !cell.is_empty() {
+                    if column == 0 && cell.contains(char::is_alphabetic) {
                         tables.last_mut().unwrap().1.insert(cell.clone());
                     }
                     column += 1;
