@@ -1,8 +1,8 @@
 //! Metrics of the adapters of scrupp-verify, through the [`metrics`] facade.
 //!
 //! [`MetricsObserver`] counts deliveries by outcome and reason, and measures handlers, stores and memory.
-//! Pass it to `ScruppVerify::observe`. The folder `observability` of the repository has a dashboard for
-//! Grafana, alerts for Prometheus and a runbook.
+//! Pass the observer to `ScruppVerify::observe` of an adapter. The folder `observability` of the repository
+//! has a dashboard for Grafana, alerts for Prometheus and a runbook.
 //!
 //! # Metrics
 //!

@@ -50,14 +50,14 @@ pub enum RedisStoreErrorKind {
     TimedOut,
     /// Redis rejected the credentials in the URL, or requires credentials.
     Unauthorized,
-    /// Redis responded with an error. Examples are a read-only server, a full memory and a missing
+    /// Redis responded with an error. Examples are a read-only server, exhausted memory and a missing
     /// permission.
     Rejected,
     /// The server is a node of a Redis Cluster. Use `RedisStore::cluster`.
     ClusterNode,
     /// The sentinels name no primary, or no node of the cluster has the slot of the key.
     NoPrimary,
-    /// The response is not one that the store expects.
+    /// Redis sent an unexpected response.
     Unexpected,
 }
 

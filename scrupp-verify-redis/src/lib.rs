@@ -1,8 +1,8 @@
 //! A store of claims in Redis (7 or later) or Valkey, shared by any number of processes.
 //!
-//! [`RedisStore`] implements [`DeliveryStore`](scrupp_verify_core::dedup::DeliveryStore). Pass it to
-//! `ScruppVerify::dedup`, and the processes that share the Redis handle each delivery once. `STORES.md`
-//! in the repository compares the stores.
+//! [`RedisStore`] implements [`DeliveryStore`](scrupp_verify_core::dedup::DeliveryStore). Pass the store to
+//! `ScruppVerify::dedup` of an adapter. All processes that use the same Redis then handle each delivery
+//! once. `STORES.md` in the repository compares the stores.
 //!
 //! # Servers
 //!

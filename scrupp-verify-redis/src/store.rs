@@ -21,7 +21,7 @@ use crate::{
 /// [`ClaimToken`] of the claim in hex digits. Every key expires.
 ///
 /// The first operation connects. Clones share the connection, and their operations run concurrently.
-/// An operation fails after at most 1 s. [Failures](crate#failures) lists when the store replaces its
+/// An operation that takes longer than 1 s fails. [Failures](crate#failures) lists when the store replaces its
 /// connection. Attempts to connect start at least 100 ms apart, and each of them resolves the host name
 /// again.
 ///
@@ -169,8 +169,8 @@ impl RedisStore {
 
     /// Creates a store in a Redis Cluster. Does not connect.
     ///
-    /// The URLs are nodes of the cluster. The store learns the other nodes from the first one that
-    /// responds.
+    /// `urls` are nodes of the cluster. At least one of them must be reachable. The store learns the other
+    /// nodes from the first one that responds.
     ///
     /// Each primary has its own connection, so a silent primary does not delay operations on the others.
     /// If a primary is unreachable or silent for 0.5 s, the store asks all nodes for their slots.
@@ -259,9 +259,9 @@ impl RedisStore {
 
     /// Creates a store on an existing asynchronous connection of the `redis` crate, release 1.
     ///
-    /// The store never replaces this connection. An operation fails after 1 s. If the connection reports
-    /// that it is closed, the store repeats the operation for up to 0.8 s, because some types of
-    /// connection reconnect:
+    /// The store never replaces this connection. An operation that takes longer than 1 s fails. If the
+    /// connection reports that it is closed, the store repeats the operation for up to 0.8 s, because some
+    /// types of connection reconnect:
     ///
     /// | type | reconnects | does not reconnect |
     /// |---|---|---|
@@ -271,8 +271,8 @@ impl RedisStore {
     ///
     /// # Cancel safety
     ///
-    /// If the connection reconnects, a release does not follow its claim to the old connection. A claim
-    /// that Redis executes late then expires with its lease.
+    /// After the connection has reconnected, a release is sent only on the new connection. A claim that
+    /// Redis executes late on the old one expires with its lease.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! A store of claims in SQLite or PostgreSQL, on [`sqlx`].
 //!
-//! [`SqlxStore`] implements [`DeliveryStore`](scrupp_verify_core::dedup::DeliveryStore). Pass it to
-//! `ScruppVerify::dedup`, and the processes that share the database handle each delivery once. A restart
-//! loses no claim and no acknowledgement. `STORES.md` in the repository compares the stores.
+//! [`SqlxStore`] implements [`DeliveryStore`](scrupp_verify_core::dedup::DeliveryStore). Pass the store to
+//! `ScruppVerify::dedup` of an adapter. All processes that use the same database then handle each delivery
+//! once. A restart loses no claim and no acknowledgement. `STORES.md` in the repository compares the stores.
 //!
 //! # Transactions
 //!

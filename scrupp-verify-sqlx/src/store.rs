@@ -31,8 +31,8 @@ use crate::{SqlxStoreError, SqlxStoreErrorKind, table::Table};
 ///
 /// # Examples
 ///
-/// ```no_run
-/// # #[cfg(feature = "sqlite")] {
+#[cfg_attr(feature = "sqlite", doc = "```no_run")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
 /// use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
 /// use scrupp_verify_sqlx::SqlxStore;
 /// use std::time::Duration;
@@ -48,7 +48,6 @@ use crate::{SqlxStoreError, SqlxStoreErrorKind, table::Table};
 /// assert_eq!(store.claim(id, first, lease).await?, Claim::Granted);
 /// assert_eq!(store.claim(id, second, lease).await?, Claim::InFlight);
 /// # Ok(())
-/// # }
 /// # }
 /// ```
 pub struct SqlxStore<DB: Database> {
@@ -66,8 +65,8 @@ impl<DB: Database> SqlxStore<DB> {
     ///
     /// # Examples
     ///
-    /// ```no_run
-    /// # #[cfg(feature = "postgres")] {
+    #[cfg_attr(feature = "postgres", doc = "```no_run")]
+    #[cfg_attr(not(feature = "postgres"), doc = "```ignore")]
     /// use scrupp_verify_sqlx::SqlxStore;
     /// use sqlx::PgPool;
     ///
@@ -77,7 +76,6 @@ impl<DB: Database> SqlxStore<DB> {
     /// let store = SqlxStore::new(pool);
     /// store.migrate().await?;
     /// # Ok(())
-    /// # }
     /// # }
     /// ```
     #[must_use]
@@ -101,8 +99,8 @@ impl<DB: Database> SqlxStore<DB> {
     ///
     /// # Examples
     ///
-    /// ```
-    /// # #[cfg(feature = "postgres")] {
+    #[cfg_attr(feature = "postgres", doc = "```")]
+    #[cfg_attr(not(feature = "postgres"), doc = "```ignore")]
     /// use scrupp_verify_sqlx::SqlxStore;
     /// use sqlx::PgPool;
     ///
@@ -112,7 +110,6 @@ impl<DB: Database> SqlxStore<DB> {
     /// assert!(store.clone().table("webhooks.deliveries").is_ok());
     /// assert!(store.table("deliveries; DROP TABLE tasks").is_err());
     /// # Ok(())
-    /// # }
     /// # }
     /// ```
     pub fn table(mut self, name: &str) -> Result<Self, SqlxStoreError> {
