@@ -37,7 +37,7 @@ use crate::{
 /// Without a release, the claim expires with its lease.
 ///
 /// If a commit or a release is dropped before completion, the operation continues as a background task
-/// on the store's runtime, for at most 60 s. If the connection is replaced because it is silent, the task
+/// on the store's runtime. The task ends after 60 s at most. If the connection is replaced because it is silent, the task
 /// sends the operation on the new connection too. A release is also sent on the old connection, so
 /// it takes effect after a claim that Redis executes late. Background tasks end when the last clone is
 /// dropped.
@@ -224,8 +224,8 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// - [`RedisStoreErrorKind::InvalidUrl`] if a URL is not valid, if the URL of a sentinel is a Unix
-    ///   socket or names a database other than 0, or if there is no URL.
+    /// - [`RedisStoreErrorKind::InvalidUrl`] if a URL is not valid, or if there is no URL of a sentinel.
+    ///   The URL of a sentinel must not be a Unix socket or name a database other than 0.
     /// - [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
     ///
     /// # Examples
