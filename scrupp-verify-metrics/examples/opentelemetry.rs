@@ -1,10 +1,10 @@
-//! An observer for OpenTelemetry. It counts two deliveries, and prints what it counted.
+//! An observer for OpenTelemetry. Counts one handled and one rejected delivery, and prints the metrics.
 //!
-//! Names and units follow OpenTelemetry's conventions: dots between the parts of a name, seconds for
-//! durations, and `error.type` for the reason of a failure.
+//! Names and units follow the conventions of OpenTelemetry: dots between the parts of a name, seconds for
+//! durations, and `error.type` for the reason of a rejection.
 //!
-//! Run with `cargo run -p scrupp-verify-metrics --example opentelemetry`. A service exports the metrics by
-//! the exporter of its choice, such as `opentelemetry-otlp`.
+//! Run with `cargo run -p scrupp-verify-metrics --example opentelemetry`. In a service, use an exporter such
+//! as `opentelemetry-otlp`.
 
 use std::error::Error;
 
@@ -52,13 +52,13 @@ fn observer(meter: &Meter) -> impl Observer + use<> {
     let deliveries = meter
         .u64_counter("scrupp_verify.deliveries")
         .with_unit("{delivery}")
-        .with_description("Deliveries, by their outcome.")
+        .with_description("Deliveries by outcome.")
         .build();
     let handler = meter
         .f64_histogram("scrupp_verify.handler.duration")
         .with_unit("s")
-        .with_description("Time of the handler.")
-        // Those that the conventions advise for requests to a server.
+        .with_description("Time until the handler responded or was dropped.")
+        // The boundaries that the conventions advise for `http.server.request.duration`.
         .with_boundaries(vec![
             0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
         ])

@@ -1,33 +1,36 @@
-//! Counts and measures what the adapters of scrupp-verify do with Scrupp's deliveries, through the
-//! [`metrics`] facade. [`MetricsObserver`] is for `.observe(observer)` of the adapters.
+//! Metrics of the adapters of scrupp-verify, through the [`metrics`] facade.
+//!
+//! [`MetricsObserver`] counts deliveries by outcome and reason, and measures handlers, stores and memory.
+//! Pass the observer to `ScruppVerify::observe` of an adapter. The folder `observability` of the repository
+//! has a dashboard for Grafana, alerts for Prometheus and a runbook.
 //!
 //! # Metrics
 //!
 //! | name | type | labels | meaning |
 //! |---|---|---|---|
-//! | `scrupp_verify_deliveries_total` | counter | `outcome`, `reason` | deliveries with their outcome, each counted once |
-//! | `scrupp_verify_verified_total` | counter | `secret_index` | verified deliveries, by the index of the secret in the keyring |
-//! | `scrupp_verify_delivery_age_seconds` | histogram | | the age of a verified delivery when its headers were received, by Scrupp's timestamp |
-//! | `scrupp_verify_receive_seconds` | histogram | | from the headers of a verified delivery to the verdict, body included |
-//! | `scrupp_verify_handler_seconds` | histogram | | the time of the handler, until it responded or was dropped |
-//! | `scrupp_verify_store_operation_seconds` | histogram | `operation`, `result` | the time of an operation of the store |
-//! | `scrupp_verify_unverified_bytes` | gauge | | what unverified bodies have reserved of the budget |
-//! | `scrupp_verify_unverified_bytes_limit` | gauge | | the budget of all adapters that have received a request |
-//! | `scrupp_verify_lease_lost_total` | counter | | handlers that took longer than their lease, after another attempt had claimed their delivery |
+//! | `scrupp_verify_deliveries_total` | counter | `outcome`, `reason` | deliveries, each counted once |
+//! | `scrupp_verify_verified_total` | counter | `secret_index` | verified deliveries, by the index of the secret that matched |
+//! | `scrupp_verify_delivery_age_seconds` | histogram | | age of verified deliveries on arrival, by Scrupp's timestamp |
+//! | `scrupp_verify_receive_seconds` | histogram | | time from the headers of a verified delivery to the end of the verification, including account lookup and body |
+//! | `scrupp_verify_handler_seconds` | histogram | | time until the handler responded or was dropped |
+//! | `scrupp_verify_store_operation_seconds` | histogram | `operation`, `result` | time of a store operation |
+//! | `scrupp_verify_unverified_bytes` | gauge | | bytes of the budget that unverified bodies reserve |
+//! | `scrupp_verify_unverified_bytes_limit` | gauge | | sum of the budgets of all adapters that have received a request |
+//! | `scrupp_verify_lease_lost_total` | counter | | handlers that exceeded their lease, after another attempt had claimed the delivery |
 //!
 //! | label | values |
 //! |---|---|
-//! | `outcome` | `handled` (the handler responded with a 2xx), `failed` (it did not), `dropped` (it did not respond), `duplicate`, `rejected` |
+//! | `outcome` | `handled` (the handler responded with a 2xx), `failed` (it responded otherwise, or failed without a response), `dropped` (it was dropped or panicked before it responded), `duplicate`, `rejected` |
 //! | `reason` | the name of the [`RejectionKind`] if `outcome` is `rejected`, otherwise `none` |
 //! | `secret_index` | `0` to `3` |
 //! | `operation` | `claim`, `commit`, `release` |
 //! | `result` | `ok`, `failed`, `timed_out` |
 //!
-//! All series of counters exist from the start, with the value 0, so that the first increase is seen.
+//! Every counter series starts with the value 0, so that Prometheus sees the first increase.
 //!
 //! # Security
 //!
-//! No path, account, address or id is a label, so no request can add a series.
+//! No label contains a path, an account, an address or an id, so a request cannot add a series.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core)]
@@ -54,8 +57,8 @@ const LEASE_LOST: &str = "scrupp_verify_lease_lost_total";
 
 /// The upper bounds of the buckets of each histogram, in seconds.
 ///
-/// Without buckets, the exporter for Prometheus renders summaries, whose quantiles cannot be added up over
-/// processes.
+/// Set these buckets in the exporter for Prometheus. Without buckets, the exporter renders summaries, and
+/// the quantiles of several processes cannot be combined.
 ///
 /// # Examples
 ///
@@ -67,7 +70,7 @@ const LEASE_LOST: &str = "scrupp_verify_lease_lost_total";
 /// for (name, bounds) in scrupp_verify_metrics::BUCKETS {
 ///     builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds)?;
 /// }
-/// # let _ = builder.build_recorder();
+/// let prometheus = builder.install_recorder()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -88,6 +91,10 @@ pub const BUCKETS: [(&str, &[f64]); 4] = [
 ];
 
 /// An [`Observer`] that reports to the recorder of the [`metrics`] facade.
+///
+/// # Placement
+///
+/// Install the recorder of the process before [`MetricsObserver::new`].
 ///
 /// # Examples
 ///
@@ -120,9 +127,9 @@ pub struct MetricsObserver {
 }
 
 impl MetricsObserver {
-    /// Describes and registers the metrics at the recorder of the process.
+    /// Creates an observer, and registers the metrics at the recorder of the process.
     ///
-    /// Install the recorder first. Without one, nothing is counted. Observers of several adapters add up.
+    /// Without a recorder, the observer counts nothing. Several observers share the same metrics.
     #[must_use]
     pub fn new() -> Self {
         describe();
@@ -165,11 +172,11 @@ impl MetricsObserver {
 }
 
 fn describe() {
-    describe_counter!(DELIVERIES, Unit::Count, "Deliveries, by their outcome.");
+    describe_counter!(DELIVERIES, Unit::Count, "Deliveries by outcome.");
     describe_counter!(
         VERIFIED,
         Unit::Count,
-        "Verified deliveries, by the index of the secret."
+        "Verified deliveries by the index of the secret."
     );
     describe_histogram!(
         AGE,
@@ -179,24 +186,28 @@ fn describe() {
     describe_histogram!(
         RECEIVE,
         Unit::Seconds,
-        "Time from the headers of a verified delivery to the verdict."
+        "Time from the headers of a verified delivery to the end of the verification."
     );
-    describe_histogram!(HANDLER, Unit::Seconds, "Time of the handler.");
-    describe_histogram!(STORE, Unit::Seconds, "Time of an operation of the store.");
+    describe_histogram!(
+        HANDLER,
+        Unit::Seconds,
+        "Time until the handler responded or was dropped."
+    );
+    describe_histogram!(STORE, Unit::Seconds, "Time of a store operation.");
     describe_gauge!(
         UNVERIFIED_BYTES,
         Unit::Bytes,
-        "Bytes that unverified bodies have reserved."
+        "Bytes of the budget that unverified bodies reserve."
     );
     describe_gauge!(
         UNVERIFIED_BYTES_LIMIT,
         Unit::Bytes,
-        "Bytes that unverified bodies can reserve."
+        "Budget for unverified bodies."
     );
     describe_counter!(
         LEASE_LOST,
         Unit::Count,
-        "Handlers that took longer than their lease."
+        "Handlers that exceeded their lease, after another attempt had claimed the delivery."
     );
 }
 
@@ -207,7 +218,7 @@ impl Observer for MetricsObserver {
                 if let Some(counter) = self.verified.get(verified.secret_index()) {
                     counter.increment(1);
                 }
-                // Scrupp's clock may be ahead.
+                // Negative if the clock of Scrupp is ahead.
                 self.age.record(verified.age_secs().max(0) as f64);
                 self.receive.record(time);
             }

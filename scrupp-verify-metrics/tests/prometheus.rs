@@ -1,4 +1,4 @@
-//! Outcomes, times and the budget, as Prometheus reads them.
+//! Metrics in the text format of Prometheus.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::time::Duration;
@@ -137,7 +137,7 @@ async fn counts_each_outcome_once() {
 }
 
 #[tokio::test]
-async fn tells_the_secret_in_use_and_the_budget() {
+async fn records_the_secret_index_and_the_budget() {
     let service = Service::new(MemoryStore::default());
     let body = vec![b' '; 20_000];
     let accepted = service.deliver(&signed(OLD, 0, &body), &body).await;
@@ -151,7 +151,7 @@ async fn tells_the_secret_in_use_and_the_budget() {
     assert_eq!(limit, "67108864");
 }
 
-/// A store that fails, hangs, or has lost each claim.
+/// A store that has lost every claim, and hangs on a release.
 struct Broken;
 
 impl DeliveryStore for Broken {
@@ -181,7 +181,7 @@ impl DeliveryStore for Broken {
 }
 
 #[tokio::test]
-async fn counts_lost_leases_and_a_store_that_hangs() {
+async fn counts_lost_leases_and_timed_out_operations() {
     let dedup = Dedup::new(Broken).store_timeout(Duration::from_millis(20));
     let service = Service::new(dedup);
     let headers = signed("topsecret", 0, b"{}");
@@ -196,9 +196,9 @@ async fn counts_lost_leases_and_a_store_that_hangs() {
 }
 
 #[tokio::test]
-async fn no_request_adds_a_series_of_a_counter() {
+async fn requests_add_no_series() {
     let service = Service::new(MemoryStore::default());
-    // Histograms appear with their first value.
+    // The series of a histogram starts with its first value.
     let headers = signed("topsecret", 0, b"{}");
     let accepted = service.deliver(&headers, b"{}").await.unwrap();
     accepted.handler.complete(Some(200), false).await;

@@ -20,15 +20,15 @@ use crate::{
     url,
 };
 
-/// How long a node may take to respond before the others are asked whether it still has the slot.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// The time without a reply from a node after which the other nodes are asked for their slots.
+const NODE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The primaries of a Redis Cluster, each with a connection of its own, and their slots.
+/// The primaries of a Redis Cluster and their slots. Each primary has its own connection.
 pub(crate) struct Cluster {
     seeds: Vec<Arc<Node>>,
     runtime: Handle,
     map: Mutex<Map>,
-    /// The end and the result of the latest [`Cluster::refresh`].
+    /// The time and the result of the latest [`Cluster::refresh`].
     refreshed: tokio::sync::Mutex<Option<(Instant, Result<(), RedisStoreError>)>>,
 }
 
@@ -45,7 +45,7 @@ struct Node {
 }
 
 impl Cluster {
-    /// Creates a cluster of which these nodes are known.
+    /// Creates a cluster that is reached through these nodes.
     pub(crate) fn new(seeds: &[ConnectionInfo], runtime: Handle) -> Result<Self, RedisStoreError> {
         let seeds = seeds.iter().map(|info| match info.addr() {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
@@ -65,7 +65,7 @@ impl Cluster {
         })
     }
 
-    /// Sends a command to the node that has its key. Sends it again if another node has the key, or
+    /// Sends a command to the node that has its key. Repeats the command if another node has the key, or
     /// if the node cannot be reached.
     pub(crate) async fn run(&self, command: &Cmd) -> Result<Value, RedisStoreError> {
         let started = Instant::now();
@@ -108,10 +108,10 @@ impl Cluster {
     ) -> Option<Result<Value, RedisStoreError>> {
         let mut run = pin!(node.connector.run(command));
         loop {
-            if let Ok(result) = timeout(PATIENCE, run.as_mut()).await {
+            if let Ok(result) = timeout(NODE_TIMEOUT, run.as_mut()).await {
                 return Some(result);
             }
-            let _ = timeout(PATIENCE, self.refresh()).await;
+            let _ = timeout(NODE_TIMEOUT, self.refresh()).await;
             match self.map().slots.get(&slot) {
                 Some(now) if Arc::ptr_eq(now, node) => {}
                 _ => return None,
@@ -119,15 +119,15 @@ impl Cluster {
         }
     }
 
-    /// Sends a command on the replaced connections of all nodes, in the background.
+    /// Sends a command on the replaced connections of all nodes in the background.
     pub(crate) fn send_late(&self, command: &Cmd) {
         for node in &self.map().nodes {
             node.connector.send_late(command);
         }
     }
 
-    /// Asks all nodes at once which slots they have, and takes the first reply. One refresh runs at
-    /// a time, and every operation that waits for it shares its result.
+    /// Asks all nodes at once for their slots, and uses the first reply. One refresh runs at a time, and
+    /// waiting operations share its result.
     async fn refresh(&self) -> Result<(), RedisStoreError> {
         let wanted = Instant::now();
         let mut refreshed = self.refreshed.lock().await;
@@ -137,10 +137,10 @@ impl Cluster {
             }
             sleep_until(*at + PAUSE).await;
         }
-        let (sender, mut told) = mpsc::unbounded_channel();
+        let (sender, mut replies) = mpsc::unbounded_channel();
         for node in self.map().nodes.clone() {
             let sender = sender.clone();
-            // Not aborted with the caller: a reply that nobody waits for would look like silence.
+            // If the caller aborted the request, the connection would appear to be silent.
             self.runtime.spawn(async move {
                 let slots = node.connector.run(cmd("CLUSTER").arg("SLOTS")).await;
                 let _ = sender.send((slots, node));
@@ -149,7 +149,7 @@ impl Cluster {
         drop(sender);
         let mut result = Err(RedisStoreError::runtime_ended());
         while result.is_err()
-            && let Some((slots, by)) = told.recv().await
+            && let Some((slots, by)) = replies.recv().await
         {
             result = slots.and_then(|slots| self.read(slots, &by));
         }
@@ -187,8 +187,8 @@ impl Cluster {
         self.node_at(&mut self.map(), host, port, by)
     }
 
-    /// Returns the node at an address as another node names it, by default on the same host. Nodes
-    /// share their user, password and TLS.
+    /// Returns the node at the address that `by` names. An empty host is the host of `by`. All nodes
+    /// have the same credentials and TLS settings.
     fn node_at(
         &self,
         map: &mut Map,
@@ -222,8 +222,8 @@ impl Node {
         })
     }
 
-    /// Sends a command for a slot that is being moved to this node. Connects for it, because `ASKING`
-    /// is for the next command on its connection.
+    /// Sends a command for a slot that is being moved to this node. Opens a connection, because `ASKING`
+    /// applies to the next command on its connection.
     async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
         let connection = Connection::open(&self.client).await?;
         connection.query(&cmd("ASKING")).await?;
@@ -239,8 +239,8 @@ fn slot(command: &Cmd) -> Slot {
     }
 }
 
-/// Reads the first and the last slot of a range, and the address of its primary. An empty host is
-/// that of the node that responds.
+/// Reads the first and the last slot of a range, and the address of its primary. An empty host is the
+/// host of the node that responds.
 fn read_row(row: &[Value]) -> Option<(u16, u16, &str, u16)> {
     let [
         Value::Int(first),
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slot_is_that_of_the_key() {
+    fn computes_the_slot_from_the_key() {
         let mut command = cmd("EVAL");
         command.arg("return 0").arg(1).arg("{one}:two").arg("three");
         assert_eq!(slot(&command), Slot::for_key("one"));

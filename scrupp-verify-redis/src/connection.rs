@@ -17,32 +17,33 @@ use tokio::{
 
 use crate::{RedisStoreError, RedisStoreErrorKind};
 
-/// How long Redis may take to accept a connection or to respond.
+/// The time limit of an attempt to connect, and of an operation.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a request stays on its connection after its caller gave up.
+/// The time limit of a request whose caller no longer waits.
 pub(crate) const LINGER: Duration = Duration::from_secs(60);
 
-/// How long an operation is sent again after an error. The last one still fits into [`TIMEOUT`].
+/// The time after which a failed operation is not repeated. The last attempt still ends within
+/// [`TIMEOUT`].
 pub(crate) const RETRY: Duration = Duration::from_millis(800);
 
-/// The shortest time between two attempts to connect, and between two requests while Redis loads.
+/// The minimum time between two attempts to connect, and between two requests while Redis loads its data.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a request may be without a reply before its connection is replaced. The third of three
-/// operations that time out in a row exceeds it.
+/// The time without a reply after which a connection is replaced. The third of three operations that time
+/// out in a row exceeds it.
 const SILENCE: Duration = Duration::from_millis(2500);
 
-/// How long the kernel waits before it probes an idle connection, and between two probes.
+/// The time before the kernel probes an idle connection, and between two probes.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
-/// How long the other end may take to acknowledge data or probes.
+/// The time limit for the other end to acknowledge data or probes.
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The connection that all clones of a store share, and how to replace it.
+/// The connection that all clones of a store share. Replaces it after a failure.
 ///
-/// One attempt to connect runs at a time, and every operation waits for the same one.
+/// One attempt to connect runs at a time, and all operations wait for its result.
 pub(crate) struct Connector {
     source: Source,
     runtime: Handle,
@@ -54,11 +55,11 @@ struct State {
     /// The latest attempt, whose result is the connection in use.
     attempt: Attempt,
     started: Instant,
-    /// Replaced connections on which Redis has not responded to every request.
+    /// Replaced connections with requests that have no reply yet.
     retired: Vec<Weak<Connection>>,
 }
 
-/// An attempt to connect, pending while it holds `None`.
+/// An attempt to connect. `None` while the attempt is pending.
 type Attempt = watch::Receiver<Option<Result<Arc<Connection>, RedisStoreError>>>;
 
 /// The origin of a connection.
@@ -70,7 +71,7 @@ pub(crate) enum Source {
     Node(Client),
     #[cfg(feature = "sentinel")]
     Sentinels(Arc<crate::sentinel::Sentinels>),
-    /// The service's own connection, which its owner replaces.
+    /// An existing connection, which its owner replaces.
     Given(Query),
 }
 
@@ -115,7 +116,7 @@ where
 pub(crate) fn client(info: &ConnectionInfo) -> RedisResult<Client> {
     #[cfg(feature = "tls")]
     {
-        // An error says that the program has made its choice.
+        // Fails if the program has installed a provider of its own.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
     let redis = info.redis_settings().clone().set_skip_set_lib_name();
@@ -123,7 +124,7 @@ pub(crate) fn client(info: &ConnectionInfo) -> RedisResult<Client> {
     Client::open(info.set_tcp_settings(tcp_settings()))
 }
 
-/// Creates a client for another server with the same credentials, database and TLS.
+/// Creates a client for another server with the same credentials, database and TLS settings.
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 pub(crate) fn client_at(info: &ConnectionInfo, host: &str, port: u16) -> RedisResult<Client> {
     use redis::ConnectionAddr;
@@ -154,9 +155,9 @@ impl Connector {
         }
     }
 
-    /// Sends a command. Sends it again if the connection is replaced or Redis loads.
+    /// Sends a command. Repeats it if the connection is replaced or Redis loads its data.
     ///
-    /// Each operation can be repeated, because its token makes it idempotent.
+    /// The token of an operation makes it idempotent, so it can be repeated.
     pub(crate) async fn run(&self, command: &Cmd) -> Result<Value, RedisStoreError> {
         let started = Instant::now();
         loop {
@@ -164,7 +165,7 @@ impl Connector {
             let error = match timeout(SILENCE, connection.query(command)).await {
                 Ok(Ok(reply)) => return Ok(reply),
                 Ok(Err(error)) => error,
-                // Redis may still execute a late claim, so this command has to follow it.
+                // Redis may still execute a claim on this connection, so this command must follow it.
                 Err(_) => {
                     self.linger(connection, command.clone());
                     continue;
@@ -172,7 +173,7 @@ impl Connector {
             };
             match error.code() {
                 Some("LOADING") => sleep(PAUSE).await,
-                // The connection is closed, or never becomes usable again.
+                // The connection is closed or remains unusable.
                 None | Some("READONLY" | "MASTERDOWN" | "NOAUTH") => self.replace(&connection),
                 Some(_) => return Err(error.into()),
             }
@@ -202,7 +203,7 @@ impl Connector {
         self.connect(&mut state)
     }
 
-    /// Replaces a connection, unless another operation has replaced it.
+    /// Replaces a connection, unless another operation already has.
     fn replace(&self, connection: &Arc<Connection>) {
         let mut state = self.state();
         let current = state.attempt.borrow().clone();
@@ -212,12 +213,12 @@ impl Connector {
         }
     }
 
-    /// Keeps a connection until Redis has executed what was sent on it, for at most [`LINGER`].
+    /// Keeps a connection open until Redis has executed all its requests, for at most [`LINGER`].
     fn retire(&self, state: &mut State, connection: &Arc<Connection>) {
         state.retired.retain(|retired| retired.strong_count() > 0);
         state.retired.push(Arc::downgrade(connection));
-        // Redis responds in order, so the reply to this request comes last. No other command is sure
-        // to be permitted.
+        // Redis responds in order, so the reply to this request comes last. Every user of the store has
+        // the permission to run `EVAL`.
         let mut last = cmd("EVAL");
         last.arg("return 0").arg(0);
         self.linger(Arc::clone(connection), last);
@@ -244,7 +245,7 @@ impl Connector {
         attempt
     }
 
-    /// Sends a command on the replaced connections, on which a claim may still wait to be executed.
+    /// Sends a command on the replaced connections, because Redis may still execute a claim there.
     pub(crate) fn send_late(&self, command: &Cmd) {
         for connection in self.state().retired.iter().filter_map(Weak::upgrade) {
             self.linger(connection, command.clone());
@@ -256,7 +257,7 @@ impl Connector {
     }
 }
 
-/// An open connection. Redis executes its requests in the order in which they were sent.
+/// An open connection. Redis executes its requests in the order in which they are sent.
 pub(crate) struct Connection {
     query: Query,
     /// The time of the first request since the last reply.
@@ -279,7 +280,7 @@ impl Connection {
         Ok(Self::new(query_on(connection.await?)))
     }
 
-    /// Rejects a node of a Redis Cluster, which would serve some keys only.
+    /// Rejects a node of a Redis Cluster, because a single node serves only some of the keys.
     async fn reject_cluster_node(&self) -> Result<(), RedisStoreError> {
         match self.query(cmd("INFO").arg("cluster")).await {
             Ok(info) => {
@@ -312,13 +313,13 @@ impl Connection {
     }
 }
 
-/// Returns whether the user may not run a command, or the server does not know it.
+/// Returns true if the user has no permission for the command, or the server does not support it.
 pub(crate) fn is_unavailable(error: &RedisError) -> bool {
     let is_unknown = |detail: &str| detail.starts_with("unknown command");
     error.code() == Some("NOPERM") || error.detail().is_some_and(is_unknown)
 }
 
-/// Tells the kernel to close a connection whose other end is gone.
+/// Returns the settings with which the kernel closes a connection whose other end is gone.
 fn tcp_settings() -> TcpSettings {
     let settings = TcpSettings::default().set_nodelay(true);
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
@@ -329,15 +330,15 @@ fn tcp_settings() -> TcpSettings {
     settings.set_keepalive(keepalive)
 }
 
-/// Background tasks that end with their owner.
+/// Background tasks, which are aborted when this value is dropped.
 #[derive(Default)]
 pub(crate) struct Tasks(Mutex<JoinSet<()>>);
 
 impl Tasks {
-    /// The most tasks at once.
+    /// The maximum number of tasks at once.
     const MAX: usize = 10_000;
 
-    /// Spawns a task. Returns `false` if there are too many.
+    /// Spawns a task. Returns `false` if [`Self::MAX`] tasks run.
     pub(crate) fn spawn<F>(&self, runtime: &Handle, task: F) -> bool
     where
         F: Future<Output = ()> + Send + 'static,
@@ -359,7 +360,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_server_has_the_same_user_database_and_tls() {
+    fn client_at_keeps_credentials_database_and_tls() {
         for url in [
             "redis://user:word@one:1/2",
             #[cfg(feature = "tls")]

@@ -3,10 +3,27 @@ use std::{borrow::Cow, io, sync::Arc};
 
 use redis::{ErrorKind, RedisError};
 
-/// The reason why a [`RedisStore`](crate::RedisStore) cannot be created or an operation failed.
+/// The error of a [`RedisStore`](crate::RedisStore), or of an attempt to create one.
 ///
-/// Its text is for the operator's log and names the cause. The text contains nothing of a delivery,
-/// no password and no URL.
+/// The text names the cause, for the operator's log. The text contains no data of a delivery, no
+/// password and no URL.
+///
+/// # Examples
+///
+/// ```
+/// use scrupp_verify_redis::{RedisStore, RedisStoreErrorKind};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let error = RedisStore::new("http://127.0.0.1").unwrap_err();
+/// assert_eq!(error.kind(), RedisStoreErrorKind::InvalidUrl);
+/// assert_eq!(error.code(), None);
+/// assert_eq!(
+///     error.to_string(),
+///     "invalid Redis URL: the scheme must be redis:// or rediss://"
+/// );
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RedisStoreError {
     kind: RedisStoreErrorKind,
@@ -17,29 +34,30 @@ pub struct RedisStoreError {
     redirect: Option<Box<str>>,
 }
 
-/// The kinds of [`RedisStoreError`].
+/// The kind of a [`RedisStoreError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RedisStoreErrorKind {
-    /// The URL is not valid, or needs a feature that is off (`rediss://` needs `tls`). The text says
-    /// what to change.
+    /// The URL is not valid, or needs a feature that is not enabled (`rediss://` needs `tls`). The text
+    /// describes the necessary change.
     InvalidUrl,
-    /// The store was created outside of a Tokio runtime, or its runtime has ended.
+    /// The store was created outside of a Tokio runtime, its runtime has shut down, or the runtime has no
+    /// I/O or no timer.
     NoRuntime,
     /// Redis cannot be reached, or the connection was closed.
     Unreachable,
-    /// Redis does not respond in time.
+    /// Redis did not respond within 1 s.
     TimedOut,
-    /// Redis does not accept the credentials in the URL, or requires some.
+    /// Redis rejected the credentials in the URL, or requires credentials.
     Unauthorized,
-    /// Redis responded with an error, for example because it is read-only or out of memory, or the
-    /// user has no permission for a command.
+    /// Redis responded with an error. Examples are a read-only server, exhausted memory and a missing
+    /// permission.
     Rejected,
-    /// The server is a node of a Redis Cluster, which needs `RedisStore::cluster`.
+    /// The server is a node of a Redis Cluster. Use `RedisStore::cluster`.
     ClusterNode,
-    /// No primary is known: the sentinels do not name one, or no node of the cluster has the key.
+    /// The sentinels name no primary, or no node of the cluster has the slot of the key.
     NoPrimary,
-    /// The store does not understand the response.
+    /// Redis sent an unexpected response.
     Unexpected,
 }
 
@@ -77,13 +95,13 @@ impl RedisStoreError {
         Self::because(RedisStoreErrorKind::NoPrimary, reason)
     }
 
-    /// Returns what went wrong.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(&self) -> RedisStoreErrorKind {
         self.kind
     }
 
-    /// Returns the code of Redis's own error, such as `READONLY` or `OOM`.
+    /// Returns the code of the error that Redis responded with, such as `READONLY` or `OOM`.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
@@ -94,7 +112,7 @@ impl RedisStoreError {
         self.redirect.as_deref()
     }
 
-    /// Returns whether a node of a cluster may soon be able to execute the command.
+    /// Returns true if a node of the cluster may be able to execute the command soon.
     #[cfg(feature = "cluster")]
     pub(crate) fn is_passing(&self) -> bool {
         use RedisStoreErrorKind::{ClusterNode, NoPrimary, TimedOut, Unreachable};
@@ -102,7 +120,7 @@ impl RedisStoreError {
             || self.code() == Some("READONLY")
     }
 
-    /// Returns the error of an operation in a cluster, where one about slots is like any other.
+    /// Replaces the kind `ClusterNode` with `Rejected`, because the store is already one for a cluster.
     #[cfg(feature = "cluster")]
     pub(crate) fn of_cluster(mut self) -> Self {
         if self.kind == RedisStoreErrorKind::ClusterNode {
@@ -141,19 +159,19 @@ impl From<RedisError> for RedisStoreError {
     }
 }
 
-/// Returns the text of an error of the network, of name resolution or of TLS.
+/// Returns the text of an error of the network, the name resolution or TLS.
 fn io_cause(error: &RedisError) -> Cow<'static, str> {
     let source = error.source();
     let source = source.and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
     match source.and_then(|source| source.downcast_ref::<io::Error>()) {
-        // The client's own error, without a number of the operating system.
+        // The client creates this error itself, so there is no text of the operating system.
         Some(error) if error.kind() == io::ErrorKind::BrokenPipe => "connection closed".into(),
         _ => error.to_string().into(),
     }
 }
 
-/// Returns what an operator has to know beside the code. Redis's text may contain a key, so only a
-/// command's name is taken from it.
+/// Returns the cause of an error that Redis responded with. Uses only the name of a command from Redis's
+/// text, because the text may contain a key.
 fn rejection_cause(detail: &str) -> Option<Cow<'static, str>> {
     for (text, cause) in [
         ("max number of clients", "max number of clients reached"),

@@ -12,18 +12,18 @@ use crate::{
 pub(crate) struct Sentinels {
     pub(crate) sentinels: Vec<Client>,
     pub(crate) name: String,
-    /// The user, database and TLS of the primary.
+    /// The credentials, database and TLS settings of the primary.
     pub(crate) primary: ConnectionInfo,
 }
 
 impl Sentinels {
-    /// Asks all sentinels at once, and returns the first connection to a primary. So a sentinel that
-    /// is silent or has missed a failover holds nothing up.
+    /// Asks all sentinels at once, and returns the first connection to a primary. A sentinel that is
+    /// silent or out of date causes no delay.
     pub(crate) async fn open(self: &Arc<Self>) -> Result<Connection, RedisStoreError> {
         let mut attempts = JoinSet::new();
         for sentinel in self.sentinels.clone() {
             let this = Arc::clone(self);
-            attempts.spawn(async move { this.open_as_told_by(&sentinel).await });
+            attempts.spawn(async move { this.open_primary_of(&sentinel).await });
         }
         let mut last = RedisStoreError::runtime_ended();
         while let Some(attempt) = attempts.join_next().await {
@@ -36,7 +36,7 @@ impl Sentinels {
         Err(last)
     }
 
-    async fn open_as_told_by(&self, sentinel: &Client) -> Result<Connection, RedisStoreError> {
+    async fn open_primary_of(&self, sentinel: &Client) -> Result<Connection, RedisStoreError> {
         let mut ask = cmd("SENTINEL");
         ask.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
         let address = Connection::open(sentinel).await?.query(&ask).await?;

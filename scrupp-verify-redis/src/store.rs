@@ -15,66 +15,72 @@ use crate::{
     url,
 };
 
-/// A [`DeliveryStore`] in Redis (7 or later) or Valkey, for a service of several processes.
+/// A [`DeliveryStore`] in Redis (7 or later) or Valkey, shared by any number of processes.
 ///
-/// Each operation is one round trip and touches one key. A key's value is the word `acknowledged`,
-/// or the [`ClaimToken`] of the claim in hex digits. Every key expires.
+/// Each operation is one round trip and touches one key. The value of a key is `acknowledged`, or the
+/// [`ClaimToken`] of the claim in hex digits. Every key expires.
 ///
-/// # Connecting
+/// The first operation connects. Clones share the connection, and their operations run concurrently.
+/// An operation that takes longer than 1 s fails. [Failures](crate#failures) lists when the store replaces its
+/// connection. Attempts to connect start at least 100 ms apart, and each of them resolves the host name
+/// again.
 ///
-/// The first operation connects. Clones share the connection, and their operations do not wait for
-/// each other. The connection runs on the Tokio runtime in which the store was created, so create it
-/// in a runtime that lives as long as the server. With actix-web that is `#[actix_web::main]`, not
-/// the closure that every worker calls.
+/// # Placement
 ///
-/// An operation fails after one second at most. A closed connection is replaced within the operation.
-/// The store also replaces a connection that
-///
-/// - gets `READONLY`, `MASTERDOWN` or `NOAUTH`, or
-/// - has had no reply for 2.5 s after a request.
-///
-/// Every attempt to connect resolves the host name again, or asks the sentinels. Attempts begin at
-/// least 100 ms apart. While Redis loads its data (`LOADING`), operations are repeated within their
-/// second.
+/// Create the store in a Tokio runtime that lives as long as the server, because the connection runs on
+/// that runtime. With actix-web, create the store in `#[actix_web::main]`, not in the closure that each
+/// worker calls.
 ///
 /// # Cancel safety
 ///
-/// A commit and a release continue as a background task on the store's runtime, for at most 60 s. If
-/// their connection is replaced because it went silent, they are sent on the new one as well. A
-/// release is also sent on the connection of its claim, even after that was replaced. So Redis
-/// releases a claim that it executes late. The tasks end when the last clone is dropped.
+/// If a claim is dropped before completion, Redis may still execute it. A later release ends that claim.
+/// Without a release, the claim expires with its lease.
+///
+/// If a commit or a release is dropped before completion, the operation continues as a background task
+/// on the store's runtime. The task ends after 60 s at most. If the connection is replaced because it is silent, the task
+/// sends the operation on the new connection too. A release is also sent on the old connection, so
+/// it takes effect after a claim that Redis executes late. Background tasks end when the last clone is
+/// dropped.
 ///
 /// # Security
 ///
 /// Write access to this Redis allows an attacker to replay or suppress genuine deliveries, but not
 /// to forge one.
 ///
-/// A user of Redis needs these rights, here with the default prefix:
+/// The Redis user needs these permissions, shown for the default key prefix:
 ///
 /// ```text
 /// ACL SETUSER scrupp on >password resetkeys ~scrupp:delivery:* -@all +eval +get +set +del
 /// ```
 ///
-/// `+select` is needed if the URL names a database other than 0. To connect, the store sends `AUTH`
-/// if the URL has a password, `SELECT` if it has a database, and `INFO cluster`. With `+info`, the
-/// store detects a node of a Redis Cluster when it connects. Without that right, Redis's `ACL LOG` shows
-/// one denied command for each connection.
+/// Some servers need more:
 ///
-/// In a Redis Cluster, the user needs `+cluster|slots` and `+asking` as well, on every node. Behind
-/// Sentinel, give the user `+role`, so that the store never connects to a replica. A user of the
-/// sentinels needs only `+sentinel|get-master-addr-by-name`.
+/// - `+select` if the URL names a database other than 0.
+/// - `+info` to detect a node of a Redis Cluster on connecting. Without this permission, Redis's `ACL LOG`
+///   records one denied command for each connection.
+/// - `+cluster|slots` and `+asking` on every node of a Redis Cluster.
+/// - `+role` behind Sentinel, so that the store never connects to a replica.
+///
+/// A user of the sentinels needs only `+sentinel|get-master-addr-by-name`.
 ///
 /// # Examples
 ///
-/// ```
-/// use scrupp_verify_redis::{RedisStore, RedisStoreErrorKind};
+/// Needs a Redis at this address:
+///
+/// ```no_run
+/// use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
+/// use scrupp_verify_redis::RedisStore;
+/// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = RedisStore::new("redis://127.0.0.1:6379/0")?.key_prefix("billing:scrupp:");
+/// let store = RedisStore::new("redis://127.0.0.1:6379")?;
 ///
-/// let error = RedisStore::new("http://127.0.0.1").unwrap_err();
-/// assert_eq!(error.kind(), RedisStoreErrorKind::InvalidUrl);
+/// let lease = Duration::from_secs(60);
+/// let id = DeliveryId::of(&[b"process 6666"]);
+/// let (first, second) = (ClaimToken::from_bytes([1; 16]), ClaimToken::from_bytes([2; 16]));
+/// assert_eq!(store.claim(id, first, lease).await?, Claim::Granted);
+/// assert_eq!(store.claim(id, second, lease).await?, Claim::InFlight);
 /// # Ok(())
 /// # }
 /// ```
@@ -87,7 +93,7 @@ pub struct RedisStore {
 struct Shared {
     servers: Arc<Servers>,
     runtime: Handle,
-    /// Commits and releases, which continue without their caller.
+    /// Commits and releases, which continue after their caller is dropped.
     tasks: Tasks,
 }
 
@@ -133,34 +139,51 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 0";
 
 impl RedisStore {
-    /// Creates a store in the Redis at this URL: `redis://[[user]:password@]host[:port][/database]`,
-    /// or `rediss://` with the feature `tls`. Does not connect yet.
+    /// Creates a store in the Redis at a URL. Does not connect.
     ///
-    /// Percent-encode `#`, `/`, `?` and `@` in the user name and the password.
+    /// The URL is `redis://[[user]:password@]host[:port][/database]`, `rediss://` with the feature `tls`,
+    /// or `unix://` with the path of a socket. Percent-encode `#`, `/`, `?` and `@` in the user name and
+    /// the password.
     ///
     /// # Errors
     ///
-    /// [`RedisStoreErrorKind::InvalidUrl`], and [`RedisStoreErrorKind::NoRuntime`] outside of a
-    /// Tokio runtime.
+    /// - [`RedisStoreErrorKind::InvalidUrl`] if the URL is not valid.
+    /// - [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_redis::{RedisStore, RedisStoreErrorKind};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// assert!(RedisStore::new("redis://scrupp:pass%23word@127.0.0.1:6379/0").is_ok());
+    ///
+    /// let error = RedisStore::new("redis://scrupp:pass#word@127.0.0.1:6379/0").unwrap_err();
+    /// assert_eq!(error.kind(), RedisStoreErrorKind::InvalidUrl);
+    /// # }
+    /// ```
     pub fn new(url: &str) -> Result<Self, RedisStoreError> {
         Self::of(Source::Server(client(&url::read(url)?)?))
     }
 
-    /// Creates a store in a Redis Cluster. At least one of these nodes has to be reachable to learn
-    /// of the others. Does not connect yet.
+    /// Creates a store in a Redis Cluster. Does not connect.
     ///
-    /// Each primary has a connection of its own, so a silent one does not hold up the keys of the
-    /// others. If a primary is silent for 0.5 s or cannot be reached, the store asks all nodes for
-    /// their slots.
+    /// `urls` are nodes of the cluster. At least one of them must be reachable. The store learns the other
+    /// nodes from the first one that responds.
     ///
-    /// Other nodes are reached with the user, the password and the TLS of the node that names them.
-    /// With `rediss://`, the nodes have to announce the host names of their certificates
-    /// (`cluster-announce-hostname`, and `cluster-preferred-endpoint-type hostname`).
+    /// Each primary has its own connection, so a silent primary does not delay operations on the others.
+    /// If a primary is unreachable or silent for 0.5 s, the store asks all nodes for their slots.
+    ///
+    /// The store connects to another node with the user, the password and the TLS settings of the node
+    /// that names it. With `rediss://`, set `cluster-announce-hostname` to the host name in each node's
+    /// certificate, and `cluster-preferred-endpoint-type` to `hostname`.
     ///
     /// # Errors
     ///
-    /// [`RedisStoreErrorKind::InvalidUrl`], also for a database other than 0 or no URL at all, and
-    /// [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
+    /// - [`RedisStoreErrorKind::InvalidUrl`] if a URL is not valid, is a Unix socket or names a database
+    ///   other than 0, or if there is no URL.
+    /// - [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
     ///
     /// # Examples
     ///
@@ -189,20 +212,21 @@ impl RedisStore {
         Ok(Self::with_servers(Servers::Cluster(cluster), runtime))
     }
 
-    /// Creates a store in the primary that these sentinels watch. Does not connect yet.
+    /// Creates a store in a primary that is monitored by Sentinel. Does not connect.
     ///
-    /// The primary is its name, or a URL with the name as the host if it needs a user, a password, a
-    /// database or TLS: `redis://user:password@mymaster/0`. A user and a password in the sentinels'
-    /// URLs are for the sentinels.
+    /// `urls` are the sentinels, with the user and the password of the sentinels. `primary` is the name of
+    /// the primary. If the primary needs a user, a password, a database or TLS, use a URL with the name as
+    /// the host: `redis://user:password@mymaster/0`.
     ///
-    /// Every attempt to connect asks all sentinels at once, and takes the first one that names a
-    /// primary. With `rediss://`, the sentinels have to announce the host names of the servers'
-    /// certificates (`sentinel resolve-hostnames` and `sentinel announce-hostnames`).
+    /// Each attempt to connect asks all sentinels at once and uses the first response that leads to a
+    /// primary. With `rediss://`, set `sentinel resolve-hostnames` and `sentinel announce-hostnames` to
+    /// `yes`, so that the sentinels announce the host names in the servers' certificates.
     ///
     /// # Errors
     ///
-    /// [`RedisStoreErrorKind::InvalidUrl`], also for no URL at all, and
-    /// [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
+    /// - [`RedisStoreErrorKind::InvalidUrl`] if a URL is not valid, or if there is no URL of a sentinel.
+    ///   The URL of a sentinel must not be a Unix socket or name a database other than 0.
+    /// - [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
     ///
     /// # Examples
     ///
@@ -233,20 +257,22 @@ impl RedisStore {
         })))
     }
 
-    /// Creates a store on an asynchronous connection that the service already has, of release 1 of
-    /// the `redis` crate.
+    /// Creates a store on an existing asynchronous connection of the `redis` crate, release 1.
     ///
-    /// An operation fails after one second at most, and is repeated within 0.8 s if the connection
-    /// reports that it was closed. To replace the connection is its owner's task:
+    /// The store never replaces this connection. An operation that takes longer than 1 s fails. If the
+    /// connection reports that it is closed, the store repeats the operation for up to 0.8 s, because some
+    /// types of connection reconnect:
     ///
-    /// | connection | replaced if |
-    /// |---|---|
-    /// | `MultiplexedConnection` | never, so every operation fails once it is closed |
-    /// | `ConnectionManager` | it is closed, but not if it is silent or Redis responds with `READONLY` |
-    /// | `ClusterConnection` | a node closes it or a slot is moved, but not if a node is silent |
+    /// | type | reconnects | does not reconnect |
+    /// |---|---|---|
+    /// | `MultiplexedConnection` | never | after the connection is closed |
+    /// | `ConnectionManager` | after the connection is closed | if the server is silent or responds with `READONLY` |
+    /// | `ClusterConnection` | after a node closes its connection, or a slot is moved | if a node is silent |
     ///
-    /// A release does not follow its claim to a connection that the owner has replaced. A claim that
-    /// Redis executes late then stays until its lease ends.
+    /// # Cancel safety
+    ///
+    /// After the connection has reconnected, a release is sent only on the new connection. A claim that
+    /// Redis executes late on the old one expires with its lease.
     ///
     /// # Errors
     ///
@@ -288,16 +314,31 @@ impl RedisStore {
         }
     }
 
-    /// Sets the prefix of all keys, by default `scrupp:delivery:`. Stores with the same prefix share
-    /// their deliveries. In a Redis Cluster, a prefix with `{` and `}` puts all keys into one slot.
+    /// Sets the prefix of all keys. The default is `scrupp:delivery:`, so that a service can share its
+    /// Redis with others.
+    ///
+    /// Stores with the same prefix share their deliveries. In a Redis Cluster, a prefix that contains
+    /// `{` and `}` puts all keys into one slot.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_redis::RedisStore;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = RedisStore::new("redis://127.0.0.1:6379")?.key_prefix("billing:scrupp:");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn key_prefix(mut self, prefix: &str) -> Self {
         self.key_prefix = prefix.into();
         self
     }
 
-    /// Creates the command that runs a script. The script's text is always sent, so one round trip
-    /// is enough.
+    /// Creates the command that runs a script. Always sends the script's text, because `EVALSHA` may need
+    /// a second round trip.
     fn command(&self, script: &str, id: DeliveryId, token: ClaimToken) -> Cmd {
         let mut command = cmd("EVAL");
         command
@@ -308,7 +349,7 @@ impl RedisStore {
         command
     }
 
-    /// Runs a command that continues if its caller gives up.
+    /// Runs a command that continues after its caller is dropped.
     async fn finish<T: FromRedisValue>(&self, command: Cmd) -> Result<T, RedisStoreError> {
         let (sender, reply) = oneshot::channel();
         let Shared {
@@ -362,7 +403,7 @@ impl DeliveryStore for RedisStore {
 
     async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), RedisStoreError> {
         let command = self.command(RELEASE, id, token);
-        // The claim may have been sent on one of these connections, and not have been executed.
+        // Redis may not have executed the claim yet, if it was sent on one of these connections.
         self.shared.servers.send_late(&command);
         self.finish::<i64>(command).await.map(drop)
     }
@@ -382,8 +423,8 @@ fn read<T: FromRedisValue>(reply: Value) -> Result<T, RedisStoreError> {
     from_redis_value(reply).map_err(unexpected)
 }
 
-/// Converts to what Redis takes as an expiry: whole milliseconds, rounded up so that a claim lasts
-/// at least as long as asked, from 1 to the most that Redis can count to.
+/// Converts a duration to whole milliseconds, rounded up and within the range that Redis accepts as an
+/// expiry.
 fn millis(duration: Duration) -> u64 {
     const MAX: u64 = 1 << 52;
     let millis = duration.as_nanos().div_ceil(1_000_000);

@@ -1,4 +1,4 @@
-//! The check of URLs. Its messages are for an operator and contain no part of a URL.
+//! Validation of URLs. No message contains a part of the URL, because the URL may contain a password.
 
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 use redis::ConnectionAddr;
@@ -6,7 +6,7 @@ use redis::{ConnectionInfo, IntoConnectionInfo};
 
 use crate::RedisStoreError;
 
-/// The message if the client rejects a URL that [`check`] accepts.
+/// The message for a URL that [`check`] accepts and the client rejects.
 pub(crate) const INVALID: &str = "the host or a parameter is not valid";
 
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
@@ -23,14 +23,14 @@ const HOST: &str = "the host is missing";
 const PORT: &str = "the port must be a number from 1 to 65535";
 const DATABASE: &str = "the database must be a number";
 
-/// Reads a URL.
+/// Parses a URL.
 pub(crate) fn read(url: &str) -> Result<ConnectionInfo, RedisStoreError> {
     check(url).map_err(RedisStoreError::invalid_url)?;
     let info = url.into_connection_info();
     info.map_err(|_| RedisStoreError::invalid_url(INVALID))
 }
 
-/// Reads the URLs of several servers, at least one, which have addresses and no databases.
+/// Parses the URLs of one or more servers. Rejects Unix sockets and databases other than 0.
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 pub(crate) fn read_all<U: AsRef<str>>(
     urls: impl IntoIterator<Item = U>,
@@ -50,7 +50,8 @@ pub(crate) fn read_all<U: AsRef<str>>(
     Ok(infos)
 }
 
-/// Reads the name of a primary, or a URL with the name as its host, and how to connect to it.
+/// Parses the name of a primary, or a URL with the name as its host. Returns the name and the settings of
+/// the connection.
 #[cfg(feature = "sentinel")]
 pub(crate) fn read_primary(primary: &str) -> Result<(String, ConnectionInfo), RedisStoreError> {
     let info = match primary.contains("://") {
@@ -65,7 +66,7 @@ pub(crate) fn read_primary(primary: &str) -> Result<(String, ConnectionInfo), Re
     }
 }
 
-/// Checks a URL as far as an operator can be told what to change.
+/// Checks a URL for the errors that have a message of their own.
 fn check(url: &str) -> Result<(), &'static str> {
     let (scheme, rest) = url.trim().split_once("://").ok_or(SCHEME)?;
     match scheme.to_ascii_lowercase().as_str() {
@@ -87,7 +88,7 @@ fn check(url: &str) -> Result<(), &'static str> {
     let host = authority
         .rsplit_once('@')
         .map_or(authority, |(_, host)| host);
-    // An IPv6 address has its colons in brackets.
+    // The colons of an IPv6 address are in brackets.
     let (host, port) = match host.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (host, None),
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_what_to_change() {
+    fn rejects_invalid_urls_with_a_reason() {
         for (url, reason) in [
             ("", SCHEME),
             ("127.0.0.1:6379", SCHEME),
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_what_the_client_accepts() {
+    fn accepts_valid_urls() {
         for url in [
             "redis://127.0.0.1",
             "unix:///run/redis.sock",

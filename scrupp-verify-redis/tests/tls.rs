@@ -1,10 +1,10 @@
-//! TLS to Redis: the text of its errors.
+//! Errors of TLS connections to Redis.
 
 use scrupp_verify_redis::{RedisStore, RedisStoreErrorKind};
 
 #[cfg(feature = "tls")]
 #[tokio::test]
-async fn a_failed_handshake_is_named() {
+async fn reports_a_failed_handshake() {
     use core::time::Duration;
     use scrupp_verify_core::dedup::{ClaimToken, DeliveryId, DeliveryStore};
     use std::{io::Write, net::TcpListener};
@@ -12,7 +12,7 @@ async fn a_failed_handshake_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
-        // A Redis that speaks no TLS.
+        // A Redis without TLS.
         let (mut stream, _) = listener.accept().unwrap();
         stream.write_all(b"-ERR unknown command\r\n").unwrap();
         std::thread::sleep(Duration::from_secs(2));
@@ -33,7 +33,7 @@ async fn a_failed_handshake_is_named() {
 
 #[cfg(not(feature = "tls"))]
 #[tokio::test]
-async fn a_url_for_tls_names_the_feature() {
+async fn rejects_a_tls_url_without_the_feature() {
     let error = RedisStore::new("rediss://:hunter2@127.0.0.1").unwrap_err();
     assert_eq!(error.kind(), RedisStoreErrorKind::InvalidUrl);
     assert_eq!(

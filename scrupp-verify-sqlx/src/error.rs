@@ -2,9 +2,10 @@ use core::{error::Error, fmt};
 
 use sqlx::Error as SqlxError;
 
-/// The failure of a [`SqlxStore`](crate::SqlxStore), with its cause.
+/// The error of a [`SqlxStore`](crate::SqlxStore).
 ///
-/// Displayed with all its causes, for the operator's log. Shows nothing of a delivery, and no password.
+/// The text includes all causes, for the operator's log. The text contains no data of a delivery and no
+/// password.
 #[derive(Debug)]
 pub struct SqlxStoreError {
     kind: SqlxStoreErrorKind,
@@ -15,30 +16,30 @@ pub struct SqlxStoreError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SqlxStoreErrorKind {
-    /// The name of a table is not `table` or `schema.table` of lower-case letters, digits and
-    /// underscores.
+    /// The name of the table is not valid. See [`SqlxStore::table`](crate::SqlxStore::table).
     InvalidTable,
-    /// The table is missing: [`migrate`](crate::SqlxStore::migrate) creates it.
+    /// The table is missing. [`migrate`](crate::SqlxStore::migrate) creates it.
     TableMissing,
-    /// A newer release has changed the table in a way that this one cannot use.
+    /// A newer release has changed the table so that this release cannot use it.
     FormatTooNew,
-    /// The database keeps less than what it acknowledges: WAL or `synchronous = FULL` is missing.
+    /// SQLite would lose acknowledgements in a power failure. Set `journal_mode = WAL` and
+    /// `synchronous = FULL`.
     UnsafeSettings,
-    /// The role has no right to use the table, or to create it.
+    /// The role has no permission to use or create the table.
     PermissionDenied,
-    /// The database is read-only, such as a standby server.
+    /// The database is read-only. A standby server is an example.
     ReadOnly,
-    /// No space is left.
+    /// The database has no space left.
     Full,
-    /// The database cannot read or write its files. A full disk can be the reason.
+    /// The database cannot read or write its files. A full disk can be the cause.
     Io,
     /// Every connection of the pool is in use, or the pool is closed.
     PoolExhausted,
-    /// Another transaction holds the database, or changed the same row.
+    /// Another transaction locks the database, or has changed the same row.
     Busy,
-    /// The database cannot be reached, or the connection broke off.
+    /// The database cannot be reached, or the connection was lost.
     Unreachable,
-    /// Anything else.
+    /// Another error of the database.
     Other,
 }
 
@@ -47,7 +48,7 @@ impl SqlxStoreError {
         Self { kind, source: None }
     }
 
-    /// Returns the kind.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(&self) -> SqlxStoreErrorKind {
         self.kind
@@ -71,11 +72,11 @@ impl From<SqlxError> for SqlxStoreError {
     }
 }
 
-/// The codes are SQLSTATEs of PostgreSQL (appendix A of its manual), or SQLite's extended result
-/// codes, which are numbers.
+/// Returns the kind for a SQLSTATE of PostgreSQL (appendix A of its manual) or for an extended result code
+/// of SQLite, which is a number.
 fn of_code(code: &str, message: &str) -> SqlxStoreErrorKind {
     use SqlxStoreErrorKind as Kind;
-    // A SQLSTATE has five characters, and a result code fewer digits.
+    // A SQLSTATE has five characters. A result code has fewer digits.
     if code.len() < 5
         && let Ok(code) = code.parse::<u32>()
     {
@@ -110,19 +111,19 @@ impl fmt::Display for SqlxStoreError {
         use SqlxStoreErrorKind as Kind;
         f.write_str(match self.kind {
             Kind::InvalidTable => {
-                "the table's name is not of lower-case letters, digits and underscores"
+                "invalid table name: only lowercase letters, digits and underscores are allowed"
             }
             Kind::TableMissing => "the table of deliveries is missing (call migrate)",
-            Kind::FormatTooNew => "the table of deliveries is that of a newer release",
+            Kind::FormatTooNew => "the table of deliveries belongs to a newer release",
             Kind::UnsafeSettings => {
                 "the SQLite connection needs journal_mode = WAL and synchronous = FULL"
             }
-            Kind::PermissionDenied => "the role has no right to the table of deliveries",
+            Kind::PermissionDenied => "the role has no right to use the table of deliveries",
             Kind::ReadOnly => "the database is read-only",
             Kind::Full => "the database has no space left",
             Kind::Io => "the database cannot read or write its files",
-            Kind::PoolExhausted => "no connection to the database is free",
-            Kind::Busy => "another transaction holds the database",
+            Kind::PoolExhausted => "no database connection is available",
+            Kind::Busy => "another transaction locks the database",
             Kind::Unreachable => "the database cannot be reached",
             Kind::Other => "the database failed",
         })?;
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_result_codes_from_sqlstates() {
+    fn distinguishes_result_codes_from_sqlstates() {
         use SqlxStoreErrorKind as Kind;
         for (code, kind) in [
             ("5", Kind::Busy),

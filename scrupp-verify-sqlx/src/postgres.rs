@@ -14,18 +14,18 @@ use crate::{
     table::check_format,
 };
 
-/// How long an attempt to connect continues, at most. Longer than callers wait, and short enough to
-/// reach another server soon after a failover.
+/// The time limit of an attempt to connect. Longer than callers wait, but short enough to reach another
+/// server soon after a failover.
 const LINGER: Duration = Duration::from_secs(6);
 
 const SCHEMA: &str = include_str!("../schema/postgres.sql");
 
-/// Ends a wait for another transaction, before the caller gives up. Applies to the rest of the message,
-/// which is one transaction.
+/// Limits the wait for other transactions, below the caller's time limit. Applies to the rest of the
+/// message, because a message is one transaction.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '1s';";
 
-/// Claims, and then removes a few deliveries that have expired. Both are one message. The claim comes
-/// first: a statement that holds other rows never waits for one.
+/// Claims a delivery and removes up to four expired ones, in one message. The claim comes first, so that
+/// the transaction does not lock other rows while it waits for this one.
 const CLAIM: &str = "
     INSERT INTO scrupp_deliveries AS d (id, token, expires_at)
     VALUES ({id}, {token}, statement_timestamp() + {millis})
@@ -55,15 +55,14 @@ const RELEASE: &str = "DELETE FROM scrupp_deliveries WHERE id = {id} AND token =
 const PURGE: &str = "DELETE FROM scrupp_deliveries WHERE expires_at <= statement_timestamp()";
 
 impl SqlxStore<Postgres> {
-    /// Creates the table if it is missing, and checks that this release can use it.
+    /// Creates the [table](crate#schema) if it is missing, and checks that this release can use it.
     ///
-    /// The statements are those of `schema/postgres.sql`. If the table exists, no right to create it is
-    /// needed, and of several processes that start at once one creates it.
+    /// If the table exists, the role needs no right to create it. Several processes can call this at once.
     ///
     /// # Errors
     ///
-    /// [`FormatTooNew`](crate::SqlxStoreErrorKind::FormatTooNew) if a newer release has changed the table, and
-    /// any failure of the database.
+    /// - [`FormatTooNew`](crate::SqlxStoreErrorKind::FormatTooNew) if a newer release has changed the table.
+    /// - Any error of the database.
     pub async fn migrate(&self) -> Result<(), SqlxStoreError> {
         let exists = format!(
             "SELECT to_regclass('{}_format') IS NOT NULL",
@@ -71,7 +70,7 @@ impl SqlxStore<Postgres> {
         );
         let exists: bool = self.one(exists).await?.try_get(0)?;
         if !exists {
-            // One message is one transaction. The number is that of this lock alone.
+            // One message is one transaction. No other lock has this number.
             let alone = "SELECT pg_advisory_xact_lock(5283016437719216842);";
             let schema = self.table.statement(SCHEMA);
             self.run(format!("{alone}{schema}")).await?;
@@ -83,30 +82,26 @@ impl SqlxStore<Postgres> {
         check_format(oldest.into())
     }
 
-    /// Acknowledges a delivery in the handler's own transaction: the handler's effects and the
-    /// acknowledgement are committed together, or neither is.
+    /// Acknowledges a delivery in the handler's own [transaction](crate#transactions).
     ///
     /// Returns false if the lease was lost to another attempt or a purge, and after a serialization
-    /// failure, a deadlock or a lock time-out. Roll back then, and respond with 503.
+    /// failure, a deadlock or a lock timeout. The handler must then roll back and respond with 503.
     ///
-    /// The claim is that of the adapter's extractor `ScruppClaim`. If the handler fails after its
-    /// transaction has committed, the next attempt is a duplicate. Until the transaction ends, further
-    /// attempts at this delivery wait or are rejected with 503.
+    /// If the handler fails after the transaction was committed, the next attempt is a duplicate. Until the
+    /// transaction ends, other attempts at this delivery wait or are rejected with 503.
     ///
     /// # Errors
     ///
-    /// Any other failure of the database.
+    /// Any other error of the database.
     ///
     /// # Examples
-    ///
-    /// The body of a handler. The package `example-transaction` has the whole program.
     ///
     /// ```no_run
     /// use scrupp_verify_core::dedup::Claimed;
     /// use scrupp_verify_sqlx::{SqlxStore, SqlxStoreError};
     /// use sqlx::{PgPool, Postgres};
     ///
-    /// /// Adds a task. If this returns false, the lease was lost: respond with 503.
+    /// /// Adds a task. Returns false if the lease was lost.
     /// async fn add_task(
     ///     pool: &PgPool,
     ///     store: &SqlxStore<Postgres>,
@@ -116,7 +111,7 @@ impl SqlxStore<Postgres> {
     ///     let task = sqlx::query("INSERT INTO tasks VALUES (6666)");
     ///     task.execute(&mut *transaction).await?;
     ///     if !store.commit_in(claimed, &mut transaction).await? {
-    ///         return Ok(false); // A transaction that is dropped is rolled back.
+    ///         return Ok(false); // Dropping the transaction rolls it back.
     ///     }
     ///     transaction.commit().await?;
     ///     Ok(true)
@@ -135,12 +130,13 @@ impl SqlxStore<Postgres> {
         }
     }
 
-    /// Removes all deliveries that have expired, and returns how many. Not needed in normal use, because
-    /// each claim removes up to four.
+    /// Removes all expired deliveries, and returns their number.
+    ///
+    /// Not needed in normal use, because each claim removes up to four expired deliveries.
     ///
     /// # Errors
     ///
-    /// Any failure of the database.
+    /// Any error of the database.
     pub async fn purge(&self) -> Result<u64, SqlxStoreError> {
         let purge = AssertSqlSafe(self.table.statement(PURGE));
         Ok(self.pool.execute(raw_sql(purge)).await?.rows_affected())
@@ -170,9 +166,9 @@ impl SqlxStore<Postgres> {
         Ok(rows)
     }
 
-    /// Acquires a connection of the pool. An attempt to connect outlives its caller, and the next caller
-    /// gets the connection. Otherwise a server that stalled would find its queue full of attempts that
-    /// were given up, and would start a process for each, while the attempts behind them are given up too.
+    /// Acquires a connection of the pool. An attempt to connect continues after its caller is dropped, and
+    /// the next caller gets the connection. Otherwise a server that stalled would start a process for each
+    /// abandoned attempt in its queue, while later attempts time out too.
     async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let permit = Arc::clone(&self.acquiring).acquire_owned().await;
         let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
@@ -185,8 +181,8 @@ impl SqlxStore<Postgres> {
         acquiring.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
-    /// Writes the values into a statement, which the simple protocol needs: hex digits and a number. An
-    /// extended statement spans two transactions, which PgBouncer may give to two servers.
+    /// Writes the values into a statement, as hex digits and a number. The simple protocol has no
+    /// parameters. PgBouncer may send the messages of the extended protocol to two servers.
     fn statement(
         &self,
         statement: &str,
@@ -207,8 +203,8 @@ impl SqlxStore<Postgres> {
     }
 }
 
-/// A connection that returns to the pool only after a success. Otherwise it may have fallen silent, or
-/// its server has become a standby, so it is closed.
+/// A connection that returns to the pool only after a success. After a failure, the connection is closed,
+/// because it may be silent or lead to a standby.
 struct Running {
     connection: PoolConnection<Postgres>,
     has_succeeded: bool,
@@ -222,12 +218,12 @@ impl Drop for Running {
     }
 }
 
-/// Writes a literal of type `bytea`.
+/// Returns a literal of type `bytea`.
 fn bytea(bytes: &[u8; 16]) -> String {
     format!("'\\x{}'::bytea", hex(bytes))
 }
 
-/// Writes 32 hex digits, as `encode` does.
+/// Returns the 32 hex digits that `encode` returns.
 fn hex(bytes: &[u8; 16]) -> String {
     format!("{:032x}", u128::from_be_bytes(*bytes))
 }

@@ -15,7 +15,7 @@ use crate::{
 
 const SCHEMA: &str = include_str!("../schema/sqlite.sql");
 
-/// The time that SQLite reads once for each statement, in milliseconds since 1970.
+/// The current time in milliseconds since 1970. SQLite reads the clock once for each statement.
 macro_rules! now {
     () => {
         "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
@@ -60,25 +60,28 @@ const RELEASE: &str = "DELETE FROM scrupp_deliveries WHERE id = $1 AND token = $
 const PURGE: &str = concat!("DELETE FROM scrupp_deliveries WHERE expires_at <= ", now!());
 
 impl SqlxStore<Sqlite> {
-    /// Creates a store in a file, which is created if it is missing. Does no I/O: the first operation
-    /// opens the file.
+    /// Creates a store in a file. Does no I/O.
     ///
-    /// The journal is a WAL, and every commit is on the disk before it is acknowledged
-    /// (`synchronous = FULL`). The store has one connection, because SQLite has one writer at a time. An
-    /// operation waits for that connection until its caller gives up, or 30 s, and a second for writers of
-    /// other connections.
+    /// The first operation opens the file, and creates the file if it is missing. The connection has
+    /// `journal_mode = WAL` and `synchronous = FULL`, so every acknowledgement is on disk.
+    ///
+    /// The store has one connection, because SQLite has one writer at a time. An operation waits up to 30 s
+    /// for this connection, and 1 s for writers on other connections.
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime.
+    /// Panics outside of a Tokio runtime.
     ///
     /// # Examples
     ///
     /// ```no_run
+    /// use scrupp_verify_sqlx::SqlxStore;
+    ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), scrupp_verify_sqlx::SqlxStoreError> {
-    /// let store = scrupp_verify_sqlx::SqlxStore::sqlite_file("deliveries.db");
-    /// store.migrate().await
+    /// let store = SqlxStore::sqlite_file("deliveries.db");
+    /// store.migrate().await?;
+    /// # Ok(())
     /// # }
     /// ```
     #[must_use]
@@ -93,17 +96,16 @@ impl SqlxStore<Sqlite> {
         Self::new(pool.connect_lazy_with(options))
     }
 
-    /// Creates the table if it is missing, and checks that this release can use it, and that SQLite
-    /// keeps what it acknowledges.
+    /// Creates the [table](crate#schema) if it is missing, and checks that this release can use it.
     ///
-    /// The statements are those of `schema/sqlite.sql`. If the table exists, no right to create it is
-    /// needed.
+    /// Also checks the settings of a connection, so that a power failure loses no acknowledgement.
     ///
     /// # Errors
     ///
-    /// [`UnsafeSettings`](SqlxStoreErrorKind::UnsafeSettings) if a connection of the pool has no WAL or
-    /// not `synchronous = FULL`, [`FormatTooNew`](SqlxStoreErrorKind::FormatTooNew) if a newer release
-    /// has changed the table, and any failure of the database.
+    /// - [`UnsafeSettings`](SqlxStoreErrorKind::UnsafeSettings) unless the connection has
+    ///   `journal_mode = WAL` and `synchronous = FULL`.
+    /// - [`FormatTooNew`](SqlxStoreErrorKind::FormatTooNew) if a newer release has changed the table.
+    /// - Any error of the database.
     pub async fn migrate(&self) -> Result<(), SqlxStoreError> {
         let mut connection = self.pool.acquire().await?;
         let journal: String = query_scalar("PRAGMA journal_mode")
@@ -133,42 +135,32 @@ impl SqlxStore<Sqlite> {
         check_format(oldest)
     }
 
-    /// Acknowledges a delivery in the handler's own transaction: the handler's effects and the
-    /// acknowledgement are committed together, or neither is.
+    /// Acknowledges a delivery in the handler's own [transaction](crate#transactions).
     ///
-    /// Returns false if the lease was lost to another attempt or a purge, and if another transaction
-    /// holds the database. Roll back then, and respond with 503.
+    /// Returns false if the lease was lost to another attempt or a purge, and if another transaction locks
+    /// the database. The handler must then roll back and respond with 503.
     ///
-    /// The claim is that of the adapter's extractor `ScruppClaim`. If the handler fails after its
-    /// transaction has committed, the next attempt is a duplicate.
+    /// Begin the transaction with `BEGIN IMMEDIATE`, which waits for other writers up to the busy timeout. A
+    /// plain `BEGIN` fails at its first write if another connection has written since its first read.
     ///
-    /// # `BEGIN IMMEDIATE`
-    ///
-    /// Begin the transaction with `BEGIN IMMEDIATE`, which waits for other writers up to the busy
-    /// time-out. A plain `BEGIN` fails at its first write if another connection has written since its
-    /// first read.
-    ///
-    /// SQLite has one writer at a time, so claims of other deliveries wait until the transaction ends. A
-    /// claim that waits longer than its busy time-out is rejected with 503. Do slow work, such as a
-    /// request to another server, before the transaction.
+    /// If the handler fails after the transaction was committed, the next attempt is a duplicate.
     ///
     /// # Errors
     ///
-    /// Any failure of the database.
+    /// Any other error of the database.
     ///
     /// # Examples
     ///
-    /// The body of a handler. The package `example-transaction` has the whole program.
-    ///
     /// ```
-    /// use scrupp_verify_core::dedup::Claimed;
+    /// use scrupp_verify_core::dedup::{ClaimToken, Claimed, DeliveryId, DeliveryStore};
     /// use scrupp_verify_sqlx::{SqlxStore, SqlxStoreError};
-    /// use sqlx::{Sqlite, SqlitePool};
-    /// # use core::time::Duration;
-    /// # use scrupp_verify_core::dedup::{ClaimToken, DeliveryId, DeliveryStore};
-    /// # use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+    /// use sqlx::{
+    ///     Sqlite, SqlitePool,
+    ///     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    /// };
+    /// use std::time::Duration;
     ///
-    /// /// Adds a task. If this returns false, the lease was lost: respond with 503.
+    /// /// Adds a task. Returns false if the lease was lost.
     /// async fn add_task(
     ///     pool: &SqlitePool,
     ///     store: &SqlxStore<Sqlite>,
@@ -178,31 +170,37 @@ impl SqlxStore<Sqlite> {
     ///     let task = sqlx::query("INSERT INTO tasks VALUES (6666)");
     ///     task.execute(&mut *transaction).await?;
     ///     if !store.commit_in(claimed, &mut transaction).await? {
-    ///         return Ok(false); // A transaction that is dropped is rolled back.
+    ///         return Ok(false); // Dropping the transaction rolls it back.
     ///     }
     ///     transaction.commit().await?;
     ///     Ok(true)
     /// }
+    ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), SqlxStoreError> {
-    /// # let path = std::env::temp_dir().join(format!("scrupp-commit-in-{}.db", std::process::id()));
-    /// # let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-    /// # let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-    /// # let pool = SqlitePool::connect_with(options).await?;
-    /// # sqlx::query("CREATE TABLE tasks (process_id INTEGER)").execute(&pool).await?;
-    /// # let store = SqlxStore::new(pool.clone());
-    /// # store.migrate().await?;
-    /// # let (id, token) = (DeliveryId::of(&[b"6666"]), ClaimToken::from_bytes([7; 16]));
-    /// # let claimed = Claimed::new(id, token, Duration::from_secs(86_400));
-    /// # store.claim(id, token, Duration::from_secs(60)).await?;
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let path = std::env::temp_dir().join(format!("tasks-{}.db", std::process::id()));
+    /// let options = SqliteConnectOptions::new()
+    ///     .filename(&path)
+    ///     .create_if_missing(true)
+    ///     .journal_mode(SqliteJournalMode::Wal)
+    ///     .synchronous(SqliteSynchronous::Full);
+    /// let pool = SqlitePool::connect_with(options).await?;
+    /// sqlx::query("CREATE TABLE tasks (process_id INTEGER)").execute(&pool).await?;
+    /// let store = SqlxStore::new(pool.clone());
+    /// store.migrate().await?;
+    ///
+    /// // In a handler, the extractor `ScruppClaim` is the claim.
+    /// let (id, token) = (DeliveryId::of(&[b"6666"]), ClaimToken::from_bytes([7; 16]));
+    /// let claimed = Claimed::new(id, token, Duration::from_secs(86_400));
+    /// store.claim(id, token, Duration::from_secs(60)).await?;
     ///
     /// assert!(add_task(&pool, &store, &claimed).await?);
     /// assert!(!add_task(&pool, &store, &claimed).await?);
-    /// let tasks = sqlx::query_scalar("SELECT count(*) FROM tasks");
-    /// let tasks: i64 = tasks.fetch_one(&pool).await?;
+    /// let tasks: i64 = sqlx::query_scalar("SELECT count(*) FROM tasks").fetch_one(&pool).await?;
     /// assert_eq!(tasks, 1);
-    /// # pool.close().await;
-    /// # std::fs::remove_file(path).map_err(sqlx::Error::Io)?;
+    ///
+    /// pool.close().await;
+    /// std::fs::remove_file(path)?;
     /// # Ok(())
     /// # }
     /// ```
@@ -221,12 +219,13 @@ impl SqlxStore<Sqlite> {
         }
     }
 
-    /// Removes all deliveries that have expired, and returns how many. Not needed in normal use, because
-    /// each new delivery removes up to four.
+    /// Removes all expired deliveries, and returns their number.
+    ///
+    /// Not needed in normal use, because each new delivery removes up to four expired ones.
     ///
     /// # Errors
     ///
-    /// Any failure of the database.
+    /// Any error of the database.
     pub async fn purge(&self) -> Result<u64, SqlxStoreError> {
         let purged = query(self.statement(PURGE)).execute(&self.pool).await?;
         Ok(purged.rows_affected())
@@ -250,7 +249,7 @@ impl DeliveryStore for SqlxStore<Sqlite> {
             .bind(&id.as_bytes()[..])
             .bind(&token.as_bytes()[..])
             .bind(millis(lease));
-        // To the end, and not to the first row: SQLite commits when the statement has ended.
+        // Fetches all rows, because SQLite commits at the end of the statement.
         let rows = claim.fetch_all(&self.pool).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         Ok(claimed(row.try_get(0)?, &token.as_bytes()[..]))

@@ -9,40 +9,75 @@ use crate::{SqlxStoreError, SqlxStoreErrorKind, table::Table};
 
 /// A store of claims in a table of SQLite or PostgreSQL.
 ///
-/// Each operation is one statement or one round trip, by the clock of the database, so the clocks of
-/// the processes that share the table do not matter. `migrate` creates the table.
+/// `migrate` creates the [table](crate#schema). Each operation is one statement or one round trip. Expiry
+/// follows the clock of the database, so the clocks of the processes need not agree.
 ///
-/// # Which database
+/// On PostgreSQL, an operation fails after waiting 1 s for another transaction. The store sets no other
+/// time limit, because the adapters do (`Dedup::store_timeout`).
 ///
-/// SQLite is for the processes of one machine, and PostgreSQL for any number. Both survive a restart.
-///
-/// On PostgreSQL, an operation waits at most one second for other transactions. An operation has no
-/// other time limit of its own: the adapters set one (`Dedup::store_timeout`).
-///
-/// If an operation on PostgreSQL has to wait for a new connection, the attempt to connect continues
-/// after the operation was dropped, for 6 s in all, and the next operation uses the connection. Leave
-/// the pool's `acquire_timeout` above that, as by default: a server that stalled would otherwise be
-/// kept busy by attempts that were given up.
+/// If an operation on PostgreSQL needs a new connection, the attempt to connect continues for up to 6 s
+/// after the operation is dropped. The next operation uses the connection. Leave the pool's
+/// `acquire_timeout` above 6 s, as by default. Otherwise abandoned attempts keep a stalled server busy.
 ///
 /// # Cancel safety
 ///
-/// If an operation on PostgreSQL fails, or is dropped after it was sent, its connection is closed. So
-/// the next operation reaches the server by a new connection if the old one fell silent, or leads to
-/// a standby after a failover.
+/// If an operation on PostgreSQL fails, or is dropped after it was sent, its connection is closed. The next
+/// operation then uses another connection, so a silent connection or a failover does not affect it.
 ///
 /// # Security
 ///
 /// Write access to the table allows an attacker to replay or suppress genuine deliveries, but not to
 /// forge one.
+///
+/// # Examples
+///
+#[cfg_attr(feature = "sqlite", doc = "```no_run")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
+/// use scrupp_verify_sqlx::SqlxStore;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), scrupp_verify_sqlx::SqlxStoreError> {
+/// let store = SqlxStore::sqlite_file("deliveries.db");
+/// store.migrate().await?;
+///
+/// let lease = Duration::from_secs(60);
+/// let id = DeliveryId::of(&[b"process 6666"]);
+/// let (first, second) = (ClaimToken::from_bytes([1; 16]), ClaimToken::from_bytes([2; 16]));
+/// assert_eq!(store.claim(id, first, lease).await?, Claim::Granted);
+/// assert_eq!(store.claim(id, second, lease).await?, Claim::InFlight);
+/// # Ok(())
+/// # }
+/// ```
 pub struct SqlxStore<DB: Database> {
     pub(crate) pool: Pool<DB>,
     pub(crate) table: Arc<Table>,
-    /// One permit a connection of the pool, for tasks that acquire one.
+    /// A permit for each connection of the pool. A task that acquires a connection holds one.
     pub(crate) acquiring: Arc<Semaphore>,
 }
 
 impl<DB: Database> SqlxStore<DB> {
     /// Creates a store in the table `scrupp_deliveries`. Does no I/O.
+    ///
+    /// With SQLite, the connections of the pool need `journal_mode = WAL` and `synchronous = FULL`.
+    /// `migrate` checks this.
+    ///
+    /// # Examples
+    ///
+    #[cfg_attr(feature = "postgres", doc = "```no_run")]
+    #[cfg_attr(not(feature = "postgres"), doc = "```ignore")]
+    /// use scrupp_verify_sqlx::SqlxStore;
+    /// use sqlx::PgPool;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = PgPool::connect("postgres://127.0.0.1/crm").await?;
+    /// let store = SqlxStore::new(pool);
+    /// store.migrate().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new(pool: Pool<DB>) -> Self {
         let connections = pool.options().get_max_connections();
@@ -55,10 +90,28 @@ impl<DB: Database> SqlxStore<DB> {
 
     /// Sets the name of the table: `table`, or `schema.table` with PostgreSQL.
     ///
+    /// The default is `scrupp_deliveries`. Stores with the same table share their deliveries.
+    ///
     /// # Errors
     ///
-    /// [`InvalidTable`](SqlxStoreErrorKind::InvalidTable), unless each part has 1 to 50 lower-case
-    /// letters, digits and underscores, and does not start with a digit.
+    /// [`InvalidTable`](SqlxStoreErrorKind::InvalidTable), unless each part has 1 to 50 lowercase letters,
+    /// digits and underscores, and does not start with a digit.
+    ///
+    /// # Examples
+    ///
+    #[cfg_attr(feature = "postgres", doc = "```")]
+    #[cfg_attr(not(feature = "postgres"), doc = "```ignore")]
+    /// use scrupp_verify_sqlx::SqlxStore;
+    /// use sqlx::PgPool;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = SqlxStore::new(PgPool::connect_lazy("postgres://127.0.0.1/crm")?);
+    /// assert!(store.clone().table("webhooks.deliveries").is_ok());
+    /// assert!(store.table("deliveries; DROP TABLE tasks").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn table(mut self, name: &str) -> Result<Self, SqlxStoreError> {
         self.table = Arc::new(Table::new(name)?);
         Ok(self)
@@ -83,7 +136,7 @@ impl<DB: Database> fmt::Debug for SqlxStore<DB> {
     }
 }
 
-/// Reads the result of a claim from the token that the row has afterwards.
+/// Returns the result of a claim, given the token in the row after the claim.
 pub(crate) fn claimed<T: PartialEq + ?Sized>(token: Option<&T>, mine: &T) -> Claim {
     match token {
         None => Claim::Acknowledged,
@@ -92,8 +145,8 @@ pub(crate) fn claimed<T: PartialEq + ?Sized>(token: Option<&T>, mine: &T) -> Cla
     }
 }
 
-/// Reads a failure to acknowledge in a transaction. One that another transaction causes means that the
-/// effects must be rolled back, as after a lost lease.
+/// Returns `Ok(false)` if another transaction caused the error. The handler must then roll back, as after
+/// a lost lease.
 pub(crate) fn lost_if_busy(error: SqlxStoreError) -> Result<bool, SqlxStoreError> {
     match error.kind() {
         SqlxStoreErrorKind::Busy => Ok(false),
@@ -101,8 +154,7 @@ pub(crate) fn lost_if_busy(error: SqlxStoreError) -> Result<bool, SqlxStoreError
     }
 }
 
-/// Converts to whole milliseconds, rounded up so that a claim lasts at least as long as asked, and at
-/// most a thousand years.
+/// Converts a duration to whole milliseconds, rounded up and limited to 1000 years.
 pub(crate) fn millis(duration: Duration) -> i64 {
     const MAX: i64 = 1000 * 366 * 86_400 * 1000;
     let millis = duration.as_nanos().div_ceil(1_000_000);

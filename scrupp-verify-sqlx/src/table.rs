@@ -6,7 +6,7 @@ const DEFAULT: &str = "scrupp_deliveries";
 /// The format of the table that this release creates.
 const FORMAT: i64 = 1;
 
-/// Checks that this release can use a table, by the number of the oldest format that still can.
+/// Checks that this release can use a table, given the oldest format whose releases can.
 pub(crate) fn check_format(oldest: i64) -> Result<(), SqlxStoreError> {
     match oldest > FORMAT {
         true => Err(SqlxStoreError::new(SqlxStoreErrorKind::FormatTooNew)),
@@ -14,14 +14,14 @@ pub(crate) fn check_format(oldest: i64) -> Result<(), SqlxStoreError> {
     }
 }
 
-/// The name of the table, checked so that it can be a part of a statement.
+/// The name of a table, which needs no quotes in a statement.
 #[derive(Clone, Debug)]
 pub(crate) struct Table(String);
 
 impl Table {
-    /// Checks a name: `table` or `schema.table`, of lower-case letters, digits and underscores.
+    /// Checks a name: `table` or `schema.table`, of lowercase letters, digits and underscores.
     pub(crate) fn new(name: &str) -> Result<Self, SqlxStoreError> {
-        // Names of 63 bytes, of which an index takes 11 more.
+        // PostgreSQL limits a name to 63 bytes. The name of the index is 11 bytes longer.
         let is_name = |part: &str| {
             (1..=50).contains(&part.len())
                 && !part.starts_with(|first: char| first.is_ascii_digit())
@@ -39,10 +39,10 @@ impl Table {
         &self.0
     }
 
-    /// Puts the name into a statement that is written for the default one.
+    /// Replaces the default name in a statement with this one.
     pub(crate) fn statement(&self, statement: &str) -> String {
         let (_, table) = self.0.rsplit_once('.').unwrap_or(("", &self.0));
-        // An index is in the schema of its table, and takes no schema of its own.
+        // The name of an index has no schema, because an index is in the schema of its table.
         statement
             .replace(
                 "INDEX IF NOT EXISTS scrupp_deliveries",
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_plain_names_only() {
+    fn rejects_names_that_need_quotes() {
         for name in ["a", "_a1", "scrupp.deliveries", &"a".repeat(50)] {
             assert!(Table::new(name).is_ok_and(|table| table.name() == name));
         }
