@@ -23,7 +23,7 @@
 //! }
 //! ```
 //!
-//! [`ScruppVerify`] is the middleware: its docs have the [responses](ScruppVerify#responses), the
+//! See [`ScruppVerify`] for the [responses](ScruppVerify#responses), the
 //! [placement](ScruppVerify#placement) among other middleware, and all settings with their defaults.
 //!
 //! A handler gets more than the body:
@@ -35,8 +35,9 @@
 //! Some settings of actix-web matter for deliveries:
 //!
 //! - **Limits of extractors.** An extractor that reads the body, such as `web::Bytes`, rejects a body
-//!   that exceeds actix-web's `PayloadConfig`. Its default is 256 KiB, like that of
-//!   [`body_limit`](ScruppVerify::body_limit), so raise both together. `ScruppEvent` has no limit.
+//!   that exceeds the limit of `PayloadConfig`, 256 KiB by default. If you raise
+//!   [`body_limit`](ScruppVerify::body_limit), raise that limit too. `ScruppEvent` has no limit of its
+//!   own.
 //! - **Half-closed connections.** By default, actix-web does not stop the handler if the client
 //!   closes its sending side. With
 //!   [`h1_allow_half_closed(false)`](actix_web::HttpServer::h1_allow_half_closed), the server drops

@@ -22,8 +22,8 @@ use crate::{RejectionBody, ScruppVerifyService};
 /// [`VerifiedDelivery<Bytes>`](crate::VerifiedDelivery) and, with a store, the delivery's
 /// [`Claimed`](crate::dedup::Claimed).
 ///
-/// The middleware responds to all other requests itself. The [rules](scrupp_verify_core#rules) say what
-/// is checked, and the [steps](scrupp_verify_adapter#steps) say in which order.
+/// The middleware responds to all other requests itself. Deliveries are checked by these
+/// [rules](scrupp_verify_core#rules), in this [order](scrupp_verify_adapter#steps).
 ///
 /// Create the middleware once, and clone it into each worker: clones share the store, the secrets and
 /// the budget.
@@ -44,17 +44,17 @@ use crate::{RejectionBody, ScruppVerifyService};
 ///
 /// Use `Resource::wrap` unless every route of the scope receives deliveries.
 ///
-/// The middleware verifies requests of every method: an unsigned `GET`, `HEAD` or `OPTIONS` gets 401. So
-/// put a health check on a resource of its own.
+/// The middleware verifies requests of every method: an unsigned `GET`, `HEAD` or `OPTIONS` gets 401.
+/// Put a health check on a resource of its own.
 ///
 /// The order relative to other middleware:
 ///
 /// | middleware | place | reason |
 /// |---|---|---|
 /// | `Logger` | outside | Its lines include rejections. |
-/// | `Compress` | either | Only the response changes. Outside, rejections are compressed too. |
-/// | one that changes the body of a request | inside | The signature covers the bytes as they were sent. actix-web's own extractors decompress the body in the handler, after verification. |
-/// | CORS | not on this resource | Deliveries do not come from browsers. Outside, a CORS middleware may respond to `OPTIONS` itself. |
+/// | `Compress` | either | Only the response changes. If `Compress` is outside, rejections are compressed too. |
+/// | changes to the request's body | inside | The signature covers the bytes as they were sent. actix-web's extractors decompress a body after it was verified. |
+/// | CORS | not on this resource | Deliveries do not come from browsers. If a CORS middleware is outside, it may respond to `OPTIONS` requests itself. |
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, middleware::Logger, test, web};
@@ -88,7 +88,7 @@ use crate::{RejectionBody, ScruppVerifyService};
 ///
 /// The signature covers the timestamp and the body. The path, the query, the method and all other
 /// headers are not signed, so a recorded delivery can be sent to any endpoint that accepts the same
-/// secret. Take what the handler acts on from the body.
+/// secret. A handler must take its data from the body, and not from the path or the query.
 ///
 /// Without [`dedup`](Self::dedup), a recorded delivery can be replayed for up to 360 s. The middleware
 /// does not check that the connection was encrypted: serve the endpoint over TLS.
@@ -131,7 +131,7 @@ use crate::{RejectionBody, ScruppVerifyService};
 /// # }
 /// ```
 ///
-/// [`clock`](Self::clock) shows how to test a handler, at a fixed time.
+/// To test a handler with a fixed clock, see [`clock`](Self::clock).
 #[derive(Clone, Debug)]
 #[must_use = "a middleware does nothing until it is wrapped around a service"]
 pub struct ScruppVerify {
@@ -299,7 +299,7 @@ impl ScruppVerify {
         /// ```
         body_limit;
 
-        /// A test of a handler needs no sleep, and its requests can have constant timestamps:
+        /// To test a handler, set the clock to the time at which a request was signed:
         ///
         /// ```
         /// use actix_web::{App, test, web};

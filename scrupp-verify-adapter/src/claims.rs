@@ -97,8 +97,8 @@ impl Dedup {
 
     /// Sets how long an acknowledged delivery is remembered.
     ///
-    /// The default is 86,400 s (a day), because Scrupp is assumed to retry as long. If the window of
-    /// the adapter's own tolerance is longer, deliveries are remembered for that window.
+    /// The default is 86,400 s (a day), because Scrupp is assumed to retry for a day. If the window of
+    /// the adapter's tolerance is longer, deliveries are remembered for that window.
     ///
     /// # Errors
     ///
@@ -134,7 +134,7 @@ impl Dedup {
     /// Sets how long an operation of the store may take.
     ///
     /// The default is 2 s. If a claim takes longer, the delivery is rejected with 503, and Scrupp tries
-    /// again.
+    /// again. If a commit takes longer, the response stays a 2xx, and the error is logged.
     ///
     /// # Examples
     ///

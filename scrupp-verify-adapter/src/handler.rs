@@ -12,9 +12,9 @@ use crate::{
 
 /// A guard that logs the outcome of a handler, and commits or releases the claim of its delivery.
 ///
-/// If the guard is dropped without [`complete`](Self::complete), it releases the claim and logs a
-/// warning. The next attempt then runs the handler again. This happens if the handler panics, the client
-/// disconnects, an outer time-out passes, or the server shuts down.
+/// The guard is dropped without [`complete`](Self::complete) if the handler panics, the client
+/// disconnects, an outer time-out passes, or the server shuts down. The guard then logs a warning and
+/// releases the claim, so the next attempt runs the handler again.
 #[must_use = "dropping the guard releases the claim and logs a warning"]
 pub struct HandlerGuard {
     /// `None` once the guard is completed.

@@ -43,7 +43,7 @@ impl<F: Fn(&Observation<'_>) + Send + Sync + 'static> Observer for F {
     }
 }
 
-/// An event in the life of a delivery or of a store.
+/// A step of a delivery, of a store or of the budget, which an adapter reports to its [`Observer`].
 ///
 /// Each delivery is reported once as `Handled`, `HandlerDropped`, `Duplicate` or `Rejected`. If two
 /// adapters wrap one handler, only the inner adapter reports a duplicate.

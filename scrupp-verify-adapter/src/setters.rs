@@ -1,7 +1,7 @@
 /// The setters that every `ScruppVerify` has, for a type with a field `config`, an `Arc` of a `Config`.
 ///
-/// `$name` is the adapter's crate. Examples that send requests differ between adapters: each adapter
-/// passes its own, as the docs of the setter's name.
+/// `$name` is the adapter's crate. Examples that send requests differ between adapters, so each adapter
+/// passes its own examples, as doc comments of the setter's name.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! setters {
@@ -22,12 +22,12 @@ macro_rules! setters {
             self
         }
 
-        /// Sets how old a timestamp may be, and how far in the future.
+        /// Sets the window around the current time in which a timestamp is accepted.
         ///
-        /// A delivery outside this window is rejected with 401. The default is 300 s into the past,
-        /// because Scrupp's documentation advises it, and 60 s into the future. The future is
-        /// shorter because clocks differ by less, and because a symmetric window would double the
-        /// time in which a delivery can be replayed.
+        /// A delivery with a timestamp outside the window is rejected with 401. The default is 300 s
+        /// into the past, because Scrupp's documentation advises it, and 60 s into the future. Clocks
+        /// differ by less than 60 s, and a symmetric window would double the time in which a
+        /// delivery can be replayed.
         ///
         /// # Security
         ///
@@ -56,12 +56,13 @@ macro_rules! setters {
             self.set(|config| config.policy.body_limit = bytes)
         }
 
-        /// Sets how long it may take to receive the whole body.
+        /// Sets the time-out for receiving a whole body.
         ///
-        /// Rejects a body that takes longer with 408. The default is 10 s, because Scrupp waits a few
-        /// seconds for a response. A client cannot extend the time by sending a byte at a time.
+        /// A body that takes longer is rejected with 408. The default is 10 s, because Scrupp itself
+        /// waits only a few seconds for a response. A client cannot extend the time by sending a byte at
+        /// a time.
         ///
-        /// The same time-out limits an account lookup, which ends before the body is read.
+        /// An account lookup has the same time-out, before the body is read.
         ///
         /// # Examples
         ///
@@ -80,11 +81,12 @@ macro_rules! setters {
             self.set(|config| config.body_timeout = timeout)
         }
 
-        /// Sets how many bytes of unverified bodies may be in memory at once, over all connections.
+        /// Sets the memory for unverified bodies over all connections, in bytes.
         ///
-        /// The default is 67,108,864 bytes (64 MiB). A body of up to 16 KiB is not counted, and never
-        /// waits. A larger body waits until its declared length is available, or the body limit if it
-        /// declares none. If the body time-out passes first, the delivery is rejected with 503.
+        /// The default is 67,108,864 bytes (64 MiB), enough for 256 bodies of the default body limit. A
+        /// body of up to 16 KiB is not counted, and never waits. A larger body waits until its declared
+        /// length is available, or the body limit if it declares none. If the body time-out passes
+        /// first, the delivery is rejected with 503.
         ///
         /// Buffers of the server itself are not counted. Clones share one budget.
         ///
@@ -119,8 +121,8 @@ macro_rules! setters {
             self.set(|config| config.clock = ::std::sync::Arc::new(clock))
         }
 
-        /// Sets an [`Observer`]($crate::Observer): a function that is called with each
-        /// [`Observation`]($crate::Observation), for example to count deliveries.
+        /// Sets an [`Observer`](crate::Observer): a function that is called with each
+        /// [`Observation`](crate::Observation), for example to count deliveries.
         ///
         /// By default, there is none. `MetricsObserver` of the crate `scrupp-verify-metrics` is an
         /// observer for the `metrics` facade.
@@ -150,14 +152,14 @@ macro_rules! setters {
 
         /// Sets a store for acknowledged deliveries, so that each event is handled once.
         ///
-        /// Takes a store, or a [`Dedup`]($crate::Dedup) to change the lease, the retention, the scope,
+        /// Takes a store, or a [`Dedup`](crate::Dedup) to change the lease, the retention, the scope,
         /// the store time-out or the id. By default, there is no store, and every attempt runs the
         /// handler.
         ///
         /// The store claims each verified delivery before the handler runs:
         ///
         /// - If the handler responds with a 2xx, the delivery is acknowledged. Its duplicates get 200
-        ///   with [`Duplicate`]($crate::Duplicate) in the response's extensions, and the handler does
+        ///   with [`Duplicate`](crate::Duplicate) in the response's extensions, and the handler does
         ///   not run.
         /// - If the handler responds with anything else, the claim is released, and the next attempt
         ///   runs the handler again.
@@ -173,10 +175,10 @@ macro_rules! setters {
         ///
         /// - **The same event at two routes is a duplicate** if the routes share a store, because the
         ///   signature does not cover the path. Only one of the two handlers runs. To run both, give
-        ///   each route a scope with [`Dedup::scope`]($crate::Dedup::scope), or a store of its own.
+        ///   each route a scope with [`Dedup::scope`](crate::Dedup::scope), or a store of its own.
         /// - **A repeated run of a process is a duplicate** if it ends with the same status within the
         ///   retention, a day by default. If your processes run repeatedly under one id, tell the runs
-        ///   apart with [`Dedup::delivery_id`]($crate::Dedup::delivery_id), for example by a field of
+        ///   apart with [`Dedup::delivery_id`](crate::Dedup::delivery_id), for example by a field of
         ///   `meta` that you set for each run.
         ///
         /// The handler can extract its claim with `ScruppClaim`. With the claim, `SqlxStore` of the
@@ -187,7 +189,7 @@ macro_rules! setters {
         ///
         /// If the server drops the handler because the client disconnected, the claim is released and
         /// a warning is logged. The next attempt runs the handler from its beginning. Put work that must
-        /// not stop half-way into a spawned task or a queue.
+        /// not be interrupted into a spawned task or a queue.
         ///
         /// # Examples
         ///
@@ -224,7 +226,7 @@ Rejections with the same status have the same headers and the same body, an
 `application/problem+json` document. The reason is in the log, and as a [`Rejection`] in the
 response's extensions. [`on_rejection`](ScruppVerify::on_rejection) replaces the response.
 
-Scrupp sends a delivery again until the status is a 2xx. A 4xx from the handler does not stop it.
-Respond with a 2xx to an event that the handler does not need."
+Scrupp retries a delivery until the status is a 2xx. A 4xx from the handler does not stop the
+retries, so respond with a 2xx to an event that the handler does not need."
     };
 }

@@ -16,10 +16,11 @@ use crate::ScruppVerifyService;
 /// [`VerifiedDelivery<Bytes>`](crate::VerifiedDelivery) and, with a store, the delivery's
 /// [`Claimed`](crate::dedup::Claimed).
 ///
-/// The layer responds to all other requests itself. The [rules](scrupp_verify_core#rules) say what is
-/// checked, and the [steps](scrupp_verify_adapter#steps) say in which order.
+/// The layer responds to all other requests itself. Deliveries are checked by these
+/// [rules](scrupp_verify_core#rules), in this [order](scrupp_verify_adapter#steps).
 ///
-/// The future needs a Tokio runtime with its timer enabled (`enable_all` or `enable_time`).
+/// The service runs on a Tokio runtime with its timer enabled (`enable_all` or `enable_time`).
+/// Otherwise, every request is rejected with 503.
 ///
 #[doc = scrupp_verify_adapter::responses!()]
 ///
@@ -31,24 +32,25 @@ use crate::ScruppVerifyService;
 /// |---|---|
 /// | `MethodRouter::layer` | all requests for this route |
 /// | `MethodRouter::route_layer` | those with a method that has a handler; others get 405 |
-/// | `Router::route_layer` | all requests for the routes added before |
-/// | `Router::layer` | all requests for the routes added before, and for unknown paths |
+/// | `Router::route_layer` | all requests for the routes of this router |
+/// | `Router::layer` | all requests for the routes of this router and for unknown paths |
 ///
-/// Use `MethodRouter::layer` unless every route of the router receives deliveries.
+/// Use `MethodRouter::layer` unless every route of the router receives deliveries. Methods and routes
+/// that are added after the layer are not verified.
 ///
-/// The layer verifies requests of every method: an unsigned `GET`, `HEAD` or `OPTIONS` gets 401. So put
-/// a health check on a route of its own.
+/// The layer verifies requests of every method: an unsigned `GET`, `HEAD` or `OPTIONS` gets 401. Put a
+/// health check on a route of its own.
 ///
 /// The order relative to other middleware, such as that of `tower-http`:
 ///
 /// | middleware | place | reason |
 /// |---|---|---|
 /// | `Trace` | outside | Its span and its response events include rejections. |
-/// | `CatchPanic` | outside | The layer logs the panic as one, and releases the claim. Inside, the layer logs a failure with status 500. |
-/// | `Timeout` | inside | The time is for the handler only, and the layer logs the status. Outside, the time includes the body and the store, and the handler is dropped. |
-/// | `RequestDecompression` | inside | The signature covers the bytes as they were sent. Limit the decompressed body: the layer limits only what it receives. |
-/// | `Compression` | either | Only the response changes. Outside, rejections are compressed too. |
-/// | `Cors` | not on this route | Deliveries do not come from browsers. Outside, `Cors` responds to every `OPTIONS` request itself. |
+/// | `CatchPanic` | outside | The layer logs the outcome `panicked`. If `CatchPanic` is inside, the layer logs `failed` with status 500. |
+/// | `Timeout` | inside | The time-out applies to the handler only, and the layer logs its status. If `Timeout` is outside, the time includes the body, and the layer logs `dropped`. |
+/// | `RequestDecompression` | inside | The signature covers the bytes as they were sent. Limit the decompressed body too: [`body_limit`](Self::body_limit) applies to the compressed one. |
+/// | `Compression` | either | Only the response changes. If `Compression` is outside, rejections are compressed too. |
+/// | `Cors` | not on this route | Deliveries do not come from browsers. If `Cors` is outside, it responds to `OPTIONS` requests itself. |
 ///
 /// ```
 /// use std::time::Duration;
@@ -82,7 +84,7 @@ use crate::ScruppVerifyService;
 ///
 /// The signature covers the timestamp and the body. The path, the query, the method and all other
 /// headers are not signed, so a recorded delivery can be sent to any endpoint that accepts the same
-/// secret. Take what the handler acts on from the body.
+/// secret. A handler must take its data from the body, and not from the path or the query.
 ///
 /// Without [`dedup`](Self::dedup), a recorded delivery can be replayed for up to 360 s. The layer does
 /// not check that the connection was encrypted: serve the endpoint over TLS.
@@ -122,7 +124,7 @@ use crate::ScruppVerifyService;
 /// # }
 /// ```
 ///
-/// [`clock`](Self::clock) shows how to test a handler, at a fixed time.
+/// To test a handler with a fixed clock, see [`clock`](Self::clock).
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct ScruppVerify {
@@ -284,7 +286,7 @@ impl ScruppVerify {
         /// ```
         body_limit;
 
-        /// A test of a handler needs no sleep, and its requests can have constant timestamps:
+        /// To test a handler, set the clock to the time at which a request was signed:
         ///
         /// ```
         /// use axum::{Router, body::{Body, Bytes}, http::{Request, StatusCode}, routing::post};

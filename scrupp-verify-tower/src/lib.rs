@@ -22,7 +22,7 @@
 //! }
 //! ```
 //!
-//! [`ScruppVerify`] is the layer: its docs have the [responses](ScruppVerify#responses), the
+//! See [`ScruppVerify`] for the [responses](ScruppVerify#responses), the
 //! [placement](ScruppVerify#placement) among other middleware, and all settings with their defaults.
 //!
 //! A handler gets more than the body:
