@@ -38,8 +38,8 @@ use crate::ScruppVerifyService;
 /// Use `MethodRouter::layer` unless every route of the router receives deliveries. Methods and routes
 /// that are added after the layer are not verified.
 ///
-/// The layer verifies requests of every method: an unsigned `GET`, `HEAD` or `OPTIONS` gets 401. Put a
-/// health check on a route of its own.
+/// The layer verifies requests of every method. With `MethodRouter::layer`, an unsigned `GET`, `HEAD` or
+/// `OPTIONS` gets 401, so put a health check on a route of its own.
 ///
 /// The order relative to other middleware, such as that of `tower-http`:
 ///
@@ -47,7 +47,7 @@ use crate::ScruppVerifyService;
 /// |---|---|---|
 /// | `Trace` | outside | Its span and its response events include rejections. |
 /// | `CatchPanic` | outside | The layer logs the outcome `panicked`. If `CatchPanic` is inside, the layer logs `failed` with status 500. |
-/// | `Timeout` | inside | The time-out applies to the handler only, and the layer logs its status. If `Timeout` is outside, the time includes the body, and the layer logs `dropped`. |
+/// | `Timeout` | inside | The time-out applies to the handler only, and the layer logs the status. If `Timeout` is outside, the time includes reading the body, and the layer logs `dropped`. |
 /// | `RequestDecompression` | inside | The signature covers the bytes as they were sent. Limit the decompressed body too: [`body_limit`](Self::body_limit) applies to the compressed one. |
 /// | `Compression` | either | Only the response changes. If `Compression` is outside, rejections are compressed too. |
 /// | `Cors` | not on this route | Deliveries do not come from browsers. If `Cors` is outside, it responds to `OPTIONS` requests itself. |
