@@ -6,35 +6,52 @@ use scrupp_verify_core::dedup::Claimed;
 
 use crate::middleware::failed;
 
-/// The claim that a handler runs under, as an extractor.
+/// The claim of the delivery that the handler runs for, as an extractor.
 ///
-/// With it, `commit_in` of `scrupp-verify-sqlx` acknowledges the delivery in the transaction of the
-/// handler's effects. Responds with 500 if no middleware with [`dedup`](crate::ScruppVerify::dedup)
-/// is around the handler; the reason is logged.
+/// With the claim, `SqlxStore::commit_in` of the crate `scrupp-verify-sqlx` acknowledges the delivery in
+/// the transaction of the handler's effects.
+///
+/// # Errors
+///
+/// Responds with 500 if no [`ScruppVerify`](crate::ScruppVerify) with
+/// [`dedup`](crate::ScruppVerify::dedup) wraps the handler. The reason is logged.
 ///
 /// # Examples
 ///
 /// ```
-/// use actix_web::{App, HttpResponse, web};
-/// use scrupp_verify_actix::{ScruppClaim, ScruppVerify, Secret, dedup::MemoryStore};
+/// use actix_web::{App, HttpResponse, test, web};
+/// use scrupp_verify_actix::{ScruppClaim, ScruppVerify, Secret, Signer, UnixTime};
+/// use scrupp_verify_actix::dedup::MemoryStore;
 ///
 /// async fn delivered(ScruppClaim(claimed): ScruppClaim) -> HttpResponse {
 ///     println!("delivery {} is claimed", claimed.id());
 ///     HttpResponse::Ok().finish()
 /// }
 ///
-/// # fn main() -> Result<(), scrupp_verify_actix::ConfigError> {
-/// let verify = ScruppVerify::new(Secret::new("topsecret")?).dedup(MemoryStore::default());
-/// let app = App::new().service(
-///     web::resource("/webhooks/scrupp")
-///         .wrap(verify)
-///         .route(web::post().to(delivered)),
-/// );
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let secret = Secret::new("topsecret")?;
+/// let now = UnixTime::now().ok_or("the clock gives no time")?;
+/// let headers = Signer::new(&secret).sign(now, b"{}");
+///
+/// let without_store = ScruppVerify::new(secret);
+/// let with_store = without_store.clone().dedup(MemoryStore::default());
+/// for (verify, status) in [(with_store, 200), (without_store, 500)] {
+///     let resource = web::resource("/").wrap(verify).to(delivered);
+///     let app = test::init_service(App::new().service(resource)).await;
+///     let request = test::TestRequest::post()
+///         .uri("/")
+///         .insert_header(("X-Scrupp-Timestamp", headers.timestamp()))
+///         .insert_header(("X-Scrupp-Signature", headers.signature()))
+///         .set_payload("{}");
+///     let response = test::call_service(&app, request.to_request()).await;
+///     assert_eq!(response.status(), status);
+/// }
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "it is there to be taken apart")]
+#[expect(clippy::exhaustive_structs, reason = "handlers destructure it")]
 pub struct ScruppClaim(pub Claimed);
 
 impl FromRequest for ScruppClaim {

@@ -8,35 +8,48 @@ use crate::middleware::failed;
 
 /// The event of a verified delivery, as an extractor.
 ///
-/// Responds with 500 if the middleware is not around the handler, and with 422 if a verified body
-/// is not an event; the reason is logged. An event that this version does not know is a value, not
-/// an error.
+/// An event that this version does not know is a value, `Event::Other`, and not an error.
+///
+/// # Errors
+///
+/// Responds with 422 if the verified body is not an event, and with 500 if no
+/// [`ScruppVerify`](crate::ScruppVerify) wraps the handler. The reason is logged.
 ///
 /// # Examples
 ///
 /// ```
-/// use actix_web::{App, HttpResponse, web};
-/// use scrupp_verify_actix::{ScruppEvent, ScruppVerify, Secret, Verified};
+/// use actix_web::{App, HttpResponse, test, web};
+/// use scrupp_verify_actix::{ScruppEvent, ScruppVerify, Secret, Signer, UnixTime};
 ///
-/// async fn delivered(
-///     verified: web::ReqData<Verified>,
-///     ScruppEvent(event): ScruppEvent,
-/// ) -> HttpResponse {
-///     println!("{} is {} s old", event.name(), verified.age_secs());
+/// async fn delivered(ScruppEvent(event): ScruppEvent) -> HttpResponse {
+///     println!("{} of process {:?}", event.name(), event.process_id());
 ///     HttpResponse::Ok().finish()
 /// }
 ///
-/// # fn main() -> Result<(), scrupp_verify_actix::ConfigError> {
-/// let app = App::new().service(
-///     web::resource("/webhooks/scrupp")
-///         .wrap(ScruppVerify::new(Secret::new("topsecret")?))
-///         .route(web::post().to(delivered)),
-/// );
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let secret = Secret::new("topsecret")?;
+/// let verify = ScruppVerify::new(secret.clone());
+/// let resource = web::resource("/").wrap(verify).to(delivered);
+/// let app = test::init_service(App::new().service(resource)).await;
+///
+/// let event = r#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
+/// for (body, status) in [(event, 200), ("{}", 422)] {
+///     let now = UnixTime::now().ok_or("the clock gives no time")?;
+///     let headers = Signer::new(&secret).sign(now, body.as_bytes());
+///     let request = test::TestRequest::post()
+///         .uri("/")
+///         .insert_header(("X-Scrupp-Timestamp", headers.timestamp()))
+///         .insert_header(("X-Scrupp-Signature", headers.signature()))
+///         .set_payload(body);
+///     let response = test::call_service(&app, request.to_request()).await;
+///     assert_eq!(response.status(), status);
+/// }
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "it is there to be taken apart")]
+#[expect(clippy::exhaustive_structs, reason = "handlers destructure it")]
 pub struct ScruppEvent(pub Event);
 
 impl FromRequest for ScruppEvent {

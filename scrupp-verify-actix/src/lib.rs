@@ -1,73 +1,58 @@
-//! An [actix-web](https://docs.rs/actix-web) middleware that lets through only what
-//! [Scrupp](https://scrupp.com) signed.
+//! An [actix-web](https://docs.rs/actix-web) middleware that verifies the webhooks of
+//! [Scrupp](https://scrupp.com).
 //!
 //! ```no_run
-//! use actix_web::{App, HttpServer, web};
-//! use scrupp_verify_actix::{Secret, ScruppVerify};
+//! use actix_web::{App, HttpServer, Responder, web};
+//! use scrupp_verify_actix::{ScruppVerify, Secret, dedup::MemoryStore};
 //!
-//! async fn delivered(body: web::Bytes) -> &'static str {
-//!     "" // only what Scrupp sent gets here
+//! #[actix_web::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let secret = std::env::var("SCRUPP_WEBHOOK_SECRET").expect("SCRUPP_WEBHOOK_SECRET");
+//!     let verify = ScruppVerify::new(Secret::new(secret)?).dedup(MemoryStore::default());
+//!     let server = HttpServer::new(move || {
+//!         let route = web::resource("/webhooks/scrupp").wrap(verify.clone());
+//!         App::new().service(route.route(web::post().to(delivered)))
+//!     });
+//!     server.bind("127.0.0.1:3000")?.run().await?;
+//!     Ok(())
 //! }
 //!
-//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-//! let secret = std::env::var("SCRUPP_WEBHOOK_SECRET").expect("SCRUPP_WEBHOOK_SECRET");
-//! let secret = Secret::new(secret)?;
-//! let verify = ScruppVerify::new(secret);
-//! HttpServer::new(move || {
-//!     App::new().service(
-//!         web::resource("/webhooks/scrupp")
-//!             .wrap(verify.clone())
-//!             .route(web::post().to(delivered)),
-//!     )
-//! })
-//! .bind("127.0.0.1:3000")?
-//! .run()
-//! .await?;
-//! # Ok(())
-//! # }
+//! /// Runs only for genuine deliveries. After a 2xx, the same event does not run it again.
+//! async fn delivered(body: web::Bytes) -> impl Responder {
+//!     format!("{} bytes", body.len())
+//! }
 //! ```
 //!
-//! [`scrupp_verify_core`] decides what is accepted, and
-//! [`scrupp_verify_adapter`] in which order a request is handled. This crate connects them to
-//! actix-web.
+//! See [`ScruppVerify`] for the [responses](ScruppVerify#responses), the
+//! [placement](ScruppVerify#placement) among other middleware, and all settings with their defaults.
 //!
-//! # Responses
+//! A handler gets more than the body:
 //!
-//! | request | status |
-//! |---|---|
-//! | verified | that of the inner service, which gets [`Verified`] in the request's extensions |
-//! | header missing, repeated or malformed; too old; in the future; no secret matches; no such account | 401 |
-//! | body exceeds the limit, declared or received | 413 |
-//! | body not complete in time | 408 |
-//! | body broken off | 400 |
-//! | clock, account lookup, store or runtime unavailable; no budget in time; same delivery in flight | 503 |
-//! | duplicate of an acknowledged delivery ([`ScruppVerify::dedup`]) | 200, empty |
+//! - the event of the delivery, with the extractor `ScruppEvent`,
+//! - the proof, as a `web::ReqData<Verified>` or from the request's extensions,
+//! - with a store, the claim of the delivery, with the extractor `ScruppClaim`.
 //!
-//! The [`Rejection`] is in the extensions of the response and in the log. The sender sees only the
-//! status. A rejection is a response, not an error, so middleware around this one (a logger, CORS)
-//! treats it like any other response.
+//! Some settings of actix-web matter for deliveries:
 //!
-//! A handler reads the proof as `web::ReqData<Verified>`, or from the request's extensions.
-//!
-//! # Behaviour of actix-web
-//!
-//! - **Extractors keep their limits.** An extractor that reads the body, such as `web::Bytes`, rejects
-//!   a body that exceeds actix-web's `PayloadConfig`, by default 256 KiB as in the middleware. If
-//!   you raise [`ScruppVerify::body_limit`], raise that as well. `ScruppEvent` has no limit of its own.
-//! - **A client that closes its half of the connection** does not end its handler, because actix-web
-//!   allows connections to be half-closed. The claim is released when the handler ends. With
+//! - **Limits of extractors.** An extractor that reads the body, such as `web::Bytes`, rejects a body
+//!   that exceeds the limit of `PayloadConfig`, 256 KiB by default. If you raise
+//!   [`body_limit`](ScruppVerify::body_limit), raise that limit too. `ScruppEvent` has no limit of its
+//!   own.
+//! - **Half-closed connections.** By default, actix-web does not stop the handler if the client
+//!   closes its sending side. With
 //!   [`h1_allow_half_closed(false)`](actix_web::HttpServer::h1_allow_half_closed), the server drops
-//!   the handler and the claim is released at once.
-//! - **The server reads ahead** up to 256 KiB of each connection. This is not counted in
-//!   [`ScruppVerify::buffer_budget`]; bound it by
+//!   the handler, and the claim of the delivery is released at once.
+//! - **Read-ahead.** The server reads up to 256 KiB ahead on each connection.
+//!   [`buffer_budget`](ScruppVerify::buffer_budget) does not count these bytes. Limit them with
 //!   [`max_connections`](actix_web::HttpServer::max_connections).
 //!
 //! # Features
 //!
-//! - `dedup` (default): [`ScruppVerify::dedup`], which handles each delivery once.
-//! - `events` (default): what a delivery says. Without it, no JSON parser is compiled.
-//! - `tracing` (default): a log event for each delivery, with the target `scrupp_verify` and the fields
-//!   in [`scrupp_verify_adapter`](scrupp_verify_adapter#log). Nothing of a header or a body is logged.
+//! - `dedup` (default): [`ScruppVerify::dedup`], to handle each event once.
+//! - `events` (default): the extractor `ScruppEvent`, and [`events::Event`], the content of a
+//!   delivery. Compiles a JSON parser.
+//! - `tracing` (default): log events with the target `scrupp_verify`. The
+//!   [table](scrupp_verify_adapter#log) has their fields. No byte of a header or a body is logged.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core)]
@@ -105,3 +90,7 @@ pub use scrupp_verify_core::{
 #[doc(no_inline)]
 #[cfg(feature = "dedup")]
 pub use {scrupp_verify_adapter::Dedup, scrupp_verify_core::dedup};
+
+#[doc = include_str!("../README.md")]
+#[cfg(all(doctest, feature = "dedup", feature = "events"))]
+struct Readme;

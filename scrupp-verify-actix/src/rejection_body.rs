@@ -9,8 +9,9 @@ use bytes::Bytes;
 
 /// The body of the response to a rejection or a duplicate.
 ///
-/// If the request was not read whole, its rest is drained before the response's body: the client
-/// gets the response's head at once, and can go on sending without being reset.
+/// If the request was not read completely, this body drains the request before it yields its own bytes.
+/// The client gets the head of the response at once, and the connection is not reset while the client
+/// still sends.
 pub struct RejectionBody {
     body: BoxBody,
     drain: Option<Drain>,
@@ -29,7 +30,7 @@ impl MessageBody for RejectionBody {
 
     fn size(&self) -> BodySize {
         match self.body.size() {
-            // That would end the response before the request is drained.
+            // With this size, the server would end the response before the drain.
             size if size.is_eof() && self.drain.is_some() => BodySize::Stream,
             size => size,
         }

@@ -12,10 +12,10 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 
-/// The body of a request as it is on the wire, not decompressed.
+/// The body of a request as it was sent, not decompressed.
 pub(crate) struct RequestBody {
     payload: Payload,
-    /// How many bytes are still to come, if the request declares a length.
+    /// The number of bytes that have not arrived yet, if the request declares a length.
     remaining: Option<u64>,
 }
 

@@ -13,7 +13,12 @@ use scrupp_verify_core::Headers;
 
 use crate::{RejectionBody, middleware::Config, request_body::RequestBody};
 
-/// The service that [`ScruppVerify`](crate::ScruppVerify) puts around another.
+/// The service of [`ScruppVerify`](crate::ScruppVerify), around an inner service.
+///
+/// # Cancel safety
+///
+/// If the response future is dropped, the future of the inner service is dropped with it. The claim of
+/// the delivery is released, so the next attempt runs the inner service again.
 #[derive(Debug)]
 pub struct ScruppVerifyService<S> {
     pub(crate) inner: Rc<S>,
@@ -50,8 +55,8 @@ where
                     return Ok(request.into_response(response).map_into_right_body());
                 }
                 Err(rejected) => {
-                    // The server closes a connection if the response comes before the body. This
-                    // lets it take in what has arrived already, without asking for more.
+                    // The server closes a connection if the response comes before the body. Yielding
+                    // lets the server read what has already arrived, without asking for more.
                     yield_now().await;
                     let mut response = (config.on_rejection)(&rejected.rejection);
                     response.extensions_mut().insert(rejected.rejection);
@@ -84,7 +89,7 @@ where
     }
 }
 
-/// The headers of a request, as the core reads them.
+/// The headers of a request, for the core.
 struct HeaderLines<'h>(&'h HeaderMap);
 
 impl Headers for HeaderLines<'_> {

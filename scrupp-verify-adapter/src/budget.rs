@@ -4,10 +4,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::observer::{Observation, Reporter};
 
-/// How many bytes of unverified bodies may be held at once, over all connections.
+/// A limit on the bytes of unverified bodies that are in memory at once, over all connections.
 ///
-/// Deliveries wait for the budget in the order in which they asked. Each acquires at most once, so
-/// none of them waits while it holds a part that another one waits for. Clones share the budget.
+/// Deliveries get their reservations in order of arrival. Each delivery reserves at most once, so no
+/// delivery waits while it holds a reservation. Clones share one budget.
 ///
 /// # Examples
 ///
@@ -23,16 +23,16 @@ pub struct Budget {
     semaphore: Arc<Semaphore>,
 }
 
-/// The part of a [`Budget`] that one delivery has reserved; given back on drop.
+/// The part of a [`Budget`] that one delivery has reserved. Released on drop.
 pub(crate) struct Reservation<'b> {
     permits: SemaphorePermit<'b>,
     reporter: &'b Reporter,
 }
 
 impl Budget {
-    /// Creates a budget of this many bytes, of at least one, and at most [`Semaphore::MAX_PERMITS`].
+    /// Creates a budget of this many bytes: at least 1, and at most [`Semaphore::MAX_PERMITS`].
     ///
-    /// A body that exceeds the whole budget is received while no other one holds a part of it.
+    /// A body that exceeds the whole budget is received while no other delivery has a reservation.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         let bytes = bytes.clamp(1, Semaphore::MAX_PERMITS);
@@ -42,20 +42,20 @@ impl Budget {
         }
     }
 
-    /// Returns how many bytes no delivery has reserved.
+    /// Returns the number of bytes that are not reserved.
     #[must_use]
     pub fn available_bytes(&self) -> usize {
         self.semaphore.available_permits()
     }
 
-    /// Returns how many bytes there are in all.
+    /// Returns the number of bytes of the whole budget.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Waits until this many bytes are available, or the whole budget if that is less.
     ///
-    /// Returns `None` if the semaphore is closed, which nothing does.
+    /// Returns `None` if the semaphore is closed, which never happens.
     pub(crate) async fn reserve<'b>(
         &'b self,
         bytes: usize,
@@ -63,7 +63,7 @@ impl Budget {
     ) -> Option<Box<Reservation<'b>>> {
         let permits = u32::try_from(bytes.min(self.bytes)).unwrap_or(u32::MAX);
         let permits = self.semaphore.acquire_many(permits).await.ok()?;
-        // In a box: most deliveries need no reservation, nor the room for one.
+        // Boxed, because most deliveries need no reservation.
         let reservation = Box::new(Reservation { permits, reporter });
         reservation.report(1);
         Some(reservation)
@@ -71,7 +71,7 @@ impl Budget {
 }
 
 impl Reservation<'_> {
-    /// Reports the bytes with a sign.
+    /// Reports the reserved bytes: 1 as a reservation, -1 as a release.
     fn report(&self, sign: i64) {
         self.reporter.report(|| Observation::UnverifiedBytes {
             change: sign * i64::try_from(self.permits.num_permits()).unwrap_or(i64::MAX),

@@ -19,10 +19,9 @@ use crate::{
     observer::{Observation, Reporter, StoreOperation, StoreResult},
 };
 
-/// How an adapter handles each delivery once: a [`DeliveryStore`] and its terms.
+/// A [`DeliveryStore`] and the settings with which an adapter claims deliveries in it.
 ///
-/// Made from a store by `into()`, with a lease of 60 s, a retention of a day (as long as Scrupp's
-/// retries go on), and a store time-out of 2 s.
+/// Any store can be converted to a `Dedup` with default settings.
 ///
 /// # Examples
 ///
@@ -33,13 +32,9 @@ use crate::{
 ///
 /// # fn main() -> Result<(), ConfigError> {
 /// let dedup = Dedup::new(MemoryStore::default())
+///     .scope("crm")
 ///     .lease(Duration::from_secs(30))
 ///     .retention(Duration::from_secs(3600), Tolerance::default())?;
-///
-/// // Forgotten while it could still be replayed:
-/// let too_short = Dedup::new(MemoryStore::default())
-///     .retention(Duration::from_secs(359), Tolerance::default());
-/// assert_eq!(too_short.unwrap_err(), ConfigError::RetentionTooShort);
 /// # Ok(())
 /// # }
 /// ```
@@ -56,7 +51,16 @@ pub struct Dedup {
 type IdFunction = dyn Fn(&VerifiedDelivery<Bytes>) -> DeliveryId + Send + Sync;
 
 impl Dedup {
-    /// Claims deliveries in this store, with the default terms.
+    /// Creates the default settings for this store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scrupp_verify_adapter::Dedup;
+    /// use scrupp_verify_core::dedup::MemoryStore;
+    ///
+    /// let dedup = Dedup::new(MemoryStore::default());
+    /// ```
     pub fn new(store: impl DeliveryStore + Send + Sync + 'static) -> Self {
         Self {
             store: Store {
@@ -70,20 +74,51 @@ impl Dedup {
         }
     }
 
-    /// Sets how long a handler may take, by default 60 s. If it takes longer, or its process
-    /// crashes, the next attempt can claim the delivery.
+    /// Sets how long a claim is valid while the handler runs.
+    ///
+    /// The default is 60 s, longer than a handler should take. If the handler takes longer, or its
+    /// process crashes, the next attempt can claim the delivery. After a crash, a retry waits at most
+    /// for the rest of the lease.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use scrupp_verify_adapter::Dedup;
+    /// use scrupp_verify_core::dedup::MemoryStore;
+    ///
+    /// // For a handler that takes up to two minutes.
+    /// let dedup = Dedup::new(MemoryStore::default()).lease(Duration::from_secs(180));
+    /// ```
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Sets how long a handled delivery is remembered, by default a day.
+    /// Sets how long an acknowledged delivery is remembered.
+    ///
+    /// The default is 86,400 s (a day), because Scrupp is assumed to retry for a day. If the window of
+    /// the adapter's tolerance is longer, deliveries are remembered for that window.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::RetentionTooShort`] if it is shorter than the window of `tolerance`, past
-    /// and future together: a delivery could then be replayed after it was forgotten. If the
-    /// adapter's own tolerance is wider, deliveries are remembered for that long.
+    /// [`ConfigError::RetentionTooShort`] if `retention` is shorter than the window of `tolerance`,
+    /// past and future together. Otherwise, a delivery could be replayed after it was forgotten.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use scrupp_verify_adapter::Dedup;
+    /// use scrupp_verify_core::{ConfigError, Tolerance, dedup::MemoryStore};
+    ///
+    /// let retention = |secs| {
+    ///     let dedup = Dedup::new(MemoryStore::default());
+    ///     dedup.retention(Duration::from_secs(secs), Tolerance::default())
+    /// };
+    /// assert!(retention(360).is_ok());
+    /// assert_eq!(retention(359).unwrap_err(), ConfigError::RetentionTooShort);
+    /// ```
     pub fn retention(
         mut self,
         retention: Duration,
@@ -96,14 +131,46 @@ impl Dedup {
         Ok(self)
     }
 
-    /// Sets how long an operation of the store may take, by default 2 s. If a claim takes longer,
-    /// the delivery is rejected with 503.
+    /// Sets how long an operation of the store may take.
+    ///
+    /// The default is 2 s. If a claim takes longer, the delivery is rejected with 503, and Scrupp tries
+    /// again. If a commit takes longer, the response stays a 2xx, and the error is logged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use scrupp_verify_adapter::Dedup;
+    /// use scrupp_verify_core::dedup::MemoryStore;
+    ///
+    /// let dedup = Dedup::new(MemoryStore::default()).store_timeout(Duration::from_millis(500));
+    /// ```
     pub fn store_timeout(mut self, timeout: Duration) -> Self {
         self.store.timeout = timeout;
         self
     }
 
-    /// Replaces [`DeliveryId::new`] by another function of the delivery.
+    /// Sets the function that computes the id of a delivery. Deliveries with the same id are
+    /// duplicates.
+    ///
+    /// The default is [`DeliveryId::new`].
+    ///
+    /// # Security
+    ///
+    /// Use only parts of the verified delivery. If accounts are looked up, the account must be one of
+    /// them.
+    ///
+    /// # Examples
+    ///
+    /// Deliveries are duplicates only if their bodies are equal:
+    ///
+    /// ```
+    /// use scrupp_verify_adapter::Dedup;
+    /// use scrupp_verify_core::dedup::{DeliveryId, MemoryStore};
+    ///
+    /// let dedup = Dedup::new(MemoryStore::default())
+    ///     .delivery_id(|delivery| DeliveryId::of(&[delivery.body()]));
+    /// ```
     pub fn delivery_id<F>(mut self, id: F) -> Self
     where
         F: Fn(&VerifiedDelivery<Bytes>) -> DeliveryId + Send + Sync + 'static,
@@ -112,14 +179,13 @@ impl Dedup {
         self
     }
 
-    /// Sets a scope for delivery ids, by default none. Deliveries in different scopes are never
-    /// duplicates of each other.
+    /// Sets the scope of delivery ids. Deliveries in different scopes are never duplicates.
     ///
-    /// Give each route or service that shares a store a scope of its own. Without one, an event that
-    /// Scrupp sends to two of them runs the handler of the first, and is a duplicate for the second.
+    /// By default, there is no scope. If two routes or services share a store, give each its own scope.
+    /// Otherwise, an event that Scrupp sends to both runs only one of the two handlers.
     ///
-    /// The empty scope is a scope too, other than none. A changed scope forgets what was acknowledged in
-    /// the old one.
+    /// The empty scope differs from no scope. After a change of the scope, deliveries that were
+    /// acknowledged in the old scope are handled again if Scrupp sends them again.
     ///
     /// # Examples
     ///
@@ -128,8 +194,8 @@ impl Dedup {
     /// use scrupp_verify_core::dedup::MemoryStore;
     ///
     /// let store = MemoryStore::default();
-    /// let crm = Dedup::new(store.clone()).scope("crm");
-    /// let mail = Dedup::new(store).scope("mail");
+    /// let for_crm = Dedup::new(store.clone()).scope("crm");
+    /// let for_mail = Dedup::new(store).scope("mail");
     /// ```
     pub fn scope(mut self, scope: impl AsRef<[u8]>) -> Self {
         self.scope = Some(scope.as_ref().into());
@@ -146,8 +212,8 @@ impl Dedup {
 
     /// Claims a verified delivery. Returns `None` if the delivery is a duplicate.
     ///
-    /// The store remembers an acknowledged delivery for at least `window`, in which it can be replayed.
-    /// Skips the claim if an outer adapter has already claimed the same id.
+    /// The store remembers an acknowledged delivery for at least `window`, the time in which the delivery
+    /// can be replayed. Skips the claim if an outer adapter has already claimed the same id.
     ///
     /// # Cancel safety
     ///
@@ -174,7 +240,7 @@ impl Dedup {
             .store
             .operations
             .claim(id, held.claimed.token(), self.lease);
-        // Made first, because a claim whose result is lost may have been granted.
+        // Created before the claim, because a claim whose result is lost may have been granted.
         let mut guard = ClaimGuard {
             held: Some(Box::new(held)),
         };
@@ -194,12 +260,11 @@ impl Dedup {
     }
 }
 
-/// Reads the claim of a delivery for an extractor, from the value that the adapter left in the
-/// request's extensions.
+/// Reads the claim of a delivery, for an extractor. `claimed` is the value in the request's extensions.
 ///
 /// # Errors
 ///
-/// [`RejectionKind::NotClaimed`] if there is no claim, which is logged as an error.
+/// [`RejectionKind::NotClaimed`] if there is no claim. The error is logged.
 pub fn read_claim(claimed: Option<&Claimed>) -> Result<Claimed, Rejection> {
     claimed.copied().ok_or_else(|| {
         log::error("a handler extracts a claim, but ScruppVerify with a store does not wrap it");
@@ -207,7 +272,7 @@ pub fn read_claim(claimed: Option<&Claimed>) -> Result<Claimed, Rejection> {
     })
 }
 
-/// Returns the id by which a delivery is claimed, or would be by default.
+/// Returns the id of a delivery: the one of `dedup`, or else the default one.
 pub(crate) fn id_of(
     dedup: Option<&Dedup>,
     delivery: &VerifiedDelivery<Bytes>,
@@ -245,10 +310,10 @@ impl fmt::Debug for Dedup {
     }
 }
 
-/// The claim of a delivery that the handler runs on. Releases the claim when dropped: at once, or in
-/// the background if the store needs time.
+/// A guard around the claim of a delivery. On drop, releases the claim: at once if the store can, or as
+/// a background task.
 pub(crate) struct ClaimGuard {
-    /// `None` if there is nothing to release.
+    /// `None` if there is no claim to release.
     held: Option<Box<Held>>,
 }
 
@@ -329,7 +394,7 @@ impl Drop for ClaimGuard {
     }
 }
 
-/// A store of any type, and how long its operations may take.
+/// A store of any type, with its time-out.
 #[derive(Clone)]
 struct Store {
     operations: Arc<dyn Operations>,
@@ -337,7 +402,7 @@ struct Store {
 }
 
 impl Store {
-    /// Returns the result of an operation, or `None` if it failed, as the log says.
+    /// Runs an operation. Returns `None` if the operation fails or takes too long, and logs the reason.
     async fn run<T>(
         &self,
         operation: StoreOperation,
@@ -361,7 +426,7 @@ impl Store {
     }
 }
 
-/// A [`DeliveryStore`] behind a pointer.
+/// A [`DeliveryStore`] that can be a trait object.
 trait Operations: Send + Sync {
     fn claim(&self, id: DeliveryId, token: ClaimToken, lease: Duration) -> Operation<'_, Claim>;
     fn commit(&self, id: DeliveryId, token: ClaimToken, retention: Duration)

@@ -13,31 +13,33 @@ use tokio::{runtime::Handle, sync::Semaphore, time::sleep};
 
 use crate::{Budget, Observer, SharedKeyring, claims::Dedup, log, observer::Reporter};
 
-/// An adapter's settings. `R` is a request as its framework shows it to an account lookup; `F`
-/// makes the response to a rejection.
+/// The settings of an adapter.
+///
+/// `R` is the request type that the framework passes to an account lookup. `F` creates the response to
+/// a rejection.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Config<R, F> {
     pub(crate) secrets: Secrets<R>,
-    /// Set once a request has found a timer. Later requests do not look again.
+    /// True once a request has found a timer, so later requests do not check again.
     has_timer: Arc<AtomicBool>,
-    /// The window that timestamps are accepted in, and the body limit.
+    /// The tolerance for timestamps, and the body limit.
     pub policy: Policy,
-    /// How long a body may take until it is complete.
+    /// The time in which a body must be complete. 10 s by default.
     pub body_timeout: Duration,
-    /// How many bytes of unverified bodies may be held at once.
+    /// The budget for unverified bodies. 64 MiB by default.
     pub buffer_budget: Budget,
-    /// The clock.
+    /// The clock. The system clock by default.
     pub clock: Arc<dyn Clock + Send + Sync>,
-    /// How each delivery is handled once; `None` runs the handler for every delivery.
+    /// The store for acknowledged deliveries. By default `None`: the handler runs for every delivery.
     pub dedup: Option<Dedup>,
     pub(crate) reporter: Reporter,
-    /// Makes the response to a rejection.
+    /// The function that creates the response to a rejection.
     pub on_rejection: F,
 }
 
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "there is one for each adapter")]
+#[expect(clippy::large_enum_variant, reason = "each adapter has only one")]
 pub(crate) enum Secrets<R> {
     OneAccount(SharedKeyring),
     LookedUp {
@@ -48,21 +50,22 @@ pub(crate) enum Secrets<R> {
     },
 }
 
-/// How many account lookups run at once: a flood of requests must not open as many connections to a
-/// database. Others wait, in the order of their arrival.
+/// The number of account lookups that may run at once. A flood of requests must not open as many
+/// connections to a database. Other lookups wait in the order of their arrival.
 const MAX_LOOKUPS: usize = 64;
 
 type Lookup = Pin<Box<dyn Future<Output = Result<Option<Box<Account>>, RejectionKind>> + Send>>;
 
 impl<R, F> Config<R, F> {
-    /// Creates the default settings, with the secrets of one account.
+    /// Creates the default settings with the secrets of one account.
     #[must_use]
     pub fn new(keyring: impl Into<SharedKeyring>, on_rejection: F) -> Self {
         Self::with_secrets(Secrets::OneAccount(keyring.into()), on_rejection)
     }
 
-    /// Creates the default settings, with the secrets of the account that `lookup` finds for a
-    /// request.
+    /// Creates the default settings with a function that looks up the account of each request.
+    ///
+    /// At most 64 lookups run at once. A lookup has the same time-out as a body.
     #[must_use]
     pub fn with_account_lookup<L, Fut, E>(lookup: L, on_rejection: F) -> Self
     where
@@ -108,7 +111,7 @@ impl<R, F> Config<R, F> {
     }
 
     /// Checks everything that needs neither a secret nor the body: the runtime, the clock, the two
-    /// headers, the window and the declared length.
+    /// headers, the age of the timestamp and the declared length.
     ///
     /// # Errors
     ///
@@ -129,7 +132,7 @@ impl<R, F> Config<R, F> {
         if Handle::try_current().is_err() {
             return false;
         }
-        // Tokio tells of a timer that is not enabled only by a panic.
+        // Without a timer, `sleep` panics. Tokio has no other way to check for one.
         let has_timer = self.has_timer.load(Ordering::Relaxed)
             || panic::catch_unwind(|| sleep(Duration::ZERO)).is_ok();
         self.has_timer.store(has_timer, Ordering::Relaxed);

@@ -3,13 +3,13 @@ use scrupp_verify_core::{Rejection, RejectionKind, VerifiedDelivery, events::Eve
 
 use crate::{claims::Claimed, log};
 
-/// Reads the event of a delivery for an extractor, from the values that the adapter left in the
-/// request's extensions.
+/// Parses the event of a delivery, for an extractor. Both arguments are values in the request's
+/// extensions.
 ///
 /// # Errors
 ///
 /// [`RejectionKind::NotVerified`] if there is no delivery, and [`RejectionKind::NotAnEvent`] if
-/// [`Event::parse`] fails. Both are logged as errors.
+/// [`Event::parse`] fails. Both are logged.
 pub fn read_event(
     delivery: Option<&VerifiedDelivery<Bytes>>,
     claimed: Option<&Claimed>,

@@ -10,11 +10,11 @@ use crate::{
     observer::{Observation, Started},
 };
 
-/// A guard around the handler of a delivery: logs its outcome, and commits or releases its claim.
+/// A guard that logs the outcome of a handler, and commits or releases the claim of its delivery.
 ///
-/// The guard is dropped without being completed if the handler panics or its future is dropped: the
-/// client is gone, a time-out further out has passed, or the server shuts down. The guard then releases
-/// the claim, so the next attempt runs the handler again.
+/// The guard is dropped without [`complete`](Self::complete) if the handler panics, the client
+/// disconnects, an outer time-out passes, or the server shuts down. The guard then logs a warning and
+/// releases the claim, so the next attempt runs the handler again.
 #[must_use = "dropping the guard releases the claim and logs a warning"]
 pub struct HandlerGuard {
     /// `None` once the guard is completed.
@@ -43,8 +43,8 @@ impl HandlerGuard {
         }
     }
 
-    /// Returns the claim of this adapter. Insert it into the request's extensions, so an inner adapter
-    /// does not claim the delivery again.
+    /// Returns the claim of this adapter. Insert the claim into the request's extensions, so an inner
+    /// adapter does not claim the delivery again.
     #[must_use]
     pub fn claimed(&self) -> Option<Claimed> {
         self.running.as_ref()?.claim.as_ref()?.claimed()
@@ -53,9 +53,9 @@ impl HandlerGuard {
     /// Logs the outcome. Commits the claim if the handler responded with a 2xx, and releases it
     /// otherwise.
     ///
-    /// `status` is `None` if the handler failed without a response. `is_duplicate` is true if an inner
-    /// adapter left [`Duplicate`](crate::Duplicate) in the response's extensions, and so has logged the
-    /// outcome.
+    /// `status` is `None` if the handler failed without a response. `is_duplicate` is true if the
+    /// response's extensions contain [`Duplicate`](crate::Duplicate), because the inner adapter that
+    /// inserted it has logged the outcome.
     ///
     /// # Cancel safety
     ///
@@ -69,7 +69,7 @@ impl HandlerGuard {
             running.responded(status);
         }
         let claim = running.claim.take();
-        // The store is not waited for with the body in memory.
+        // Frees the body before waiting for the store.
         drop(running);
         if let Some(claim) = claim {
             claim.complete(is_success(status)).await;
@@ -97,7 +97,7 @@ impl Running {
     }
 }
 
-/// Returns whether a handler acknowledged its delivery.
+/// Returns true if a handler acknowledged its delivery.
 pub(crate) fn is_success(status: Option<u16>) -> bool {
     matches!(status, Some(200..=299))
 }

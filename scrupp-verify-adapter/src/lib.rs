@@ -1,73 +1,112 @@
-//! The parts that the server adapters of scrupp-verify share: they read a delivery, verify it, and
-//! claim it for the handler.
+//! The parts that the server adapters of scrupp-verify share: reading, verifying and claiming a
+//! delivery.
 //!
 //! `scrupp-verify-tower` and `scrupp-verify-actix` are built on this crate. An adapter for another
-//! server that runs on Tokio has four parts of its own: a view of the request's headers, the
-//! request's body as an [`http_body::Body`], the body that the handler gets, and the response to a
-//! rejection. Everything else happens here, in one async function: [`Config::receive`].
+//! server that runs on Tokio provides four parts:
 //!
-//! # The order of a request
+//! - the request's headers, as [`Headers`](scrupp_verify_core::Headers),
+//! - the request's body, as an [`http_body::Body`],
+//! - the body that the handler gets,
+//! - the response to a rejection.
+//!
+//! The async function [`Config::receive`] does everything else.
+//!
+//! # Examples
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http_body_util::Full;
+//! use scrupp_verify_adapter::Config;
+//! use scrupp_verify_core::{Secret, Signer, UnixTime};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let secret = Secret::new("topsecret")?;
+//! let config: Config<(), ()> = Config::new(secret.clone(), ());
+//!
+//! // Sign a body as Scrupp does.
+//! let now = UnixTime::now().ok_or("the clock gives no time")?;
+//! let headers = Signer::new(&secret).sign(now, b"{}");
+//!
+//! let mut genuine = Full::new(Bytes::from("{}"));
+//! let received = config.receive(&headers, &(), None, &mut genuine).await;
+//! let accepted = received.map_err(|rejected| rejected.rejection)?.ok_or("a duplicate")?;
+//! assert_eq!(accepted.delivery.body(), "{}");
+//! // After the handler, pass the status of its response.
+//! accepted.handler.complete(Some(200), false).await;
+//!
+//! let mut tampered = Full::new(Bytes::from("[]"));
+//! let received = config.receive(&headers, &(), None, &mut tampered).await;
+//! assert_eq!(received.unwrap_err().rejection.status(), 401);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Steps
 //!
 //! | step | function | rejected with |
 //! |---|---|---|
 //! | 1. check that there is a Tokio runtime with a timer | [`Config::check_head`] | 503 |
 //! | 2. read the clock | [`Config::check_head`] | 503 |
-//! | 3. check the headers, the window and the declared length | [`Config::check_head`] | 401, 413 |
+//! | 3. check the headers, the timestamp and the declared length | [`Config::check_head`] | 401, 413 |
 //! | 4. look up the account | [`Config::receive`] | 503 |
 //! | 5. read the body, within the limit, the deadline and the budget | [`Config::receive`] | 400, 408, 413, 503 |
 //! | 6. compute and compare the MAC | [`Config::receive`] | 401 |
 //! | 7. claim the delivery in the store | [`Config::receive`] | 503; 200 for a duplicate |
 //! | 8. run the handler | the adapter | |
 //! | 9. commit the claim after a 2xx, release it otherwise | [`HandlerGuard::complete`] | |
-//! | 10. read the rest of a rejected body, behind the head of the response | [`Config::drain`] | |
+//! | 10. drain a rejected body, after the head of the response is sent | [`Config::drain`] | |
 //!
-//! No chunk of the body is polled before step 5, so a server that waits with `100 Continue` until
-//! then never asks for the body of a request that steps 1 to 4 reject.
+//! No chunk of the body is polled before step 5. A server that sends `100 Continue` at the first poll
+//! does not send it to a request that steps 1 to 4 reject.
 //!
 //! # Memory
 //!
-//! A body that is complete in one chunk is handed on without a copy. Any other body is copied chunk
-//! by chunk, because a chunk may keep a much larger read buffer of the server alive.
+//! A body that is complete in one chunk is not copied. Any other body is copied chunk by chunk,
+//! because a chunk may keep a much larger read buffer of the server alive.
 //!
 //! A body of up to 16 KiB never waits for the [`Budget`]. A body that declares more waits before its
-//! first chunk is polled, and one that declares no length once it exceeds 16 KiB. Each acquires everything that
-//! it may need in one step, so no delivery waits while it holds a part of the budget.
+//! first chunk is polled. A body that declares no length waits once it exceeds 16 KiB. Each delivery
+//! reserves all bytes that it may need in one step, so no delivery waits while it holds a reservation.
 //!
 //! # Observer
 //!
-//! [`Config::observe`] sets an [`Observer`], which gets an [`Observation`] of each thing that a service may
-//! want to count or to measure. Without one, no clock is read for it and nothing is allocated.
+//! [`Config::observe`] sets an [`Observer`], which is called with each [`Observation`]. Without an
+//! observer, nothing is measured or allocated for it.
 //!
 //! # Log
 //!
-//! With the feature `tracing`, events have the target `scrupp_verify`. `delivery_id` needs the feature
-//! `dedup`; `account` is an [`AccountId`](scrupp_verify_core::AccountId), if accounts are looked up.
+//! With the feature `tracing`, log events have the target `scrupp_verify`. The field `delivery_id` needs
+//! the feature `dedup`. The field `account` is an [`AccountId`](scrupp_verify_core::AccountId), if
+//! accounts are looked up.
 //!
 //! | message | level | fields | when |
 //! |---|---|---|---|
 //! | delivery handled | info | `outcome` "handled", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the handler responded with a 2xx |
 //! | delivery not handled | info | `outcome` "failed", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the handler responded otherwise, or failed without a response |
 //! | delivery handled before | info | `outcome` "duplicate", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the delivery is a duplicate |
-//! | the handler was dropped before it responded | warn | `outcome` "dropped" or "panicked", `delivery_id`, `account`, `age_secs`, `secret_index` | the client disconnected, an outer time-out passed, or the server shuts down; or the handler panicked |
-//! | the reason of the rejection | info | `kind`, `delivery_id`, `account`, `age_secs` | a rejection that the sender causes; `age_secs` is at most a day |
-//! | the reason of the rejection | error | `kind`, `delivery_id`, `account` | a rejection that the receiver causes |
+//! | the handler was dropped before it responded | warn | `outcome` "dropped" or "panicked", `delivery_id`, `account`, `age_secs`, `secret_index` | the client disconnected, an outer time-out passed, the server shuts down, or the handler panicked |
+//! | the reason of the rejection | info | `kind`, `delivery_id`, `account`, `age_secs` | the sender is the cause; `age_secs` is clamped to a day |
+//! | the reason of the rejection | error | `kind`, `delivery_id`, `account` | the receiver is the cause |
 //! | a verified delivery is not an event | error | `delivery_id`, `error` | an extractor cannot read the event |
 //! | the delivery store failed | error | `operation`, `delivery_id`, `error` | an operation of the store failed, or took too long |
-//! | the handler took longer than its lease, and the delivery was claimed again | error | `delivery_id` | the delivery may be handled twice |
-//! | an outer ScruppVerify has already claimed this delivery: the inner one does not use its store | warn | `delivery_id` | |
-//! | the account lookup failed | error | `error` | |
-//! | an account lookup took longer than the body time-out | error | | |
-//! | too many account lookups run, and none ended in time | error | | 64 lookups run, and others wait |
+//! | the handler took longer than its lease, and the delivery was claimed again | error | `delivery_id` | the delivery may have been handled twice |
+//! | an outer ScruppVerify has already claimed this delivery: the inner one does not use its store | warn | `delivery_id` | two layers with a store wrap the handler |
+//! | the account lookup failed | error | `error` | the delivery is rejected with 503 |
+//! | an account lookup took longer than the body time-out | error | | the delivery is rejected with 503 |
+//! | too many account lookups run, and none ended in time | error | | 64 lookups run, and the delivery is rejected with 503 |
 //! | a claim token cannot be generated | error | `error` | the operating system gives no random numbers |
-//! | a handler extracts a verified delivery, but ScruppVerify does not wrap it | error | | |
-//! | a handler extracts a claim, but ScruppVerify with a store does not wrap it | error | | |
-//! | the observer panicked | error | | |
+//! | a handler extracts a verified delivery, but ScruppVerify does not wrap it | error | | the response is a 500 |
+//! | a handler extracts a claim, but ScruppVerify with a store does not wrap it | error | | the response is a 500 |
+//! | the observer panicked | error | | the delivery is not affected |
 //!
 //! # Features
 //!
-//! - `dedup`: `Dedup`, which claims each delivery in a store.
-//! - `events`: the event of a verified delivery, for extractors.
-//! - `tracing`: the log.
+//! - `dedup`: [`Dedup`], to claim each delivery in a store.
+//! - `events`: `read_event`, for extractors.
+//! - `tracing`: the log events.
+//!
+//! None is enabled by default.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core)]
@@ -101,9 +140,9 @@ pub use observer::{Observation, Observer, StoreOperation, StoreResult};
 pub use receive::{Accepted, Rejected};
 pub use shared_keyring::SharedKeyring;
 
-/// Marks the response to a duplicate, in its extensions.
+/// A mark in the extensions of the response to a duplicate.
 ///
-/// Outer middleware can check for it to detect that the handler did not run.
+/// Outer middleware can check the response for this mark to detect that the handler did not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duplicate;
 

@@ -1,11 +1,11 @@
-//! The log of the adapters: kinds, ages, indices and ids, never a byte of a header or a body.
+//! The log events of the adapters: kinds, ages, indices and ids, never a byte of a header or a body.
 //!
 //! Fields are expressions in the macros of `tracing`, which evaluate them only if the event is enabled.
-//! `tracing::enabled!` is no way to ask beforehand: with filters of single layers, it makes a later event
-//! of the application disappear.
+//! Do not call `tracing::enabled!` first: with per-layer filters, it suppresses a later event of the
+//! application.
 #![cfg_attr(
     not(feature = "tracing"),
-    expect(unused_variables, reason = "nothing is logged")
+    expect(unused_variables, reason = "without the feature, no event is logged")
 )]
 
 use core::fmt::Display;
@@ -19,7 +19,7 @@ use crate::observer::StoreOperation;
 #[cfg(feature = "tracing")]
 use crate::{claims, handler::is_success};
 
-/// The largest age in the log, a day. A client that nobody knows can send any timestamp.
+/// The largest age in the log, a day. An attacker can send any timestamp.
 #[cfg(feature = "tracing")]
 const MAX_AGE_SECS: i64 = 86_400;
 
@@ -30,7 +30,7 @@ macro_rules! event {
     };
 }
 
-/// Logs a verified delivery with its outcome.
+/// Logs the outcome of a verified delivery.
 macro_rules! outcome {
     ($level:ident, $delivery:ident, $id:expr, $outcome:expr, $status:expr, $text:literal) => {
         event!(
@@ -50,7 +50,7 @@ macro_rules! outcome {
 
 type Delivery = VerifiedDelivery<Bytes>;
 
-/// A handler ended.
+/// Logs that a handler responded or failed.
 pub(crate) fn responded(delivery: &Delivery, claim: Option<&ClaimGuard>, status: Option<u16>) {
     #[cfg(feature = "tracing")]
     if is_success(status) {
@@ -74,7 +74,7 @@ pub(crate) fn responded(delivery: &Delivery, claim: Option<&ClaimGuard>, status:
     }
 }
 
-/// A delivery was handled before.
+/// Logs a duplicate.
 pub(crate) fn duplicate(delivery: &Delivery, id: DeliveryId) {
     outcome!(
         info,
@@ -86,7 +86,7 @@ pub(crate) fn duplicate(delivery: &Delivery, id: DeliveryId) {
     );
 }
 
-/// A handler did not get to its response.
+/// Logs that a handler was dropped or panicked.
 pub(crate) fn dropped(delivery: &Delivery, claim: Option<&ClaimGuard>, is_panicking: bool) {
     #[cfg(feature = "tracing")]
     let outcome = if is_panicking { "panicked" } else { "dropped" };
@@ -100,7 +100,7 @@ pub(crate) fn dropped(delivery: &Delivery, claim: Option<&ClaimGuard>, is_panick
     );
 }
 
-/// A delivery was rejected: at level `info` if the sender is the cause, at `error` if the receiver is.
+/// Logs a rejection: at level `info` if the sender is the cause, at `error` if the receiver is.
 pub(crate) fn rejected(rejection: &Rejection, account: Option<AccountId>, id: Option<DeliveryId>) {
     let kind = rejection.kind();
     let is_failure = rejection.status() == 503 && kind != RejectionKind::InFlight;
@@ -125,7 +125,7 @@ pub(crate) fn rejected(rejection: &Rejection, account: Option<AccountId>, id: Op
     }
 }
 
-/// A verified delivery is not an event.
+/// Logs that a verified delivery is not an event.
 #[cfg(feature = "events")]
 pub(crate) fn not_an_event(error: &dyn Display, delivery: &Delivery, id: Option<DeliveryId>) {
     event!(
@@ -138,13 +138,13 @@ pub(crate) fn not_an_event(error: &dyn Display, delivery: &Delivery, id: Option<
     );
 }
 
-/// An operation of the store failed or took too long.
+/// Logs that an operation of the store failed or took too long.
 #[cfg(feature = "dedup")]
 pub(crate) fn store_failed(operation: StoreOperation, id: DeliveryId, error: &str) {
     event!(error, operation = operation.as_str(), delivery_id = %id, error, "the delivery store failed");
 }
 
-/// Another attempt claimed a delivery while a handler ran on it.
+/// Logs that a delivery was claimed again while its handler ran.
 #[cfg(feature = "dedup")]
 pub(crate) fn lease_lost(id: DeliveryId) {
     event!(
@@ -154,7 +154,7 @@ pub(crate) fn lease_lost(id: DeliveryId) {
     );
 }
 
-/// An inner adapter does not claim.
+/// Logs that an inner adapter does not claim a delivery.
 #[cfg(feature = "dedup")]
 pub(crate) fn claimed_outside(id: DeliveryId) {
     event!(
@@ -164,12 +164,12 @@ pub(crate) fn claimed_outside(id: DeliveryId) {
     );
 }
 
-/// Something failed that requests depend on.
+/// Logs an error with its cause.
 pub(crate) fn failed(what: &str, error: &dyn Display) {
     event!(error, error = format_args!("{error:#}"), "{what}");
 }
 
-/// An error without a cause to add.
+/// Logs an error without a cause.
 pub(crate) fn error(what: &str) {
     event!(error, "{what}");
 }

@@ -1,4 +1,4 @@
-//! Stands in for `claims.rs` without the feature `dedup`: nothing is ever claimed.
+//! Replaces `claims.rs` without the feature `dedup`: no delivery is claimed.
 
 use core::{
     fmt::{self, Display},
@@ -10,7 +10,7 @@ use scrupp_verify_core::{RejectionKind, VerifiedDelivery};
 
 use crate::observer::Reporter;
 
-/// A store and its terms: never made without the feature `dedup`.
+/// A store and its settings. Has no value without the feature `dedup`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Dedup {}
@@ -27,7 +27,7 @@ impl Dedup {
     }
 }
 
-/// The claim that a handler runs under: never made without the feature `dedup`.
+/// The claim of a delivery. Has no value without the feature `dedup`.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Claimed {}

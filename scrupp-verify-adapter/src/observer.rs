@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use crate::log;
 
-/// A function that is told what an adapter does, to count it or to measure it.
+/// A function that an adapter calls with each [`Observation`], for counts and measurements.
 ///
-/// Any `Fn(&Observation<'_>)` is an observer. The adapter calls it on the request's path, so it should
-/// return at once. If it panics, the panic is logged as an error, and the delivery is not affected.
+/// Any `Fn(&Observation<'_>)` is an observer. The delivery waits for each call, so an observer should
+/// return at once. If an observer panics, the panic is logged, and the delivery is not affected.
 ///
 /// # Examples
 ///
@@ -24,16 +24,16 @@ use crate::log;
 ///
 /// static DUPLICATES: AtomicU64 = AtomicU64::new(0);
 ///
-/// let observer = |observation: &Observation<'_>| {
-///     if let Observation::Duplicate { .. } = observation {
-///         DUPLICATES.fetch_add(1, Ordering::Relaxed);
+/// fn observer() -> impl Observer {
+///     |observation: &Observation<'_>| {
+///         if let Observation::Duplicate { .. } = observation {
+///             DUPLICATES.fetch_add(1, Ordering::Relaxed);
+///         }
 ///     }
-/// };
-/// # fn is_an_observer(_: impl Observer) {}
-/// # is_an_observer(observer);
+/// }
 /// ```
 pub trait Observer: Send + Sync + 'static {
-    /// Observes one thing that happened.
+    /// Called once for each observation.
     fn observe(&self, observation: &Observation<'_>);
 }
 
@@ -43,21 +43,21 @@ impl<F: Fn(&Observation<'_>) + Send + Sync + 'static> Observer for F {
     }
 }
 
-/// Something that an adapter did.
+/// A step of a delivery, of a store or of the budget, which an adapter reports to its [`Observer`].
 ///
-/// An adapter observes each delivery once as `Handled`, `HandlerDropped`, `Duplicate` or `Rejected`. If two
-/// adapters wrap one handler, only the inner one observes a duplicate.
+/// Each delivery is reported once as `Handled`, `HandlerDropped`, `Duplicate` or `Rejected`. If two
+/// adapters wrap one handler, only the inner adapter reports a duplicate.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Observation<'o> {
-    /// A delivery was verified. Whether the handler runs is decided next.
+    /// A delivery was verified. The claim, if there is a store, comes next.
     #[non_exhaustive]
     Verified {
         /// The proof.
         verified: &'o Verified,
-        /// The length of the body.
+        /// The length of the body, in bytes.
         body_bytes: usize,
-        /// The time since the headers were received, account lookup and body included.
+        /// The time from the headers to the proof, account lookup and body included.
         time: Duration,
     },
     /// A handler responded, or failed without a response.
@@ -67,18 +67,18 @@ pub enum Observation<'o> {
         verified: &'o Verified,
         /// The status of the response, if there is one.
         status: Option<u16>,
-        /// Whether the status is a 2xx, which acknowledges the delivery.
+        /// True if the status is a 2xx, which acknowledges the delivery.
         is_success: bool,
         /// The time that the handler took.
         time: Duration,
     },
-    /// A handler panicked, or was dropped before it responded: the client disconnected, an outer time-out
-    /// passed, or the server shuts down.
+    /// A handler panicked, or was dropped before it responded, because the client disconnected, an outer
+    /// time-out passed, or the server shuts down.
     #[non_exhaustive]
     HandlerDropped {
         /// The proof.
         verified: &'o Verified,
-        /// The time that the handler took until then.
+        /// The time that the handler ran.
         time: Duration,
     },
     /// A delivery was acknowledged before, so its handler did not run.
@@ -95,7 +95,7 @@ pub enum Observation<'o> {
         /// The account, if one was looked up and found. A rejected delivery may be forged.
         account: Option<AccountId>,
     },
-    /// The store ended an operation, or did not in time.
+    /// An operation of the store ended or timed out.
     #[non_exhaustive]
     Store {
         /// The operation.
@@ -105,21 +105,21 @@ pub enum Observation<'o> {
         /// The time that the operation took.
         time: Duration,
     },
-    /// A handler took longer than its lease, and the delivery was claimed again. It may have been handled
-    /// twice.
+    /// A handler took longer than its lease, and the delivery was claimed again. The delivery may have
+    /// been handled twice.
     #[non_exhaustive]
     LeaseLost,
-    /// A delivery reserved a part of the budget for unverified bodies, or gave it back.
+    /// A delivery reserved or released a part of the budget for unverified bodies.
     #[non_exhaustive]
     UnverifiedBytes {
-        /// The change. Negative if bytes were given back.
+        /// The change in bytes. Negative for a release.
         change: i64,
     },
-    /// An adapter received its first request, or was dropped after that. The sum of the changes is the
-    /// budget of all adapters.
+    /// An adapter received its first request, or was dropped after that. The sum of all changes is the
+    /// total budget of the process.
     #[non_exhaustive]
     UnverifiedBytesLimit {
-        /// The change. Negative if an adapter was dropped.
+        /// The change in bytes. Negative if an adapter was dropped.
         change: i64,
     },
 }
@@ -130,9 +130,9 @@ pub enum Observation<'o> {
 pub enum StoreOperation {
     /// Claims a delivery before its handler runs.
     Claim,
-    /// Acknowledges a delivery that its handler handled.
+    /// Acknowledges a delivery after its handler succeeded.
     Commit,
-    /// Gives up a claim.
+    /// Releases a claim.
     Release,
 }
 
@@ -152,11 +152,11 @@ impl StoreOperation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreResult {
-    /// The store did what it was asked for, or said why not: a claim that is not granted is a result.
+    /// The operation succeeded. A claim that is not granted is a success too.
     Ok,
-    /// The store failed.
+    /// The store returned an error.
     Failed,
-    /// The store took longer than the store time-out.
+    /// The operation took longer than the store time-out.
     TimedOut,
 }
 
@@ -172,18 +172,17 @@ impl StoreResult {
     }
 }
 
-/// Reports to the observer of an adapter, if it has one. Clones share it.
+/// The observer of an adapter, if it has one. Clones share the observer.
 #[derive(Clone, Default)]
 pub(crate) struct Reporter(Option<Arc<Shared>>);
 
 struct Shared {
     observer: Box<dyn Observer>,
-    /// The limit that was reported.
+    /// The budget that was reported, in bytes.
     limit: OnceLock<i64>,
 }
 
-/// A request or a handler that is being measured: `None` without an observer. In a box, so that it takes
-/// little room in the future of each request.
+/// A running measurement. `None` without an observer. Boxed to keep the future of each request small.
 pub(crate) struct Started(Option<Box<(Arc<Shared>, Instant)>>);
 
 impl Reporter {
@@ -194,7 +193,7 @@ impl Reporter {
         })))
     }
 
-    /// Reports an observation. Without an observer, it is not made.
+    /// Reports an observation. Without an observer, `observation` is not called.
     #[inline]
     pub(crate) fn report<'o>(&self, observation: impl FnOnce() -> Observation<'o>) {
         if let Some(shared) = &self.0 {
@@ -202,7 +201,7 @@ impl Reporter {
         }
     }
 
-    /// Reports the limit of unverified bytes, the first time.
+    /// Reports the limit of unverified bytes, once.
     pub(crate) fn report_limit(&self, bytes: usize) {
         if let Some(shared) = &self.0 {
             shared.limit.get_or_init(|| {

@@ -27,23 +27,23 @@ use crate::{
 /// A body of up to this many bytes needs no reservation in the budget.
 const FREE_BYTES: usize = 16 * 1024;
 
-/// How many bytes are hashed before other tasks get a turn.
+/// The number of bytes to hash before yielding to other tasks.
 const HASH_STEP_BYTES: usize = 64 * 1024;
 
-/// The longest body time-out, about 30 years: longer ones would overflow the clock.
+/// The longest body time-out, about 34 years. Longer ones would overflow the clock.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(1 << 30);
 
 /// A verified delivery for the handler.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Accepted {
-    /// The body with its proof, not copied if it arrived in one chunk.
+    /// The body with its proof. Not copied if it arrived in one chunk.
     pub delivery: VerifiedDelivery<Bytes>,
-    /// The guard to [complete](HandlerGuard::complete) by the handler's response.
+    /// The guard of the handler. [Complete](HandlerGuard::complete) it with the handler's status.
     pub handler: HandlerGuard,
 }
 
-/// A delivery that was turned away, as the log says.
+/// A delivery that was rejected. The rejection is already logged.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Rejected {
@@ -51,13 +51,15 @@ pub struct Rejected {
     pub rejection: Rejection,
     /// True if the client may still be sending its body.
     is_sending: bool,
-    /// The end of the body's time, if the body was waited for.
+    /// The deadline of the body, if the adapter had to wait for the body.
     deadline: Option<Instant>,
 }
 
 impl<R, F> Config<R, F> {
-    /// Rejects a delivery before its body is polled. A client that expects `100 Continue` sends nothing
-    /// until then. Without a runtime there is no timer to drain with.
+    /// Rejects a delivery before its body is polled.
+    ///
+    /// A client that expects `100 Continue` has not sent a body yet. Without a runtime, there is no
+    /// timer for a drain.
     fn reject_head(
         &self,
         rejection: impl Into<Rejection>,
@@ -71,8 +73,8 @@ impl<R, F> Config<R, F> {
         }
     }
 
-    /// Rejects a delivery. Once its body is polled, only one that exceeds the limit is neither complete,
-    /// broken nor timed out.
+    /// Rejects a delivery after its body is polled. Only the client of a body that exceeds the limit may
+    /// still be sending: other bodies are complete, broken or timed out.
     fn reject(
         &self,
         rejection: impl Into<Rejection>,
@@ -92,13 +94,13 @@ impl<R, F> Config<R, F> {
         }
     }
 
-    /// Receives a delivery: checks the head, looks up the account, reads the body, verifies it and
+    /// Receives a delivery: checks the headers, looks up the account, reads the body, verifies it and
     /// claims the delivery, in this order.
     ///
-    /// Returns `None` for a duplicate: respond 200 with an empty body and [`Duplicate`](crate::Duplicate)
-    /// in its extensions. The handler must not run.
-    ///
     /// `claimed` is the claim that an outer adapter inserted into the request's extensions, if any.
+    ///
+    /// Returns `None` for a duplicate. Then the handler must not run. Respond with 200, an empty body, and
+    /// [`Duplicate`](crate::Duplicate) in the response's extensions.
     ///
     /// # Errors
     ///
@@ -106,8 +108,7 @@ impl<R, F> Config<R, F> {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the budget gets back what the delivery had reserved, and its claim
-    /// is released.
+    /// If the future is dropped, the delivery's reservation in the budget and its claim are released.
     pub async fn receive<H: Headers + ?Sized, B: Body + Unpin>(
         &self,
         headers: &H,
@@ -133,7 +134,7 @@ impl<R, F> Config<R, F> {
             self.with_keyring(account.as_deref(), |keyring| head.verify(keyring, body))
         } else {
             let begin = |keyring: &Keyring| head.verify_in_steps(keyring, body);
-            // In a box: most deliveries are too small to need the room.
+            // Boxed, because most deliveries are too small to need these fields in the future.
             let mut steps = Box::new(self.with_keyring(account.as_deref(), begin));
             while steps.step(HASH_STEP_BYTES) {
                 yield_now().await;
@@ -148,7 +149,7 @@ impl<R, F> Config<R, F> {
             body_bytes: delivery.body().len(),
             time,
         });
-        // From here on the body is the handler's.
+        // The budget is for unverified bodies only.
         drop(reservation);
 
         let mut claim = None;
@@ -156,7 +157,7 @@ impl<R, F> Config<R, F> {
             && let Some(id) = claims::id_of(Some(dedup), &delivery)
         {
             let window = self.policy.tolerance.window();
-            // In a box, like the steps of a large body.
+            // Boxed to keep the future small.
             claim = Box::pin(dedup.claim(id, window, claimed, &self.reporter))
                 .await
                 .map_err(|kind| self.reject(kind, account.as_deref().map(Account::id), Some(id)))?;
@@ -179,13 +180,13 @@ impl<R, F> Config<R, F> {
         else {
             return Ok(None);
         };
-        // In a box: most requests need no lookup.
+        // Boxed, because most adapters have no lookup.
         Box::pin(async {
             let deadline = self.deadline();
-            // Fails if the semaphore is closed, which nothing does.
+            // The semaphore is never closed.
             let permit = timeout_at(deadline, running.acquire()).await;
-            // A permit that comes with the deadline starts nothing: a lookup that hangs must not be
-            // followed by one for each request that waits.
+            // At the deadline, a permit must not start a lookup. Otherwise, each hanging lookup would be
+            // followed by another one.
             if permit.is_err() || Instant::now() >= deadline {
                 log::error("too many account lookups run, and none ended in time");
                 return Err(RejectionKind::SecretsUnavailable);
@@ -199,7 +200,7 @@ impl<R, F> Config<R, F> {
         .await
     }
 
-    /// Calls `verify` with the keyring of this account, or with the only one.
+    /// Calls `verify` with the keyring of this account, or with the only keyring.
     fn with_keyring<T>(&self, account: Option<&Account>, verify: impl FnOnce(&Keyring) -> T) -> T {
         match &self.secrets {
             Secrets::OneAccount(keyring) => verify(&keyring.current.load()),
@@ -207,17 +208,17 @@ impl<R, F> Config<R, F> {
         }
     }
 
-    /// Reads a body whole, before its deadline.
+    /// Reads a complete body before its deadline.
     async fn read_in_time<B: Body + Unpin>(
         &self,
         body: &mut B,
         deadline: &mut Option<Instant>,
     ) -> Result<(Bytes, Option<Box<Reservation<'_>>>), RejectionKind> {
-        // If time runs out, waiting for the budget is another reason than waiting for the client.
+        // Distinguishes waiting for the budget from waiting for the client.
         let mut on_timeout = RejectionKind::BodyTimeout;
         let read = {
             let mut read = pin!(self.read(body, &mut on_timeout));
-            // Most bodies are there at the first poll, and need no timer.
+            // Most bodies are complete at the first poll, and need no timer.
             match poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await {
                 Poll::Ready(read) => Ok(read),
                 Poll::Pending => {
@@ -233,7 +234,7 @@ impl<R, F> Config<R, F> {
         Instant::now() + self.body_timeout.min(LONGEST_TIMEOUT)
     }
 
-    /// Reads a body whole. Sets `on_timeout` to the reason to reject it if time runs out meanwhile.
+    /// Reads a complete body. Sets `on_timeout` to the reason for a rejection at the deadline.
     async fn read<B: Body + Unpin>(
         &self,
         body: &mut B,
@@ -247,7 +248,7 @@ impl<R, F> Config<R, F> {
                 let remaining = usize::try_from(remaining).unwrap_or(usize::MAX);
                 received.len().saturating_add(remaining)
             };
-            // If the length is declared, both bounds are what is left of it.
+            // If a length is declared, both bounds are the remaining part of it.
             let remaining = body.size_hint();
             if reservation.is_none() && with(remaining.lower()) > FREE_BYTES {
                 whole = with(remaining.upper().unwrap_or(u64::MAX)).min(self.policy.body_limit);
@@ -264,7 +265,7 @@ impl<R, F> Config<R, F> {
                 return Ok((chunk, reservation));
             }
             // Copied, because a chunk may keep a much larger read buffer of the server alive. Grows
-            // like a `Vec`, but not beyond what is reserved.
+            // like a `Vec`, but not beyond the reservation.
             let remaining = whole.saturating_sub(received.len());
             received.reserve_exact(remaining.min(received.len().max(chunk.len())));
             received.extend_from_slice(&chunk);
@@ -272,12 +273,14 @@ impl<R, F> Config<R, F> {
         Ok((received.into(), reservation))
     }
 
-    /// Reads the rest of a rejected body, up to the body limit and the body time-out, so that the
-    /// client gets to read the response: a server that closes a connection with bytes unread resets
-    /// it. The adapter polls the future behind the response's head.
+    /// Returns a future that reads and drops the remaining body of a rejected delivery, up to the body
+    /// limit and the body time-out. The adapter polls it after the head of the response is sent.
     ///
-    /// Returns `None` if nothing is left to read or worth waiting for: the body is complete, broken
-    /// or timed out, or its client expects `100 Continue` and was not asked to send.
+    /// Without the drain, the client may not get the response, because a server that closes a connection
+    /// with unread bytes resets it.
+    ///
+    /// Returns `None` if the body is complete, broken or timed out, or if the client still waits for
+    /// `100 Continue`.
     pub fn drain<B: Body + Unpin>(
         &self,
         rejected: Rejected,
@@ -296,18 +299,18 @@ impl<R, F> Config<R, F> {
                     limit = limit.saturating_sub(chunk.len());
                 }
             });
-            // Late or not, the response ends now.
+            // The response ends now, whether the drain is complete or not.
             let _ = drained.await;
         })
     }
 }
 
-/// Returns the next chunk, or `None` after the last. Trailers end the body: they are not signed.
+/// Returns the next chunk, or `None` after the last one. Trailers end the body, and are not signed.
 async fn next_chunk<B: Body + Unpin>(
     body: &mut B,
     limit: usize,
 ) -> Result<Option<Bytes>, RejectionKind> {
-    // A body that is always ready must not keep other tasks, or its own deadline, from running.
+    // A body that is always ready must not block other tasks or its own deadline.
     consume_budget().await;
     match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
         Some(Ok(frame)) => match frame.into_data() {

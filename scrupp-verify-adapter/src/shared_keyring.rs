@@ -3,11 +3,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use scrupp_verify_core::{Keyring, Secret};
 
-/// A keyring that can be replaced while the server runs. Clones share it.
+/// A keyring that can be replaced while the server runs. Clones share one keyring.
 ///
-/// Requests do not wait for a replacement: each delivery is verified with the keyring that is there
+/// A replacement does not block requests. Each delivery is verified with the keyring that is current
 /// when its body is complete. The ids of deliveries do not depend on the secret, so a delivery that
-/// was handled before a replacement is a duplicate after it.
+/// was acknowledged before a replacement is still a duplicate.
 ///
 /// # Examples
 ///
@@ -16,11 +16,11 @@ use scrupp_verify_core::{Keyring, Secret};
 /// use scrupp_verify_core::{Keyring, Secret};
 ///
 /// # fn main() -> Result<(), scrupp_verify_core::ConfigError> {
-/// let keyring = SharedKeyring::from(Secret::new("topsecret")?);
-/// let of_the_layer = keyring.clone();
+/// let keyring = SharedKeyring::from(Secret::new("older")?);
+/// let for_the_adapter = keyring.clone();
 ///
-/// // Scrupp's settings page shows a new key. Retries are still signed with the old one.
-/// keyring.replace([Secret::new("newer")?, Secret::new("topsecret")?]);
+/// // After a rotation, retries may still be signed with the older secret.
+/// keyring.replace([Secret::new("newer")?, Secret::new("older")?]);
 /// # Ok(())
 /// # }
 /// ```
@@ -30,7 +30,7 @@ pub struct SharedKeyring {
 }
 
 impl SharedKeyring {
-    /// Replaces the keyring for every delivery that is verified from now on.
+    /// Replaces the keyring for all deliveries that are verified later.
     pub fn replace(&self, keyring: impl Into<Keyring>) {
         self.current.store(Arc::new(keyring.into()));
     }

@@ -1,4 +1,4 @@
-//! How much of unverified bodies is held at once, and who waits for whom.
+//! The budget for unverified bodies, body limits and deadlines.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::{
@@ -34,7 +34,7 @@ fn settings(budget: usize) -> Config<(), ()> {
     config
 }
 
-/// How many bytes of the budget nobody has reserved.
+/// Returns the number of bytes that are not reserved.
 fn available(config: &Config<(), ()>) -> usize {
     config.buffer_budget.available_bytes()
 }
@@ -53,7 +53,7 @@ async fn receive(config: &Config<(), ()>, content: &[u8], mut body: Arriving) ->
 
 type Outcome = Result<(), RejectionKind>;
 
-/// A delivery whose body arrives as the test goes.
+/// A delivery whose body the test sends in chunks.
 struct Upload {
     body: Bytes,
     sent: usize,
@@ -61,10 +61,10 @@ struct Upload {
     outcome: JoinHandle<Outcome>,
 }
 
-/// A body that arrives through a channel, and says how many bytes are still to come, or nothing.
+/// A body that arrives through a channel, with or without a declared length.
 struct Arriving {
     chunks: mpsc::Receiver<Bytes>,
-    rest: Option<u64>,
+    remaining: Option<u64>,
 }
 
 impl Body for Arriving {
@@ -76,14 +76,14 @@ impl Body for Arriving {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let chunk = ready!(self.chunks.poll_recv(cx));
-        if let (Some(chunk), Some(rest)) = (&chunk, &mut self.rest) {
-            *rest -= chunk.len() as u64;
+        if let (Some(chunk), Some(remaining)) = (&chunk, &mut self.remaining) {
+            *remaining -= chunk.len() as u64;
         }
         Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.rest
+        self.remaining
             .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
@@ -97,11 +97,11 @@ impl Upload {
         Self::start_with(config, bytes, Some(bytes as u64))
     }
 
-    fn start_with(config: &Settings, bytes: usize, rest: Option<u64>) -> Self {
+    fn start_with(config: &Settings, bytes: usize, remaining: Option<u64>) -> Self {
         let (sender, chunks) = mpsc::channel(8);
         let body = Bytes::from(vec![b'x'; bytes]);
         let (config, content) = (Arc::clone(config), body.clone());
-        let arriving = Arriving { chunks, rest };
+        let arriving = Arriving { chunks, remaining };
         Self {
             body,
             sent: 0,
@@ -123,12 +123,12 @@ impl Upload {
     }
 }
 
-/// Lets every task go as far as it can.
+/// Runs all other tasks until they wait.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
 
-/// Each body exceeds half of the budget, and all need more of it at the same moment.
+/// Each body exceeds half of the budget, and all bodies need more at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn deliveries_never_wait_for_each_other() {
     for (budget, bytes) in [(1000, 700), (60 * KIB, 40 * KIB), (KIB, 40 * KIB)] {
@@ -158,7 +158,7 @@ async fn deliveries_never_wait_for_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_16_kib_are_free_and_a_small_body_never_waits() {
+async fn first_16_kib_need_no_reservation_and_small_bodies_never_wait() {
     let config = Arc::new(settings(64 * KIB));
     let mut slow = Upload::start(&config, 64 * KIB);
     slow.send(16 * KIB).await;
@@ -178,7 +178,7 @@ async fn the_first_16_kib_are_free_and_a_small_body_never_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_waits_for_the_budget_goes_on_as_soon_as_it_is_available() {
+async fn waiting_body_continues_once_the_budget_is_available() {
     let config = Arc::new(settings(256 * KIB));
     let mut first = Upload::start(&config, 100 * KIB);
     first.send(50 * KIB).await;
@@ -194,33 +194,33 @@ async fn a_body_that_waits_for_the_budget_goes_on_as_soon_as_it_is_available() {
     assert!(started.elapsed() < Duration::from_secs(1));
 }
 
-/// The same settings, but no longer than this for a body.
-fn in_time(config: &Settings, timeout: Duration) -> Settings {
+/// Returns the same settings with another body time-out.
+fn with_timeout(config: &Settings, timeout: Duration) -> Settings {
     let mut config = Config::clone(config);
     config.body_timeout = timeout;
     Arc::new(config)
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_the_budget_ends_at_the_deadline_with_a_reason_of_its_own() {
+async fn waiting_for_the_budget_ends_at_the_deadline_with_over_budget() {
     let config = Arc::new(settings(64 * KIB));
-    let mut slow = Upload::start(&in_time(&config, Duration::from_secs(60)), 64 * KIB);
+    let mut slow = Upload::start(&with_timeout(&config, Duration::from_secs(60)), 64 * KIB);
     slow.send(20 * KIB).await;
 
     let started = Instant::now();
-    let mut waiting = Upload::start(&in_time(&config, Duration::from_secs(7)), 64 * KIB);
+    let mut waiting = Upload::start(&with_timeout(&config, Duration::from_secs(7)), 64 * KIB);
     waiting.send(20 * KIB).await;
     let outcome = waiting.outcome.await.unwrap();
     assert_eq!(outcome, Err(RejectionKind::OverBudget));
     assert_eq!(started.elapsed().as_secs(), 7);
 
-    // The one that has its reservation waits for its client.
+    // The delivery with a reservation waits for its client.
     let outcome = slow.outcome.await.unwrap();
     assert_eq!(outcome, Err(RejectionKind::BodyTimeout));
 }
 
 #[tokio::test(start_paused = true)]
-async fn rejected_dropped_and_verified_deliveries_give_back_what_they_reserved() {
+async fn rejected_dropped_and_verified_deliveries_release_their_reservation() {
     let config = Arc::new(settings(40 * KIB));
     for _ in 0..3 {
         let mut cut_short = Upload::start(&config, 40 * KIB);
@@ -245,7 +245,7 @@ async fn rejected_dropped_and_verified_deliveries_give_back_what_they_reserved()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_exceeds_the_whole_budget_is_received_alone() {
+async fn body_that_exceeds_the_whole_budget_is_received_alone() {
     for budget in [0, 1, 10 * KIB] {
         let config = Arc::new(settings(budget));
         let mut large = Upload::start(&config, 100 * KIB);
@@ -263,7 +263,7 @@ async fn a_body_that_exceeds_the_whole_budget_is_received_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_reserves_its_declared_length_or_else_the_body_limit() {
+async fn body_reserves_its_declared_length_or_the_body_limit() {
     let config = Arc::new(settings(1024 * KIB));
     let mut undeclared = Upload::start(&config, 100 * KIB);
     undeclared.send(20 * KIB).await;
@@ -277,9 +277,9 @@ async fn a_body_reserves_its_declared_length_or_else_the_body_limit() {
     assert_eq!(declared.end().await, Ok(()));
 }
 
-/// A chunk may be a small window into a large read buffer, which it would keep alive.
+/// A chunk may be a small part of a large read buffer, which the chunk would keep alive.
 #[tokio::test]
-async fn keeps_no_chunk_while_it_waits_for_the_next() {
+async fn keeps_no_chunk_while_waiting_for_the_next_one() {
     struct ReadBuffer(Arc<AtomicBool>);
     impl AsRef<[u8]> for ReadBuffer {
         fn as_ref(&self) -> &[u8] {
@@ -293,16 +293,16 @@ async fn keeps_no_chunk_while_it_waits_for_the_next() {
     }
     let config = Arc::new(settings(KIB));
     let upload = Upload::start(&config, KIB);
-    let is_free = Arc::new(AtomicBool::new(false));
-    let chunk = Bytes::from_owner(ReadBuffer(Arc::clone(&is_free)));
+    let is_dropped = Arc::new(AtomicBool::new(false));
+    let chunk = Bytes::from_owner(ReadBuffer(Arc::clone(&is_dropped)));
     upload.sender.send(chunk).await.unwrap();
     settle().await;
-    assert!(is_free.load(Ordering::Relaxed));
+    assert!(is_dropped.load(Ordering::Relaxed));
     assert!(!upload.outcome.is_finished());
 }
 
 #[tokio::test]
-async fn hands_on_a_body_in_one_chunk_without_a_copy_whatever_its_length() {
+async fn body_in_one_chunk_is_not_copied() {
     let config = settings(KIB);
     let body = Bytes::from(vec![b'x'; 256 * KIB]);
     let headers = Signer::new(&Secret::new("topsecret").unwrap()).sign(NOW, &body);
@@ -314,7 +314,7 @@ async fn hands_on_a_body_in_one_chunk_without_a_copy_whatever_its_length() {
 }
 
 #[tokio::test]
-async fn receives_a_body_without_a_declared_length_whatever_the_limit() {
+async fn receives_body_without_a_declared_length_with_any_limit() {
     for limit in [64 * KIB, 1 << 40, usize::MAX] {
         let mut config = settings(64 * KIB);
         config.policy.body_limit = limit;
@@ -329,7 +329,7 @@ async fn receives_a_body_without_a_declared_length_whatever_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn extreme_durations_are_no_reason_to_panic() {
+async fn extreme_timeouts_do_not_panic() {
     for timeout in [Duration::ZERO, Duration::MAX] {
         let mut config = settings(KIB);
         config.body_timeout = timeout;
@@ -341,7 +341,7 @@ async fn extreme_durations_are_no_reason_to_panic() {
 }
 
 #[tokio::test]
-async fn lets_other_tasks_run_after_each_64_kib_that_it_hashes() {
+async fn yields_to_other_tasks_after_each_64_kib_of_hashing() {
     for (bytes, expected) in [
         (64 * KIB, 1),
         (64 * KIB + 1, 3),
@@ -364,17 +364,20 @@ async fn lets_other_tasks_run_after_each_64_kib_that_it_hashes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn drains_a_body_that_exceeds_the_limit_within_its_deadline() {
+async fn drains_body_that_exceeds_the_limit_until_its_deadline() {
     let mut config = settings(KIB);
     config.policy.body_limit = 10;
     let (sender, chunks) = mpsc::channel(1);
-    let mut body = Arriving { chunks, rest: None };
+    let mut body = Arriving {
+        chunks,
+        remaining: None,
+    };
     let headers = Signer::new(&Secret::new("topsecret").unwrap()).sign(NOW, b"");
     let started = Instant::now();
     let client = tokio::spawn(async move {
         sleep(Duration::from_secs(6)).await;
         sender.send(Bytes::from_static(&[0; 11])).await.unwrap();
-        // The rest is never sent.
+        // The end is never sent.
         sender.closed().await;
     });
 
@@ -390,7 +393,7 @@ async fn drains_a_body_that_exceeds_the_limit_within_its_deadline() {
 }
 
 #[test]
-fn is_64_mib_by_default() {
+fn default_budget_is_64_mib() {
     let config = Config::<(), ()>::new(Secret::new("topsecret").unwrap(), ());
     assert_eq!(available(&config), 67_108_864);
 }

@@ -1,4 +1,4 @@
-//! The table of log events in the documentation holds: every event is in it, with its level and its fields.
+//! The table of log events in the crate docs has every event, with its level and its fields.
 #![cfg(all(feature = "dedup", feature = "events", feature = "tracing"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -87,7 +87,7 @@ fn table() -> Vec<Logged> {
     rows.collect()
 }
 
-/// Says what the table says of an event: the texts of rejections are one row.
+/// Returns the event as in the table, which has one row for all rejections.
 fn in_table(mut logged: Logged) -> Logged {
     if logged.fields.contains("kind") {
         let is_text = |kind: &RejectionKind| kind.to_string() == logged.message;
@@ -97,7 +97,7 @@ fn in_table(mut logged: Logged) -> Logged {
     logged
 }
 
-/// A store that does as it is told.
+/// A store with fixed results.
 struct Store {
     claim: Result<Claim, &'static str>,
     commit: bool,
@@ -147,7 +147,7 @@ fn config(dedup: impl Into<Dedup>) -> Settings {
     config
 }
 
-/// Receives a delivery that was signed so many seconds ago.
+/// Receives a delivery that was signed `age` seconds ago.
 async fn receive(
     config: &Settings,
     age: u64,
@@ -183,7 +183,7 @@ async fn outcomes() {
     assert!(receive(&config, 301, None).await.is_err());
 }
 
-/// Looks up an account for the settings, whose deliveries then name it.
+/// Returns the same settings with an account lookup.
 fn with_account(config: Settings) -> Settings {
     let lookup = |_: &()| async { Ok::<_, &str>(Some(Account::new("17", secret()))) };
     let mut looked_up = at_now(Config::with_account_lookup(lookup, ()));
@@ -223,7 +223,7 @@ async fn observer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn table_of_the_documentation_has_every_event() {
+async fn table_in_the_docs_has_every_event() {
     let log = Log::default();
     let subscriber = tracing_subscriber::registry().with(log.clone());
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -241,10 +241,10 @@ async fn table_of_the_documentation_has_every_event() {
                 && row.level == event.level
                 && row.fields.is_superset(&event.fields)
         };
-        assert!(table.iter().any(|row| is_row(&row)), "not there: {event:?}");
+        assert!(table.iter().any(|row| is_row(&row)), "missing: {event:?}");
     }
     for row in &table {
-        // The operating system would have to fail.
+        // Only a failure of the operating system causes this event.
         if row.message == "a claim token cannot be generated" {
             continue;
         }

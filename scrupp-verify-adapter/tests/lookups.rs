@@ -1,4 +1,4 @@
-//! Account lookups: how many run at once, and how long they may take.
+//! Limits of account lookups: number and time.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::{
@@ -22,7 +22,7 @@ fn secret() -> Secret {
     Secret::new("topsecret").unwrap()
 }
 
-/// Receives a genuine delivery, and returns whether it was accepted.
+/// Receives a genuine delivery.
 async fn receive(config: &Config<(), ()>) -> Result<(), Rejected> {
     let headers = Signer::new(&secret()).sign(UnixTime::now().unwrap(), b"{}");
     let mut body = Full::new(Bytes::from("{}"));
@@ -31,7 +31,7 @@ async fn receive(config: &Config<(), ()>) -> Result<(), Rejected> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_64_lookups_run_at_once_and_the_others_wait() {
+async fn at_most_64_lookups_run_at_once_and_others_wait() {
     let (running, most) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
     let lookup = {
         let (running, most) = (Arc::clone(&running), Arc::clone(&most));
@@ -59,7 +59,7 @@ async fn at_most_64_lookups_run_at_once_and_the_others_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lookups_without_end_end_with_the_body_timeout_and_start_no_others() {
+async fn hanging_lookups_end_with_the_body_timeout_and_start_no_others() {
     let started = Arc::<AtomicUsize>::default();
     let lookup = {
         let started = Arc::clone(&started);

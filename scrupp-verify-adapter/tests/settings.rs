@@ -1,4 +1,4 @@
-//! Settings that are accepted, and those that are not.
+//! Accepted and rejected settings.
 #![cfg(feature = "dedup")]
 
 use core::time::Duration;
@@ -7,7 +7,7 @@ use scrupp_verify_adapter::Dedup;
 use scrupp_verify_core::{ConfigError, Tolerance, dedup::MemoryStore};
 
 #[test]
-fn rejects_a_retention_that_is_a_second_shorter_than_the_window() {
+fn rejects_retention_shorter_than_the_window() {
     let tolerance = Tolerance::default();
     let with = |secs| {
         let dedup = Dedup::new(MemoryStore::default());

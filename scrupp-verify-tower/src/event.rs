@@ -7,35 +7,45 @@ use crate::layer::failed;
 
 /// The event of a verified delivery, as an axum extractor.
 ///
-/// Responds with 500 if the layer is not around the handler, and with 422 if a verified body is not
-/// an event; the reason is logged. An event that this version does not know is a value, not an
-/// error.
+/// An event that this version does not know is a value, `Event::Other`, and not an error.
+///
+/// # Errors
+///
+/// Responds with 422 if the verified body is not an event, and with 500 if no
+/// [`ScruppVerify`](crate::ScruppVerify) wraps the handler. The reason is logged.
 ///
 /// # Examples
 ///
 /// ```
-/// use axum::{Extension, Router, http::StatusCode, routing::post};
-/// use scrupp_verify_tower::{ScruppEvent, ScruppVerify, Secret, Verified};
+/// use axum::{Router, body::Body, http::Request, routing::post};
+/// use scrupp_verify_tower::{ScruppEvent, ScruppVerify, Secret, Signer, UnixTime};
+/// use tower::ServiceExt;
 ///
-/// async fn delivered(
-///     Extension(verified): Extension<Verified>,
-///     ScruppEvent(event): ScruppEvent,
-/// ) -> StatusCode {
-///     println!("{} is {} s old", event.name(), verified.age_secs());
-///     StatusCode::OK
+/// async fn delivered(ScruppEvent(event): ScruppEvent) {
+///     println!("{} of process {:?}", event.name(), event.process_id());
 /// }
 ///
-/// # fn main() -> Result<(), scrupp_verify_tower::ConfigError> {
-/// let app: Router = Router::new()
-///     .route(
-///         "/webhooks/scrupp",
-///         post(delivered).layer(ScruppVerify::new(Secret::new("topsecret")?)),
-///     );
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let secret = Secret::new("topsecret")?;
+/// let verify = ScruppVerify::new(secret.clone());
+/// let app = Router::new().route("/", post(delivered).layer(verify));
+///
+/// let event = r#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
+/// for (body, status) in [(event, 200), ("{}", 422)] {
+///     let now = UnixTime::now().ok_or("the clock gives no time")?;
+///     let headers = Signer::new(&secret).sign(now, body.as_bytes());
+///     let request = Request::post("/")
+///         .header("X-Scrupp-Timestamp", headers.timestamp())
+///         .header("X-Scrupp-Signature", headers.signature())
+///         .body(Body::from(body))?;
+///     assert_eq!(app.clone().oneshot(request).await?.status(), status);
+/// }
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "it is there to be taken apart")]
+#[expect(clippy::exhaustive_structs, reason = "handlers destructure it")]
 pub struct ScruppEvent(pub Event);
 
 impl<S: Sync> FromRequestParts<S> for ScruppEvent {

@@ -1,123 +1,117 @@
-//! A [tower](https://docs.rs/tower) layer that lets through only what
-//! [Scrupp](https://scrupp.com) signed: for axum, warp, hyper, Poem, Salvo, tonic, Lambda and any
-//! other [`tower::Service`](tower_service::Service) of HTTP requests.
+//! A [tower](https://docs.rs/tower) layer that verifies the webhooks of
+//! [Scrupp](https://scrupp.com), for axum, warp, hyper, Poem, Salvo, tonic, Lambda and any other
+//! [`tower::Service`](tower_service::Service) of HTTP requests.
 //!
 //! ```no_run
 //! use axum::{Router, body::Bytes, routing::post};
-//! use scrupp_verify_tower::{Secret, ScruppVerify};
+//! use scrupp_verify_tower::{ScruppVerify, Secret, dedup::MemoryStore};
 //!
-//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-//! let secret = std::env::var("SCRUPP_WEBHOOK_SECRET").expect("SCRUPP_WEBHOOK_SECRET");
-//! let secret = Secret::new(secret)?;
-//! let app = Router::new()
-//!     .route(
-//!         "/webhooks/scrupp",
-//!         post(|body: Bytes| async move { /* runs for genuine deliveries only */ })
-//!             .layer(ScruppVerify::new(secret)),
-//!     );
-//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//! axum::serve(listener, app).await?;
-//! # Ok(())
-//! # }
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let secret = std::env::var("SCRUPP_WEBHOOK_SECRET").expect("SCRUPP_WEBHOOK_SECRET");
+//!     let verify = ScruppVerify::new(Secret::new(secret)?).dedup(MemoryStore::default());
+//!     let app = Router::new().route("/webhooks/scrupp", post(delivered).layer(verify));
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     axum::serve(listener, app).await?;
+//!     Ok(())
+//! }
+//!
+//! /// Runs only for genuine deliveries. After a 2xx, the same event does not run it again.
+//! async fn delivered(body: Bytes) {
+//!     println!("{} bytes", body.len());
+//! }
 //! ```
 //!
-//! [`scrupp_verify_core`] decides what is accepted, and
-//! [`scrupp_verify_adapter`] in which order a request is handled. This crate connects them to tower.
+//! See [`ScruppVerify`] for the [responses](ScruppVerify#responses), the
+//! [placement](ScruppVerify#placement) among other middleware, and all settings with their defaults.
 //!
-//! # Responses
+//! A handler gets more than the body:
 //!
-//! | request | status |
-//! |---|---|
-//! | verified | that of the inner service, which gets [`Verified`] in the request's extensions |
-//! | header missing, repeated or malformed; too old; in the future; no secret matches; no such account | 401 |
-//! | body exceeds the limit, declared or received | 413 |
-//! | body not complete in time | 408 |
-//! | body broken off | 400 |
-//! | clock, account lookup, store or runtime unavailable; no budget in time; same delivery in flight | 503 |
-//! | duplicate of an acknowledged delivery ([`ScruppVerify::dedup`]) | 200, empty |
+//! - the event of the delivery, with the extractor `ScruppEvent` of the feature `axum`,
+//! - the proof, as an `axum::Extension<Verified>` or from the request's extensions,
+//! - with a store, the claim of the delivery, with the extractor `ScruppClaim` of the feature `axum`.
 //!
-//! The [`Rejection`] is in the extensions of the response and in the log. The sender sees only the
-//! status.
+//! # Examples
 //!
-//! A handler reads the proof as `axum::Extension<Verified>`, or from the request's extensions.
+//! The layer takes requests with any body, and passes the inner service a [`VerifiedBody`].
 //!
-//! # Lambda, tonic, Loco and other tower users
+//! ## AWS Lambda
 //!
-//! The layer takes requests with any body, and gives the service inside a [`VerifiedBody`]. So it
-//! goes around a function of [`lambda_http`](https://docs.rs/lambda_http):
+//! The layer goes around a function of [`lambda_http`](https://docs.rs/lambda_http):
 //!
 //! ```no_run
 //! use http::{Request, Response};
 //! use lambda_http::{Body, Error, service_fn};
-//! use scrupp_verify_tower::{Secret, ScruppVerify, VerifiedBody};
+//! use scrupp_verify_tower::{ScruppVerify, Secret, VerifiedBody};
 //! use tower::ServiceBuilder;
 //!
-//! async fn delivered(request: Request<VerifiedBody>) -> Result<Response<Body>, Error> {
-//!     Ok(Response::new(Body::Empty)) // only what Scrupp sent gets here
+//! #[tokio::main]
+//! async fn main() -> Result<(), Error> {
+//!     let secret = std::env::var("SCRUPP_WEBHOOK_SECRET").expect("SCRUPP_WEBHOOK_SECRET");
+//!     let function = ServiceBuilder::new()
+//!         .layer(ScruppVerify::new(Secret::new(secret)?))
+//!         .service(service_fn(delivered));
+//!     lambda_http::run(function).await
 //! }
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Error> {
-//! let secret = std::env::var("SCRUPP_WEBHOOK_SECRET").expect("SCRUPP_WEBHOOK_SECRET");
-//! let secret = Secret::new(secret)?;
-//! let function = ServiceBuilder::new()
-//!     .layer(ScruppVerify::new(secret))
-//!     .service(service_fn(delivered));
-//! lambda_http::run(function).await
-//! # }
+//! /// Runs only for genuine deliveries.
+//! async fn delivered(request: Request<VerifiedBody>) -> Result<Response<Body>, Error> {
+//!     println!("{} bytes", request.into_body().into_bytes().len());
+//!     Ok(Response::new(Body::Empty))
+//! }
 //! ```
 //!
-//! API Gateway hands a body on as text or as Base64, and `lambda_http` decodes it: what is
-//! verified is what was on the wire. Each instance of a function has a memory of its own, so that
-//! [`ScruppVerify::dedup`] needs a shared store there.
+//! API Gateway passes a body on as text or as Base64. `lambda_http` decodes the body, so the layer
+//! verifies the bytes that Scrupp sent. Instances of a function do not share memory, so
+//! [`dedup`](ScruppVerify::dedup) needs a shared store there.
 //!
-//! A server of [`tonic`](https://docs.rs/tonic) takes deliveries beside its services, in the axum router
-//! that they are part of. With axum's features `http1` and `http2`, it serves both on one port:
+//! ## tonic
 //!
-//! ```no_run
-//! use axum::{body::Bytes, routing::post};
-//! use scrupp_verify_tower::{Secret, ScruppVerify};
-//! use tonic::service::Routes;
-//!
-//! # async fn serve(services: Routes, secret: Secret) -> std::io::Result<()> {
-//! let app = services.into_axum_router().route(
-//!     "/webhooks/scrupp",
-//!     post(|body: Bytes| async move { /* runs for genuine deliveries only */ })
-//!         .layer(ScruppVerify::new(secret)),
-//! );
-//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//! axum::serve(listener, app).await
-//! # }
-//! ```
-//!
-//! In [Loco](https://docs.rs/loco-rs), `Hooks::after_routes` takes the axum router and returns it. A route
-//! that is added there is outside of Loco's own middleware, so the body is as Scrupp sent it:
+//! A [`tonic`](https://docs.rs/tonic) server can receive deliveries beside its services, as a route of
+//! the same axum router. With axum's features `http1` and `http2`, one port serves both:
 //!
 //! ```
 //! use axum::{Router, body::Bytes, routing::post};
-//! use scrupp_verify_tower::{Secret, ScruppVerify};
+//! use scrupp_verify_tower::{ScruppVerify, Secret};
+//! use tonic::service::Routes;
+//!
+//! fn with_webhook(services: Routes, secret: Secret) -> Router {
+//!     let delivered = post(async |body: Bytes| println!("{} bytes", body.len()));
+//!     let delivered = delivered.layer(ScruppVerify::new(secret));
+//!     services.into_axum_router().route("/webhooks/scrupp", delivered)
+//! }
+//! ```
+//!
+//! ## Loco
+//!
+//! In [Loco](https://docs.rs/loco-rs), add the route in `Hooks::after_routes`, which takes the axum
+//! router and returns it. Loco's own middleware does not wrap such a route, so the body arrives as
+//! Scrupp sent it:
+//!
+//! ```
+//! use axum::{Router, body::Bytes, routing::post};
+//! use scrupp_verify_tower::{ScruppVerify, Secret};
 //!
 //! fn with_webhook(router: Router, secret: Secret) -> Router {
-//!     let delivered = post(|body: Bytes| async move { /* runs for genuine deliveries only */ });
+//!     let delivered = post(async |body: Bytes| println!("{} bytes", body.len()));
 //!     router.route("/webhooks/scrupp", delivered.layer(ScruppVerify::new(secret)))
 //! }
-//! # let _ = with_webhook(Router::new(), Secret::new("topsecret").unwrap());
 //! ```
 //!
-//! The layer also works in axum 0.7. The extractors need axum 0.8.
+//! ## Poem
 //!
-//! # Poem
-//!
-//! [`poem`](https://docs.rs/poem) adapts layers to its own type of requests. So put the layer around a
-//! tower service that calls the endpoint, and convert the whole to an endpoint:
+//! [`poem`](https://docs.rs/poem) has its own request type. Put the layer around a tower service that
+//! calls the endpoint, and convert the result to an endpoint:
 //!
 //! ```
+//! use std::convert::Infallible;
 //! use bytes::Bytes;
 //! use http::{Request, Response, StatusCode, uri::Scheme};
 //! use poem::{Endpoint, Route, endpoint::TowerCompatExt, handler, post, web::Data};
-//! use scrupp_verify_tower::{Secret, ScruppVerify, VerifiedBody, VerifiedDelivery};
+//! use scrupp_verify_tower::{
+//!     ScruppVerify, Secret, Signer, UnixTime, VerifiedBody, VerifiedDelivery,
+//! };
 //! use tower::{Layer, service_fn};
-//! # use std::convert::Infallible;
 //!
 //! #[handler]
 //! fn delivered(Data(delivery): Data<&VerifiedDelivery<Bytes>>) -> String {
@@ -127,24 +121,26 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let secret = Secret::new("topsecret")?;
-//! # let signed = scrupp_verify_tower::Signer::new(&secret)
-//! #     .sign(scrupp_verify_tower::UnixTime::now().unwrap(), b"{}");
 //! let webhook = service_fn(async |request: Request<VerifiedBody>| {
 //!     let (head, body) = request.into_parts();
 //!     let head = (head, Default::default(), Default::default(), Scheme::HTTP);
 //!     let request = poem::Request::from_parts(head.into(), body.into_bytes().into());
 //!     Ok::<Response<_>, Infallible>(delivered.get_response(request).await.into())
 //! });
-//! let webhook = ScruppVerify::new(secret).layer(webhook).compat();
+//! let webhook = ScruppVerify::new(secret.clone()).layer(webhook).compat();
 //! let app = Route::new().at("/webhooks/scrupp", post(webhook));
-//! # let request = |body: &'static str| {
-//! #     poem::Request::builder()
-//! #         .method(http::Method::POST)
-//! #         .uri(http::Uri::from_static("/webhooks/scrupp"))
-//! #         .header("x-scrupp-timestamp", signed.timestamp())
-//! #         .header("x-scrupp-signature", signed.signature())
-//! #         .body(body)
-//! # };
+//!
+//! // Sign a body as Scrupp does.
+//! let now = UnixTime::now().ok_or("the clock gives no time")?;
+//! let headers = Signer::new(&secret).sign(now, b"{}");
+//! let request = |body: &'static str| {
+//!     poem::Request::builder()
+//!         .method(http::Method::POST)
+//!         .uri(http::Uri::from_static("/webhooks/scrupp"))
+//!         .header("X-Scrupp-Timestamp", headers.timestamp())
+//!         .header("X-Scrupp-Signature", headers.signature())
+//!         .body(body)
+//! };
 //!
 //! let genuine = app.get_response(request("{}")).await;
 //! assert_eq!(genuine.into_body().into_string().await?, "2 bytes");
@@ -158,20 +154,23 @@
 //! Poem's own server has no time limit for a request's head. `examples/poem` serves the endpoint with
 //! hyper.
 //!
-//! # Salvo
+//! ## Salvo
 //!
-//! The handlers of [`salvo`](https://docs.rs/salvo) take a body of its own type. With tower's
-//! `MapRequestLayer` behind it, which converts a [`VerifiedBody`] to a `ReqBody`, the layer becomes a
-//! middleware of the delivery's route: `(verify, MapRequestLayer::new(..)).compat::<ReqBody>()`. The
-//! handler reads the [`VerifiedDelivery`] from the request's extensions. `examples/salvo` is a whole
-//! server.
+//! The handlers of [`salvo`](https://docs.rs/salvo) take a `ReqBody`. Behind the layer, convert the
+//! [`VerifiedBody`] with tower's `MapRequestLayer`. Then both layers together are a middleware for the
+//! route: `(verify, MapRequestLayer::new(..)).compat::<ReqBody>()`. The handler reads the
+//! [`VerifiedDelivery`] from the request's extensions. `examples/salvo` is a complete server.
+//!
+//! ## axum 0.7
+//!
+//! The layer also works in axum 0.7. The extractors need axum 0.8.
 //!
 //! # Features
 //!
-//! - `dedup` (default): [`ScruppVerify::dedup`], which handles each delivery once.
-//! - `events` (default): what a delivery says. Without it, no JSON parser is compiled.
-//! - `tracing` (default): a log event for each delivery, with the target `scrupp_verify` and the fields
-//!   in [`scrupp_verify_adapter`](scrupp_verify_adapter#log). Nothing of a header or a body is logged.
+//! - `dedup` (default): [`ScruppVerify::dedup`], to handle each event once.
+//! - `events` (default): [`events::Event`], the content of a delivery. Compiles a JSON parser.
+//! - `tracing` (default): log events with the target `scrupp_verify`. The
+//!   [table](scrupp_verify_adapter#log) has their fields. No byte of a header or a body is logged.
 //! - `axum`: the extractors `ScruppEvent` and `ScruppClaim`, for axum 0.8.
 
 #![forbid(unsafe_code)]
@@ -211,3 +210,13 @@ pub use scrupp_verify_core::{
 #[doc(no_inline)]
 #[cfg(feature = "dedup")]
 pub use {scrupp_verify_adapter::Dedup, scrupp_verify_core::dedup};
+
+#[doc = include_str!("../README.md")]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "dedup",
+    feature = "events",
+    feature = "tracing"
+))]
+struct Readme;

@@ -10,16 +10,17 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a response: the one of the inner service, or that of a rejection.
+    /// The body of a response: the body of the inner service, or that of a rejection.
     ///
-    /// If the request of a rejection was not read whole, its rest is drained before the response's
-    /// body: the client gets the response's head at once, and can go on sending without being reset.
+    /// If a rejected request was not read completely, this body drains the request before it yields its
+    /// own bytes. The client gets the head of the response at once, and the connection is not reset
+    /// while the client still sends.
     pub struct ResponseBody<R> {
         // `None` for a rejection or a duplicate.
         #[pin]
         handled: Option<R>,
         problem: Bytes,
-        // In a mutex, which is never locked, because Poem and Salvo take only bodies that are `Sync`.
+        // In a mutex, which is never locked, because Poem and Salvo require bodies that are `Sync`.
         drain: Option<Mutex<Drain>>,
     }
 }
@@ -75,7 +76,7 @@ impl<R: Body<Data = Bytes>> Body for ResponseBody<R> {
     fn size_hint(&self) -> SizeHint {
         match &self.handled {
             Some(body) => body.size_hint(),
-            // A length of 0 would end the response before the request is drained.
+            // With a length of 0, the server would end the response before the drain.
             None if self.problem.is_empty() && self.drain.is_some() => SizeHint::default(),
             None => SizeHint::with_exact(self.problem.len() as u64),
         }

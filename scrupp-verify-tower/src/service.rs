@@ -14,12 +14,12 @@ use tower_service::Service;
 
 use crate::{ResponseBody, VerifiedBody, layer::Config};
 
-/// The service that [`ScruppVerify`](crate::ScruppVerify) puts around another.
+/// The service of [`ScruppVerify`](crate::ScruppVerify), around an inner service.
 ///
 /// # Cancel safety
 ///
-/// If a response future is dropped, the inner service's future is dropped with it, and the delivery
-/// can be handled when it is sent again.
+/// If the response future is dropped, the future of the inner service is dropped with it. The claim of
+/// the delivery is released, so the next attempt runs the inner service again.
 #[derive(Clone, Debug)]
 pub struct ScruppVerifyService<S> {
     pub(crate) inner: S,
@@ -44,7 +44,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The service that was polled ready is the one to call: its clone may not be ready.
+        // Call the service that was polled ready. Its clone may not be ready.
         let next = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, next);
         let config = Arc::clone(&self.config);
@@ -91,7 +91,7 @@ where
     }
 }
 
-/// The headers of a request, as the core reads them.
+/// The headers of a request, for the core.
 struct HeaderLines<'h>(&'h HeaderMap);
 
 impl Headers for HeaderLines<'_> {

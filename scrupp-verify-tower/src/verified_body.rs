@@ -8,21 +8,42 @@ use core::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// A body that was verified, byte for byte as it was on the wire.
+/// The body of a verified delivery, byte for byte as it was signed.
 ///
-/// It is there as a whole: the one frame that it yields comes at once, and without an error.
+/// The body is complete: it yields its bytes in one chunk, without waiting and without an error.
 ///
 /// # Examples
 ///
-/// A service that takes nothing but verified bodies says so by its type:
+/// A service with this type as its body takes only verified deliveries:
 ///
 /// ```
+/// use std::convert::Infallible;
+/// use bytes::Bytes;
 /// use http::{Request, Response};
-/// use scrupp_verify_tower::VerifiedBody;
+/// use http_body_util::Full;
+/// use scrupp_verify_tower::{ScruppVerify, Secret, Signer, UnixTime, VerifiedBody};
+/// use tower::{Layer, ServiceExt, service_fn};
 ///
-/// async fn handle(request: Request<VerifiedBody>) -> Response<String> {
-///     Response::new(format!("{} bytes", request.into_body().into_bytes().len()))
+/// async fn echo(request: Request<VerifiedBody>) -> Result<Response<Full<Bytes>>, Infallible> {
+///     Ok(Response::new(Full::new(request.into_body().into_bytes())))
 /// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let secret = Secret::new("topsecret")?;
+/// let service = ScruppVerify::new(secret.clone()).layer(service_fn(echo));
+///
+/// let now = UnixTime::now().ok_or("the clock gives no time")?;
+/// let headers = Signer::new(&secret).sign(now, b"{}");
+/// for (body, status) in [("{}", 200), ("[]", 401)] {
+///     let request = Request::post("/")
+///         .header("X-Scrupp-Timestamp", headers.timestamp())
+///         .header("X-Scrupp-Signature", headers.signature())
+///         .body(Full::new(Bytes::from(body)))?;
+///     assert_eq!(service.clone().oneshot(request).await?.status(), status);
+/// }
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct VerifiedBody {
@@ -34,7 +55,7 @@ impl VerifiedBody {
         Self { bytes }
     }
 
-    /// The bytes, as far as they were not yielded as a frame already.
+    /// Returns the bytes that were not yielded yet.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.bytes

@@ -1,4 +1,4 @@
-//! The layer in a router of axum 0.7.
+//! The layer in axum 0.7.
 
 use axum07::{
     Extension, Router,
@@ -13,7 +13,7 @@ use tower::ServiceExt;
 const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
 
 #[tokio::test]
-async fn axum_0_7_handles_what_is_verified_only() {
+async fn handler_of_axum_0_7_runs_only_for_verified_deliveries() {
     let secret = Secret::new("topsecret").unwrap();
     let headers = Signer::new(&secret).sign(NOW, b"{}");
     let echo = async |Extension(verified): Extension<Verified>, body: Bytes| {

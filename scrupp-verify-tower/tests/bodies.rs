@@ -1,4 +1,4 @@
-//! The bodies of tower's requests and responses: types, size hints and ends.
+//! Bodies of requests and responses: size hints, ends and data types.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::{
@@ -36,13 +36,13 @@ async fn handle(_: Request<VerifiedBody>) -> Result<Response<Empty<Bytes>>, Infa
     Ok(Response::new(Empty::new()))
 }
 
-/// Returns whether a body says that it ended, and the length that it states.
+/// Returns `is_end_stream` and the exact size hint of a body.
 fn end_and_length(body: &impl Body) -> (bool, Option<u64>) {
     (body.is_end_stream(), body.size_hint().exact())
 }
 
 #[tokio::test]
-async fn verified_body_states_its_length_and_end() {
+async fn verified_body_has_exact_length_and_end() {
     for content in [&b""[..], b"{}", &[7; 1000]] {
         let handler = service_fn(move |request: Request<VerifiedBody>| async move {
             let mut body = request.into_body();
@@ -60,7 +60,7 @@ async fn verified_body_states_its_length_and_end() {
     }
 }
 
-/// A body that states this length, whatever it sends.
+/// A body with this size hint, which may differ from what it yields.
 struct Stating {
     length: u64,
     endless: Option<Bytes>,
@@ -103,7 +103,7 @@ async fn response_of_the_service_keeps_its_length_and_end() {
 }
 
 #[tokio::test]
-async fn rejection_states_its_length_unless_that_ends_it_before_the_drain() {
+async fn rejection_has_exact_length_unless_that_prevents_the_drain() {
     let problem = br#"{"title":"Unauthorized","status":401}"#;
     let length = Some(problem.len() as u64);
     let empty = || layer().on_rejection(|_| Response::new(Bytes::new()));
@@ -125,7 +125,7 @@ async fn rejection_states_its_length_unless_that_ends_it_before_the_drain() {
 }
 
 #[tokio::test]
-async fn limit_counts_received_bytes_whatever_the_size_hint_states() {
+async fn limit_counts_received_bytes_and_not_the_size_hint() {
     let body = Stating {
         length: 5,
         endless: Some(Bytes::from_static(b"0123456789")),

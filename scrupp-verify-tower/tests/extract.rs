@@ -1,4 +1,4 @@
-//! The extractors for axum, with the layer around them and without.
+//! The extractors for axum, with and without the layer.
 #![cfg(feature = "axum")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -66,7 +66,7 @@ async fn event_fails_without_the_layer() {
 }
 
 #[tokio::test]
-async fn proof_fails_without_the_layer() {
+async fn verified_extension_fails_without_the_layer() {
     let app = Router::new().route(PATH, post(async |_: Extension<Verified>| {}));
     let response = app.oneshot(signed(EVENT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -94,7 +94,7 @@ async fn extracts_the_claim() {
 }
 
 #[tokio::test]
-async fn rejects_verified_body_that_is_not_an_event_without_quoting_it() {
+async fn rejects_verified_body_that_is_not_an_event_without_echoing_it() {
     for content in [
         &b""[..],
         b"no json",
@@ -139,7 +139,7 @@ async fn extracts_proof_event_and_state_for_one_handler() {
 }
 
 #[tokio::test]
-async fn body_limit_of_axum_does_not_bound_the_event() {
+async fn body_limit_of_axum_does_not_apply_to_the_event() {
     // The default limit of axum's own extractors.
     let content = [EVENT, &vec![b' '; 2 * 1024 * 1024]].concat().leak();
     let layer = layer().body_limit(content.len());

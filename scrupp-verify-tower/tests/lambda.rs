@@ -1,4 +1,4 @@
-//! The layer around a function on AWS Lambda.
+//! The layer around a function of AWS Lambda.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::{
@@ -16,7 +16,7 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 
 const NOW: u64 = 1_735_471_800;
 const EVENT: &str = r#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
-/// The start of a compressed body, which is not text.
+/// The start of a gzip body, which is not UTF-8.
 const BINARY: &[u8] = b"\x1f\x8b\x08\x00\xff\xfe";
 
 fn secret() -> Secret {
@@ -36,7 +36,7 @@ fn signed(body: Body, content: &[u8]) -> lambda_http::Request {
     request.body(body).unwrap()
 }
 
-/// Creates a function that counts its calls, and responds with the number of bytes that it got.
+/// Creates a function that counts its calls, and responds with the length of the body.
 fn counting(
     calls: &Arc<AtomicUsize>,
 ) -> impl Service<
@@ -60,7 +60,7 @@ fn counting(
     })
 }
 
-/// Creates the layer around that function, as `lambda_http::run` takes it.
+/// Wraps the layer around that function, for `lambda_http::run`.
 fn function(
     calls: &Arc<AtomicUsize>,
 ) -> impl Service<
@@ -96,7 +96,7 @@ async fn verifies_text_bytes_and_an_empty_body() {
 }
 
 #[tokio::test]
-async fn rejects_forgery_with_a_problem_that_is_text() {
+async fn rejects_forgery_with_a_problem_document_as_text() {
     for body in [
         Body::Text("forged".to_owned()),
         Body::Binary(BINARY.to_vec()),
@@ -112,7 +112,7 @@ async fn rejects_forgery_with_a_problem_that_is_text() {
     }
 }
 
-/// Returns a request in version 2.0 of API Gateway's format.
+/// Returns a request in API Gateway's payload format 2.0.
 fn from_gateway(headers: &[(&str, &str)], body: &str, is_base64_encoded: bool) -> String {
     let headers: Vec<_> = headers
         .iter()
@@ -138,7 +138,7 @@ fn from_gateway(headers: &[(&str, &str)], body: &str, is_base64_encoded: bool) -
 }
 
 #[tokio::test]
-async fn verifies_the_bytes_that_the_gateway_encoded() {
+async fn verifies_bytes_that_the_gateway_encoded() {
     for (content, encoded, is_base64_encoded) in
         [(EVENT.as_bytes(), EVENT, false), (BINARY, "H4sIAP/+", true)]
     {

@@ -1,4 +1,4 @@
-//! The log, line by line: kinds, ages and indices, never a byte of a header or a body.
+//! The log, line by line. No line contains a byte of a header or a body.
 #![cfg(all(feature = "axum", feature = "tracing"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -54,7 +54,7 @@ fn layer() -> ScruppVerify {
     ScruppVerify::new(keys).clock(|| Some(UnixTime::from_secs(NOW)))
 }
 
-/// Returns the log of a delivery that was signed so many seconds ago.
+/// Returns the log of a delivery that was signed `age` seconds ago.
 fn logged(layer: Option<ScruppVerify>, secret: &str, age: u64, body: &str) -> String {
     logged_by(layer, secret, age, body, post(async |_: ScruppEvent| {}))
 }
@@ -90,7 +90,7 @@ fn logged_by(
     log
 }
 
-/// Sends a delivery that was signed so many seconds ago, and returns its headers.
+/// Sends a delivery that was signed `age` seconds ago, and returns its headers.
 fn deliver(
     layer: Option<ScruppVerify>,
     secret: &str,
@@ -114,13 +114,13 @@ fn deliver(
         .enable_all()
         .build()
         .unwrap();
-    // A handler that never responds is dropped.
+    // The time-out drops a handler that never responds.
     let response = async { timeout(Duration::from_millis(200), router.oneshot(request)).await };
     let _ = catch_unwind(AssertUnwindSafe(|| runtime.block_on(response)));
     headers
 }
 
-/// A store with one operation that fails.
+/// A store that fails in one operation.
 struct Failing(&'static str);
 
 impl DeliveryStore for Failing {
@@ -182,7 +182,7 @@ fn logs_each_genuine_delivery_in_one_line_with_its_outcome() {
 }
 
 #[test]
-fn warns_of_handlers_that_are_dropped_or_panic() {
+fn logs_dropped_and_panicked_handlers_as_warnings() {
     let fields = format!("delivery_id={} age_secs=0 secret_index=0\n", event_id());
     let dropped = post(async |_: ScruppEvent| core::future::pending::<()>().await);
     let log = logged_by(Some(layer()), "topsecret", 0, EVENT, dropped);
@@ -197,10 +197,9 @@ fn warns_of_handlers_that_are_dropped_or_panic() {
     assert_eq!(log, format!("{line}{fields}"));
 }
 
-/// A layer that asks beforehand whether its event is enabled leaves the filters of single layers in a
-/// state in which the next event is lost.
+/// A call of `tracing::enabled!` before an event would suppress the next event, with per-layer filters.
 #[test]
-fn events_of_the_application_are_not_lost_behind_filters_of_single_layers() {
+fn per_layer_filters_do_not_lose_events_of_the_application() {
     let log = Log::default();
     let writer = log.clone();
     let application = tracing_subscriber::fmt::layer()
@@ -250,14 +249,14 @@ fn logs_kind_and_age_of_rejected_delivery() {
     let log = logged(Some(layer()), "topsecret", 301, EVENT);
     let line = " INFO scrupp_verify: the timestamp is too old kind=\"too_old\" age_secs=301\n";
     assert_eq!(log, line);
-    // Anyone can send a timestamp of 1970.
+    // An attacker can send a timestamp of 1970.
     let log = logged(Some(layer()), "another", NOW - 1, EVENT);
     let line = " INFO scrupp_verify: the timestamp is too old kind=\"too_old\" age_secs=86400\n";
     assert_eq!(log, line);
 }
 
 #[test]
-fn names_the_account_of_rejected_and_of_handled_deliveries() {
+fn logs_account_of_rejected_and_handled_deliveries() {
     let lookup = |_: &http::request::Parts| async {
         let secret = Secret::new("topsecret").unwrap();
         Ok::<_, &str>(Some(Account::new("customer-17", secret)))
@@ -299,7 +298,7 @@ fn logs_the_operation_at_which_the_store_fails() {
             "ERROR scrupp_verify: the delivery store failed operation=\"claim\" ID error=\"no route to the store\"\n\
              ERROR scrupp_verify: the delivery store failed kind=\"store_unavailable\" ID\n",
         ),
-        // Not an error: a sender may try again while a handler runs.
+        // Not an error: Scrupp may try again while a handler runs.
         (
             "claimed",
             " INFO scrupp_verify: another attempt is being handled kind=\"in_flight\" ID\n",

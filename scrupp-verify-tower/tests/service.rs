@@ -1,4 +1,4 @@
-//! tower's own rules: readiness, errors, and futures that can be sent.
+//! The contract of `tower::Service`: readiness, errors and `Send` futures.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::{
@@ -43,7 +43,7 @@ fn genuine() -> Request<Full<Bytes>> {
     signed(Full::new(Bytes::from_static(EVENT)))
 }
 
-/// A body that arrives completely, but does not end.
+/// A body whose bytes arrive, but whose end does not.
 struct Unending(Option<Bytes>);
 
 impl Body for Unending {
@@ -62,8 +62,8 @@ impl Body for Unending {
 }
 
 #[tokio::test]
-async fn calls_the_service_that_was_ready_and_not_its_clone() {
-    /// A service that panics if it is called before it was ready.
+async fn calls_the_service_that_was_polled_ready_and_not_its_clone() {
+    /// A service that panics if it is called before it is ready.
     struct Strict {
         is_ready: bool,
     }
@@ -97,7 +97,7 @@ async fn calls_the_service_that_was_ready_and_not_its_clone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_ready_when_the_service_is_and_calls_it_after_verifying() {
+async fn is_ready_when_the_inner_service_is_and_calls_it_after_verification() {
     let (mut service, mut handle) =
         tower_test::mock::spawn_layer::<Request<VerifiedBody>, Response<Empty<Bytes>>, _>(layer());
     handle.allow(0);
@@ -142,8 +142,8 @@ fn future_is_send() {
     assert_send(&service.call(genuine()));
 }
 
-/// glibc takes up to 1,032 bytes from a list of the thread's own. Larger futures cost a request a
-/// quarter of a microsecond more.
+/// glibc allocates up to 1,032 bytes from a per-thread cache. A larger future adds 0.25 µs to each
+/// request.
 #[cfg(feature = "axum")]
 #[test]
 fn future_fits_into_the_fast_path_of_the_allocator() {

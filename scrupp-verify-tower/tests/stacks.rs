@@ -1,4 +1,4 @@
-//! The places for the layer, without a named type.
+//! The layer on routers, routes and services, alone and in stacks.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -39,7 +39,7 @@ async fn handler(body: Bytes) -> Bytes {
 }
 
 #[tokio::test]
-async fn guards_wherever_axum_takes_a_layer() {
+async fn verifies_on_routers_routes_and_services_of_axum() {
     let path = "/webhooks/scrupp";
     let around_router = Router::new()
         .route(path, post(handler))
@@ -94,7 +94,7 @@ async fn two_layers_with_one_store_claim_once() {
     let runs = Arc::<AtomicUsize>::default();
     let counted = Arc::clone(&runs);
     let handler = move || async move {
-        // Fails at first, so that the claim has to be released too.
+        // Fails first, so the claim must be released too.
         match counted.fetch_add(1, Ordering::Relaxed) {
             0 => StatusCode::BAD_GATEWAY,
             _ => StatusCode::OK,
@@ -115,7 +115,7 @@ async fn two_layers_with_one_store_claim_once() {
 #[derive(Debug, PartialEq)]
 struct Own;
 
-/// Responds with the body of the request, and fails if that is empty.
+/// Responds with the body of the request. Fails if the body is empty.
 async fn echo(request: Request<VerifiedBody>) -> Result<http::Response<Full<Bytes>>, Own> {
     match request.into_body().into_bytes() {
         empty if empty.is_empty() => Err(Own),

@@ -1,5 +1,4 @@
-//! Claims: the status of an actix-web error decides like that of a response, and two middlewares claim
-//! once.
+//! Claims: an actix-web error counts by its status, and two middlewares claim once.
 
 use core::future::ready;
 use std::{cell::Cell, rc::Rc};
@@ -44,7 +43,7 @@ async fn two_middlewares_with_one_store_claim_once() {
     let counts = Rc::clone(&calls);
     let inner = fn_service(move |request: ServiceRequest| {
         counts.set(counts.get() + 1);
-        // Fails at first, so that the claim has to be released too.
+        // Fails first, so the claim must be released too.
         let mut response = match counts.get() {
             1 => HttpResponse::BadGateway(),
             _ => HttpResponse::Ok(),

@@ -1,4 +1,4 @@
-//! The extractors, with the middleware around them and without.
+//! The extractors, with and without the middleware.
 
 use actix_web::{
     App, FromRequest, HttpResponse,
@@ -80,7 +80,7 @@ async fn extracts_the_claim() {
 }
 
 #[actix_web::test]
-async fn rejects_verified_body_that_is_not_an_event_without_quoting_it() {
+async fn rejects_verified_body_that_is_not_an_event_without_echoing_it() {
     let app = App::new()
         .route(PATH, web::post().to(take_event))
         .wrap(verify());

@@ -1,4 +1,4 @@
-//! actix-web's own rules: places, extractors, and real servers.
+//! The middleware in actix-web: placement, extractors and real servers.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod claims;

@@ -1,4 +1,4 @@
-//! The places for the middleware, and its neighbours.
+//! The placement of the middleware, alone and among other middleware.
 
 use core::cell::RefCell;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 use actix_web::{
     App, HttpMessage, HttpRequest, HttpResponse,
     dev::Service,
-    http::{StatusCode, Uri, header},
+    http::{Method, StatusCode, Uri, header},
     middleware::{NormalizePath, TrailingSlash},
     test::{self, TestRequest},
     web,
@@ -20,8 +20,8 @@ async fn ok() -> HttpResponse {
 }
 
 #[actix_web::test]
-async fn guards_an_app_a_scope_and_a_resource() {
-    macro_rules! assert_guards {
+async fn verifies_on_an_app_a_scope_and_a_resource() {
+    macro_rules! assert_verifies {
         ($app:expr) => {
             let app = test::init_service($app).await;
             let response = test::call_service(&app, genuine(EVENT).to_request()).await;
@@ -31,29 +31,31 @@ async fn guards_an_app_a_scope_and_a_resource() {
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         };
     }
-    assert_guards!(App::new().route(PATH, web::post().to(ok)).wrap(verify()));
-    assert_guards!(
+    assert_verifies!(App::new().route(PATH, web::post().to(ok)).wrap(verify()));
+    assert_verifies!(
         App::new().service(
             web::scope("/webhooks")
                 .wrap(verify())
                 .route("/scrupp", web::post().to(ok))
         )
     );
-    assert_guards!(
+    assert_verifies!(
         App::new().service(web::resource(PATH).wrap(verify()).route(web::post().to(ok)))
     );
 }
 
 #[actix_web::test]
-async fn guards_nothing_beside_its_resource() {
-    let guarded = web::resource(PATH).wrap(verify()).to(ok);
+async fn verifies_every_method_of_its_resource_and_no_other_path() {
+    let guarded = web::resource(PATH).wrap(verify()).route(web::post().to(ok));
     let app = App::new().service(guarded).route("/", web::get().to(ok));
     let app = test::init_service(app).await;
     let response = test::call_service(&app, TestRequest::get().to_request()).await;
     assert_eq!(response.status(), StatusCode::OK);
-    let unsigned = TestRequest::post().uri(PATH).to_request();
-    let response = test::call_service(&app, unsigned).await;
-    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    for method in [Method::POST, Method::GET, Method::HEAD, Method::OPTIONS] {
+        let unsigned = TestRequest::with_uri(PATH).method(method);
+        let response = test::call_service(&app, unsigned.to_request()).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    }
 }
 
 #[test]
@@ -108,7 +110,7 @@ async fn holds_no_clone_of_the_request_while_the_handler_runs() {
         assert!(request.extensions().contains::<Verified>());
         HttpResponse::Ok().finish()
     }
-    // Routing, app data and changes of the head panic while a clone of the request is alive.
+    // While a clone of the request exists, routing, app data and changes of the head panic.
     let request_uri = || "/webhooks//17/".parse::<Uri>().unwrap();
     let resource = web::resource("/{account}")
         .app_data("of the resource")
@@ -146,7 +148,7 @@ async fn proof_does_not_reach_the_next_request() {
     let app = test::init_service(app).await;
     let body = test::call_and_read_body(&app, genuine(EVENT).to_request()).await;
     assert_eq!(body, "true");
-    // The server reuses the request.
+    // actix-web reuses the request.
     let body = test::call_and_read_body(&app, genuine(EVENT).uri("/open").to_request()).await;
     assert_eq!(body, "false");
 }

@@ -1,4 +1,4 @@
-//! The size of a rejection's body: a server that knows of nothing to come does not poll it.
+//! The size of a rejection's body. A server does not poll a body of size 0.
 
 use actix_web::{
     Error, HttpResponse,
@@ -42,7 +42,7 @@ async fn problem_has_its_exact_size() {
 }
 
 #[actix_web::test]
-async fn empty_response_has_a_size_unless_the_request_is_drained() {
+async fn empty_response_has_exact_size_unless_the_request_is_drained() {
     let verify = verify().on_rejection(|_| HttpResponse::Unauthorized().finish());
     let response = reject(&verify, unsigned()).await;
     assert!(!response.response().body().size().is_eof());

@@ -1,4 +1,4 @@
-//! Real servers, with workers and connections.
+//! Real servers with two workers.
 
 use core::{
     future::pending,
@@ -26,8 +26,7 @@ struct Running {
     calls: Arc<AtomicUsize>,
 }
 
-/// Serves a handler inside this middleware on two workers. The first calls of the handler
-/// misbehave.
+/// Serves a handler inside this middleware, on two workers. `misbehaving` lists the first calls.
 async fn serve(verify: ScruppVerify, misbehaving: &'static [Misbehaviour]) -> Running {
     let calls = Arc::new(AtomicUsize::new(0));
     let counts = Arc::clone(&calls);
@@ -46,7 +45,7 @@ async fn serve(verify: ScruppVerify, misbehaving: &'static [Misbehaviour]) -> Ru
         let resource = web::resource(PATH).wrap(verify.clone());
         App::new().service(resource.route(web::post().to(handler)))
     });
-    // By default, the server goes on with the handler after the client disconnects.
+    // By default, the handler keeps running after the client disconnects.
     let server = server.h1_allow_half_closed(false);
     let server = server.workers(2).disable_signals();
     let server = server.bind(("127.0.0.1", 0)).unwrap();
@@ -83,7 +82,7 @@ impl Running {
         connection
     }
 
-    /// Returns the status and the body of the response, or `None` if the connection ends without one.
+    /// Returns the status and the body of the response. `None` if the connection ends without a response.
     async fn deliver(&self, headers: &[(&str, &str)], body: &[u8]) -> Option<(u16, String)> {
         let mut connection = self.send(headers, body).await;
         let mut response = String::new();
@@ -104,13 +103,13 @@ fn sign(content: &[u8]) -> SignedHeaders {
 }
 
 #[actix_web::test]
-async fn runs_handler_once_whichever_worker_gets_the_delivery() {
+async fn runs_handler_once_on_any_worker() {
     let server = serve(verify().dedup(MemoryStore::default()), &[]).await;
     let signed = sign(EVENT);
     let first = server.deliver(&signed.pairs(), EVENT).await.unwrap();
     let content = str::from_utf8(EVENT).unwrap();
     assert_eq!(first, (200, content.to_owned()));
-    // The server hands connections to the workers in turn.
+    // The server assigns connections to the workers in turn.
     for _ in 0..4 {
         let again = server.deliver(&signed.pairs(), EVENT).await.unwrap();
         assert_eq!(again, (200, String::new()));
@@ -157,7 +156,7 @@ async fn runs_handler_again_after_client_disconnects() {
     server.handle.stop(false).await;
 }
 
-/// Sends 200,000 bytes without a signature for 2 s, and then reads the status.
+/// Sends 200,000 unsigned bytes within 2 s, and then reads the status.
 async fn trickle(server: &Running) -> u16 {
     let mut connection = TcpStream::connect(server.address).await.unwrap();
     let head = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 200000\r\n\r\n");

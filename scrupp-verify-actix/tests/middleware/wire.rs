@@ -1,4 +1,4 @@
-//! The signature covers the bytes on the wire, and extractors work as they do elsewhere.
+//! The signature covers the bytes as they were sent. Extractors decompress, and keep their limits.
 
 use core::{future::poll_fn, pin::Pin};
 use std::io::Write;
@@ -28,7 +28,7 @@ struct Task {
     process_id: u64,
 }
 
-/// Creates an app that reads bodies in every way, with this limit for the extractors.
+/// Creates an app with a route for each kind of extractor, and this limit for all of them.
 macro_rules! app {
     ($limit:expr) => {
         test::init_service(
@@ -68,7 +68,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Creates a delivery that was compressed and then signed.
+/// Creates a delivery whose body was compressed before it was signed.
 fn compressed(path: &str, content: &[u8]) -> TestRequest {
     let wire = gzip(content);
     signed(&wire)
@@ -79,7 +79,7 @@ fn compressed(path: &str, content: &[u8]) -> TestRequest {
 }
 
 #[actix_web::test]
-async fn verifies_compressed_bytes_and_extractors_decompress_them() {
+async fn verifies_compressed_bytes_before_extractors_decompress_them() {
     let app = app!(LIMIT);
     for (path, expected) in [
         ("/bytes", EVENT.to_vec()),
@@ -105,14 +105,14 @@ async fn rejects_signature_over_decompressed_bytes() {
 }
 
 #[actix_web::test]
-async fn event_is_read_from_the_bytes_on_the_wire() {
+async fn event_is_not_decompressed() {
     let app = app!(LIMIT);
     let response = test::call_service(&app, compressed("/event", EVENT).to_request()).await;
     assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[actix_web::test]
-async fn limits_of_the_extractors_do_not_bound_the_event() {
+async fn limits_of_extractors_do_not_apply_to_the_event() {
     let padded = [EVENT, &[b' '; 1000]].concat();
     let app = app!(100);
     let request = signed(&padded).uri("/event").set_payload(padded);
@@ -121,8 +121,8 @@ async fn limits_of_the_extractors_do_not_bound_the_event() {
 }
 
 #[actix_web::test]
-async fn limits_of_the_extractors_stay_in_force() {
-    // The compressed body is under the limit in both rows.
+async fn limits_of_other_extractors_still_apply() {
+    // The compressed body is within both limits.
     let padded = [EVENT, &[b' '; 1000]].concat();
     assert!(gzip(&padded).len() < padded.len() - 1);
     for (limit, expected) in [
