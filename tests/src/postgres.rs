@@ -178,10 +178,10 @@ fn programs() -> Option<PathBuf> {
     let debian = versions.flatten().map(|version| version.path().join("bin"));
     let path = env::var_os("PATH").unwrap_or_default();
     let has_all = |directory: &PathBuf| {
-        let is_there = |name: &str| Path::is_file(&directory.join(name));
+        let has_file = |name: &str| Path::is_file(&directory.join(name));
         ["postgres", "initdb", "pg_basebackup"]
             .iter()
-            .all(|name| is_there(name))
+            .all(|name| has_file(name))
     };
     env::split_paths(&path).chain(debian).find(has_all)
 }

@@ -12,7 +12,7 @@ use tokio::{
 
 const EXAMPLE: &str = "example-axum";
 const DEFAULT: [(&str, &str); 0] = [];
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// Returns how many events the handler ran on.
 async fn handled(program: &Program) -> usize {
@@ -132,7 +132,7 @@ async fn a_wrong_url_is_named_without_its_password() {
         (&unknown, "the database failed: "),
     ] {
         let settings = [("STORE_URL", url)];
-        let ended = timeout(PATIENCE, Program::run(EXAMPLE, &[], &settings)).await;
+        let ended = timeout(WAIT_LIMIT, Program::run(EXAMPLE, &[], &settings)).await;
         let ended = ended.unwrap_or_else(|_| panic!("{url}: does not end"));
         let said = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(ended.status.code(), Some(2), "{url}: {said}");
@@ -153,7 +153,7 @@ async fn starts_without_its_postgresql_and_waits_for_it() {
     let address = proxy.local_addr().unwrap();
     let url = format!("postgres://test:pa55word@{address}/postgres");
     let settings = [("STORE_URL", url)];
-    let program = timeout(PATIENCE, Program::start(EXAMPLE, &settings)).await;
+    let program = timeout(WAIT_LIMIT, Program::start(EXAMPLE, &settings)).await;
     let program = program.expect("the server starts");
     let delivery = signed(1);
     assert_eq!(program.deliver(&delivery).await, 503);
@@ -170,7 +170,7 @@ async fn starts_without_its_postgresql_and_waits_for_it() {
     });
     let started = Instant::now();
     while program.deliver(&delivery).await != 200 {
-        assert!(started.elapsed() < PATIENCE, "{}", program.said());
+        assert!(started.elapsed() < WAIT_LIMIT, "{}", program.said());
         sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(handled(&program).await, 1);
