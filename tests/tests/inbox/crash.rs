@@ -55,7 +55,7 @@ const DELIVERIES_BETWEEN_KILLS: u64 = 45;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_twenty_times_under_load_it_loses_nothing_that_it_acknowledged() {
     let (directory, api) = (Directory::new("killed"), TaskApi::start().await);
-    api.be_shaky();
+    api.fail_sometimes();
     let mut inbox = start(&directory.database_url(), &api, &IN_A_HURRY).await;
     let load = Arc::new(Load::new(inbox.address()));
     let mut senders: JoinSet<Vec<Vec<Attempt>>> =
