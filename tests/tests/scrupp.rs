@@ -1,4 +1,4 @@
-//! What the stand-in for Scrupp does when it is not answered 2xx.
+//! The retries of the stand-in for Scrupp.
 
 #![expect(
     clippy::indexing_slicing,
@@ -17,7 +17,8 @@ use scrupp_verify_tests::{Attempt, Retries, SECRET, Scrupp, is_acknowledged};
 use scrupp_verify_tower::{ScruppVerify, Secret};
 use tokio::{net::TcpListener, time::sleep};
 
-/// Starts a receiver that answers by this script, and tells the timestamps of what it verified.
+/// Starts a receiver that responds with these statuses in turn. Returns the timestamps of the
+/// verified deliveries.
 async fn receiver(script: &'static [u16]) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let handler = {
@@ -30,7 +31,7 @@ async fn receiver(script: &'static [u16]) -> (SocketAddr, Arc<Mutex<Vec<String>>
             };
             match script[attempt] {
                 0 => sleep(Duration::from_secs(60)).await,
-                1 => panic!("the connection breaks off"),
+                1 => panic!("the handler panics"),
                 _ => {}
             }
             axum::http::StatusCode::from_u16(script[attempt]).unwrap()
@@ -59,7 +60,7 @@ async fn retries_until_the_response_is_2xx() {
 }
 
 #[tokio::test]
-async fn signs_anew_where_it_is_told_to() {
+async fn signs_each_attempt_if_configured() {
     let (address, seen) = receiver(&[500, 500, 500, 500, 500, 500, 200]).await;
     let attempts = Scrupp::new(Retries::SignedAnew)
         .deliver(&[address], EVENT)
@@ -69,12 +70,12 @@ async fn signs_anew_where_it_is_told_to() {
     assert_ne!(
         seen.first(),
         seen.last(),
-        "the pauses took more than a second"
+        "the retry has the timestamp of the first attempt"
     );
 }
 
 #[tokio::test]
-async fn gives_up_at_last() {
+async fn gives_up_after_the_last_attempt() {
     let scrupp = Scrupp::new(Retries::AsBefore).max_attempts(3);
     let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
     assert_eq!(scrupp.deliver(&[nobody], EVENT).await, [None, None, None]);
