@@ -4,14 +4,14 @@ use std::time::Instant;
 use scrupp_verify_tests::{Connection, Fetch, KeyIn, SECRET, Step, TaskApi, Trouble, signed};
 use tokio::time::sleep;
 
-use crate::{Directory, IN_A_HURRY, completed, completed_with_url, deliver, result, row, start};
+use crate::{Directory, SHORT_TIMEOUT, completed, completed_with_url, deliver, result, row, start};
 
 fn fetch(path: &str, key: KeyIn) -> Fetch {
     Fetch::new(path, Some(key))
 }
 
 #[tokio::test]
-async fn responds_before_it_works() {
+async fn responds_before_fetching_the_result() {
     let (directory, api) = (Directory::new("answers"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     api.trouble(6666, [Trouble::Slow(Duration::from_secs(3))]);
@@ -27,7 +27,7 @@ async fn responds_before_it_works() {
 }
 
 #[tokio::test]
-async fn the_same_delivery_twice_is_one_row() {
+async fn duplicate_delivery_is_fetched_once() {
     let (directory, api) = (Directory::new("twice"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     let now = signed(1).now;
@@ -61,7 +61,7 @@ async fn fetches_from_the_documented_urls_with_the_key_in_the_header() {
             completed_with_url(3, &of(&api, "/api/v1/task/3/data")),
             "/api/v1/task/3/data",
         ),
-        // What the payload says is not followed where it leads elsewhere.
+        // A result URL with another origin or another task is ignored.
         (
             completed_with_url(4, &of(&elsewhere, "/task/4/data")),
             "/task/4/data",
@@ -80,10 +80,10 @@ async fn fetches_from_the_documented_urls_with_the_key_in_the_header() {
 }
 
 #[tokio::test]
-async fn the_key_goes_into_the_query_only_on_request_and_is_never_logged() {
+async fn key_is_in_the_query_only_if_configured_and_never_logged() {
     let (directory, api) = (Directory::new("query"), TaskApi::start().await);
     let in_query = [("SCRUPP_API_KEY_IN", "query"), ("FETCH_ATTEMPTS", "2")];
-    let settings = [&in_query[..], &IN_A_HURRY].concat();
+    let settings = [&in_query[..], &SHORT_TIMEOUT].concat();
     let inbox = start(&directory.database_url(), &api, &settings).await;
     deliver(inbox.address(), &completed(1)).await;
     row(&inbox, 1, "stored").await;
@@ -110,7 +110,7 @@ async fn the_key_goes_into_the_query_only_on_request_and_is_never_logged() {
 }
 
 #[tokio::test]
-async fn a_failed_task_is_recorded_and_nothing_is_fetched() {
+async fn failed_task_is_recorded_without_a_fetch() {
     let (directory, api) = (Directory::new("failed"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     let events = [
@@ -131,7 +131,7 @@ async fn a_failed_task_is_recorded_and_nothing_is_fetched() {
 }
 
 #[tokio::test]
-async fn tries_again_with_growing_pauses_and_gives_up_at_last() {
+async fn retries_with_growing_pauses_and_gives_up_at_the_limit() {
     let (directory, api) = (Directory::new("retries"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[("FETCH_ATTEMPTS", "4")]).await;
     api.trouble(1, repeat_n(Trouble::Status(503), 3));
@@ -150,7 +150,7 @@ async fn tries_again_with_growing_pauses_and_gives_up_at_last() {
 }
 
 #[tokio::test]
-async fn takes_no_redirect_no_flood_and_no_other_format_for_a_result() {
+async fn rejects_redirects_large_responses_and_other_formats_as_results() {
     let (directory, api) = (Directory::new("answers-rejected"), TaskApi::start().await);
     let elsewhere = TaskApi::start().await;
     let inbox = start(&directory.database_url(), &api, &[("FETCH_ATTEMPTS", "1")]).await;

@@ -73,7 +73,7 @@ async fn acknowledges_nothing_while_the_database_is_read_only() {
         let _ = postgres.sql(&format!(
             "BEGIN READ WRITE; ALTER ROLE test SET default_transaction_read_only = {is}; COMMIT"
         ));
-        // The setting applies to new connections.
+        // The setting applies to new connections only.
         let _ = postgres.sql(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
@@ -102,7 +102,7 @@ async fn rejects_a_table_whose_body_is_text() {
 }
 
 #[tokio::test]
-async fn recovers_from_connections_that_fall_silent() {
+async fn recovers_from_silent_connections() {
     let postgres = Postgres::start().await;
     let (port, silence) = silent_proxy(postgres.port()).await;
     let api = TaskApi::start().await;
@@ -111,7 +111,8 @@ async fn recovers_from_connections_that_fall_silent() {
     deliver(inbox.address(), &completed(1)).await;
     row(&inbox, 1, "stored").await;
 
-    // All workers wait for this lock, and their connections fall silent meanwhile.
+    // All workers wait for this lock while their connections become silent.
+    // - 125
     let lock = "BEGIN; LOCK TABLE deliveries; SELECT pg_sleep(4); COMMIT";
     let mut locked = Command::new("psql")
         .args([&postgres.url(), "--quiet", "--command", lock])
@@ -148,13 +149,13 @@ async fn stores_a_result_of_4_mib() {
 }
 
 #[tokio::test]
-async fn requests_that_give_up_leave_no_silent_connection_behind() {
+async fn timed_out_requests_leave_no_silent_connection() {
     let postgres = Postgres::start().await;
     let (port, silence) = silent_proxy(postgres.port()).await;
     let api = TaskApi::start().await;
     let url = format!("postgres://test@127.0.0.1:{port}/postgres");
     let inbox = Arc::new(start(&url, &api, &[]).await);
-    // Every worker fetches, and uses no connection.
+    // Occupies every worker with a fetch, so that none uses a connection.
     for process_id in 1..=4 {
         api.trouble(process_id, [Trouble::Slow(Duration::from_secs(60))]);
         deliver(inbox.address(), &completed(process_id)).await;
@@ -172,7 +173,7 @@ async fn requests_that_give_up_leave_no_silent_connection_behind() {
     while postgres.sql(locks) == "0" {
         sleep(Duration::from_millis(10)).await;
     }
-    // Twice as many as the pool has connections.
+    // Twice as many requests as connections in the pool.
     let mut checks = JoinSet::new();
     for _ in 0..20 {
         let inbox = Arc::clone(&inbox);
@@ -187,8 +188,8 @@ async fn requests_that_give_up_leave_no_silent_connection_behind() {
     assert!(is_acknowledged(&attempts), "{attempts:?}");
 }
 
-/// Starts a proxy to a port of this machine, and returns its port. Each message silences all
-/// connections that are open then.
+/// Starts a proxy to a local port, and returns its port. Each message to the sender silences all
+/// open connections.
 async fn silent_proxy(server: u16) -> (u16, watch::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

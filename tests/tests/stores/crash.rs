@@ -76,7 +76,7 @@ async fn has_each_effect_once(url: &str) {
         }
     }
     let _worker = Worker::start(url, "", &address).await;
-    load.is_over.store(true, SeqCst);
+    load.is_finished.store(true, SeqCst);
     let mut sent: Vec<_> = senders.join_all().await.into_iter().flatten().collect();
     sent.sort_unstable();
 
@@ -94,7 +94,7 @@ async fn has_each_effect_once(url: &str) {
 #[derive(Default)]
 struct Load {
     last: AtomicU64,
-    is_over: AtomicBool,
+    is_finished: AtomicBool,
 }
 
 impl Load {
@@ -105,7 +105,7 @@ impl Load {
         let mut sent = Vec::new();
         loop {
             let process_id = self.last.fetch_add(1, SeqCst) + 1;
-            if process_id > DELIVERIES && self.is_over.load(SeqCst) {
+            if process_id > DELIVERIES && self.is_finished.load(SeqCst) {
                 return sent;
             }
             let event = String::from_utf8(signed(process_id).body).unwrap();

@@ -36,13 +36,13 @@ pub(crate) async fn survives_a_server_that_is_killed_or_paused<S: Server>() {
     let mut shape = S::start().await;
     let store = shape.store().await;
     let events = Arc::new(Mutex::new(Vec::new()));
-    let is_over = Arc::new(AtomicBool::new(false));
+    let is_finished = Arc::new(AtomicBool::new(false));
     let mut tasks = JoinSet::new();
     for _ in 0..8 {
         let (store, events) = (store.clone(), Arc::clone(&events));
-        let is_over = Arc::clone(&is_over);
+        let is_finished = Arc::clone(&is_finished);
         tasks.spawn(async move {
-            while !is_over.load(Ordering::Relaxed) {
+            while !is_finished.load(Ordering::Relaxed) {
                 let number = fastrand::u64(..DELIVERIES);
                 let op = match Op::random(&[LEASE, RETENTION]) {
                     Op::Claim(by, _) | Op::CommitIn(by, _) => Op::Claim(by, LEASE),
@@ -91,7 +91,7 @@ pub(crate) async fn survives_a_server_that_is_killed_or_paused<S: Server>() {
         }
         works_again().await;
     }
-    is_over.store(true, Ordering::Relaxed);
+    is_finished.store(true, Ordering::Relaxed);
     tasks.join_all().await;
     sleep(LATE + LEASE).await;
     let events = core::mem::take(&mut *events.lock().unwrap());
