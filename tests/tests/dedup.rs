@@ -273,8 +273,8 @@ async fn errors_name_the_cause_but_not_the_password() {
     ] {
         let error = failure(url).await;
         assert_eq!(error.kind(), RedisStoreErrorKind::Unauthorized, "{error}");
-        let told = format!("{error} {error:?}");
-        assert!(!told.contains("hunter2"), "{told}");
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("hunter2"), "{text}");
         assert_eq!(error.to_string(), "Redis does not accept these credentials");
     }
     let store = RedisStore::new(&format!("redis://:opensesame@{address}")).unwrap();

@@ -64,9 +64,7 @@ extern "C" fn main() -> c_int {
         matched_previous(verify(&verifier, &head, BODY)),
         (1..=65).all(|size| matched_previous(stream(verifier.begin(&head, NOW), BODY, size))),
         // With an account lookup between the headers and the body.
-        // - 70
         matched_previous(stream(looked_up(&head, keyring), BODY, 7)),
-        // Nothing else.
         rejected(verify(&verifier, &head, TAMPERED)),
         rejected(stream(verifier.begin(&head, NOW), TAMPERED, 7)),
         rejected(verify(&of_other, &head, BODY)),

@@ -266,7 +266,7 @@ async fn replies(replies: &'static [&'static str]) -> (String, Arc<AtomicUsize>)
 #[tokio::test]
 async fn replaces_a_connection_only_after_a_fatal_reply() {
     const GRANTED: &str = "+granted\r\n";
-    for (label, given, result, connections) in [
+    for (label, scripted, result, connections) in [
         ("granted", &[GRANTED] as &'static [&str], "Granted", 1),
         (
             "read-only",
@@ -315,7 +315,7 @@ async fn replaces_a_connection_only_after_a_fatal_reply() {
             1,
         ),
     ] {
-        let (url, opened) = replies(given).await;
+        let (url, opened) = replies(scripted).await;
         let store = RedisStore::new(&url).unwrap();
         let claimed = match claim(&store, 1).await {
             Ok(claim) => format!("{claim:?}"),
@@ -634,10 +634,10 @@ async fn errors_name_the_cause() {
     ] {
         let store = RedisStore::new(&url).unwrap();
         let error = claim(&store, 1).await.unwrap_err();
-        let told = format!("{error} {error:?} {store:?}");
+        let printed = format!("{error} {error:?} {store:?}");
         assert!(error.to_string().starts_with(text), "{url}: {error}");
         assert_eq!(error.kind(), kind, "{url}");
-        assert!(!told.contains("hunter2"), "{told}");
+        assert!(!printed.contains("hunter2"), "{printed}");
     }
     drop(held);
     for url in ["redis://:hunt#er2@127.0.0.1", "redis://:hunt/er2@127.0.0.1"] {

@@ -112,7 +112,6 @@ async fn recovers_from_silent_connections() {
     row(&inbox, 1, "stored").await;
 
     // All workers wait for this lock while their connections become silent.
-    // - 125
     let lock = "BEGIN; LOCK TABLE deliveries; SELECT pg_sleep(4); COMMIT";
     let mut locked = Command::new("psql")
         .args([&postgres.url(), "--quiet", "--command", lock])
@@ -123,7 +122,6 @@ async fn recovers_from_silent_connections() {
     silence.send_replace(());
     assert!(locked.wait().unwrap().success());
 
-    // New connections work.
     let patient = Scrupp::new(Retries::SignedAnew).timeout(Duration::from_secs(8));
     let event = completed(2);
     let attempts = patient.deliver(&[inbox.address()], &event).await;
