@@ -40,7 +40,7 @@ pub enum FrontEnd {
     },
 }
 
-/// A front end that runs.
+/// A running front end.
 #[derive(Debug)]
 pub struct Server {
     front_end: FrontEnd,

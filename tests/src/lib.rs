@@ -49,7 +49,7 @@ pub use scrupp_verify_cli::{
     Connection, Delivery, Expected, Headers, Response, Row, SIGNATURE, Step, TIMESTAMP,
 };
 pub use sentinel::Sentinel;
-pub use task_api::{Fetch, KeyIn, TaskApi, Trouble};
+pub use task_api::{Fetch, KeyIn, ScriptedResponse, TaskApi};
 
 /// The secret that deliveries are signed with.
 pub const SECRET: &str = "topsecret";

@@ -38,7 +38,7 @@ impl Program {
         Self::start_with(name, &[], settings).await
     }
 
-    /// Starts a program with arguments, too.
+    /// Starts a program with arguments, and waits until it listens.
     pub async fn start_with(
         name: &str,
         arguments: &[&str],
@@ -232,7 +232,8 @@ async fn listen(
     }
 }
 
-/// Returns the path of a program: beside the running one, or above it if that is a test.
+/// Returns the path of a program, which is in the directory of the running program, or above it for
+/// a test.
 ///
 /// # Panics
 ///

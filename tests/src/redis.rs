@@ -118,16 +118,16 @@ impl Redis {
     /// Makes a replica the primary and this server its replica. Waits until both are in sync, so
     /// nothing is lost. Connections stay open.
     pub fn fail_over_to(&self, replica: &Self) {
-        let says = |redis: &Self, what: &str| {
+        let reports = |redis: &Self, what: &str| {
             let info: String = redis.run(&["INFO", "replication"]);
             info.contains(what)
         };
         let port = replica.address.port().to_string();
         let online = format!("port={port},state=online");
-        wait_until("the replica is in sync", || says(self, &online));
+        wait_until("the replica is in sync", || reports(self, &online));
         let () = self.run(&["FAILOVER", "TO", "127.0.0.1", &port]);
         wait_until("the replica is the primary", || {
-            says(replica, "role:master") && says(self, "role:slave")
+            reports(replica, "role:master") && reports(self, "role:slave")
         });
     }
 

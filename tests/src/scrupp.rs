@@ -31,9 +31,9 @@ pub struct Scrupp {
 #[expect(clippy::exhaustive_enums, reason = "these are all that Scrupp may do")]
 pub enum Retries {
     /// The headers of the first attempt, so all attempts are equal byte for byte.
-    AsBefore,
+    SameHeaders,
     /// New headers, signed with the time of the attempt.
-    SignedAnew,
+    NewHeaders,
 }
 
 /// The status of the response to an attempt, or `None` without a response.
@@ -80,7 +80,7 @@ impl Scrupp {
             if !attempts.is_empty() {
                 sleep(pause).await;
                 pause = (pause * 2).min(self.longest_pause);
-                if self.retries == Retries::SignedAnew {
+                if self.retries == Retries::NewHeaders {
                     headers = self.sign(&body);
                 }
             }

@@ -28,7 +28,7 @@ pub struct TaskApi {
 /// A response in place of a task's result.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum ScriptedResponse {
     /// A status.
     Status(u16),
     /// A 503 with a `Retry-After` of this many seconds.
@@ -81,7 +81,7 @@ struct Tasks {
 #[derive(Debug, Default)]
 struct Task {
     statuses: VecDeque<&'static str>,
-    troubles: VecDeque<Trouble>,
+    scripted: VecDeque<ScriptedResponse>,
     fetches: Vec<Fetch>,
 }
 
@@ -110,9 +110,13 @@ impl TaskApi {
     }
 
     /// Sets the responses to the next requests for a task's result.
-    pub fn trouble(&self, process_id: u64, troubles: impl IntoIterator<Item = Trouble>) {
+    pub fn script_fetches(
+        &self,
+        process_id: u64,
+        scripted: impl IntoIterator<Item = ScriptedResponse>,
+    ) {
         let mut tasks = self.lock();
-        tasks.task(process_id).troubles.extend(troubles);
+        tasks.task(process_id).scripted.extend(scripted);
     }
 
     /// Sets the statuses of a task for the next requests. The last one stays. Without a call, the
@@ -133,7 +137,7 @@ impl TaskApi {
         self.lock().task(process_id).fetches.clone()
     }
 
-    /// Returns the user agents of all requests. A missing one counts as an empty text.
+    /// Returns the user agents of all requests. A missing user agent is an empty string.
     #[must_use]
     pub fn user_agents(&self) -> BTreeSet<String> {
         self.lock().user_agents.clone()
@@ -158,22 +162,22 @@ impl TaskApi {
     }
 
     /// Records a fetch, and returns its number and the response in place of its result.
-    fn fetch(&self, process_id: u64, fetch: Fetch) -> (usize, Option<Trouble>) {
+    fn fetch(&self, process_id: u64, fetch: Fetch) -> (usize, Option<ScriptedResponse>) {
         let mut tasks = self.lock();
         tasks.responded += 1;
         let task = tasks.task(process_id);
         task.fetches.push(fetch);
         let number = task.fetches.len();
-        let trouble = match task.troubles.pop_front() {
+        let scripted = match task.scripted.pop_front() {
             None if tasks.fails_sometimes && tasks.responded.is_multiple_of(5) => {
-                Some(Trouble::Status(500))
+                Some(ScriptedResponse::Status(500))
             }
             None if tasks.fails_sometimes && tasks.responded.is_multiple_of(7) => {
-                Some(Trouble::Slow(Duration::from_millis(100)))
+                Some(ScriptedResponse::Slow(Duration::from_millis(100)))
             }
-            trouble => trouble,
+            scripted => scripted,
         };
-        (number, trouble)
+        (number, scripted)
     }
 }
 
@@ -218,23 +222,23 @@ async fn data(
     headers: HeaderMap,
 ) -> Response {
     let key = api.key_of(&uri, &headers);
-    let (number, trouble) = api.fetch(id, Fetch::new(uri.path(), key));
+    let (number, scripted) = api.fetch(id, Fetch::new(uri.path(), key));
     if key.is_none() {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    match trouble {
-        Some(Trouble::Status(status)) => StatusCode::from_u16(status)
+    match scripted {
+        Some(ScriptedResponse::Status(status)) => StatusCode::from_u16(status)
             .expect("a status")
             .into_response(),
-        Some(Trouble::RetryAfter(secs)) => {
+        Some(ScriptedResponse::RetryAfter(secs)) => {
             let retry_after = [(header::RETRY_AFTER, secs.to_string())];
             (StatusCode::SERVICE_UNAVAILABLE, retry_after).into_response()
         }
-        Some(Trouble::Redirect(url)) => {
+        Some(ScriptedResponse::Redirect(url)) => {
             (StatusCode::FOUND, [(header::LOCATION, url)]).into_response()
         }
-        Some(Trouble::Body(body)) => body.into_response(),
-        Some(Trouble::Slow(time)) => {
+        Some(ScriptedResponse::Body(body)) => body.into_response(),
+        Some(ScriptedResponse::Slow(time)) => {
             sleep(time).await;
             json(TaskApi::result(id, number))
         }

@@ -318,9 +318,13 @@ async fn processes_that_share_a_redis_handle_a_delivery_once() {
 
     let delivery = signed(1);
     assert_eq!(deliver(&first, &delivery).await.status, 200);
-    let mut anew = delivery.clone();
-    anew.sign_with(scrupp_verify_tests::SECRET, delivery.now - 60);
-    for (server, attempt) in [(&second, &delivery), (&first, &anew), (&second, &anew)] {
+    let mut signed_again = delivery.clone();
+    signed_again.sign_with(scrupp_verify_tests::SECRET, delivery.now - 60);
+    for (server, attempt) in [
+        (&second, &delivery),
+        (&first, &signed_again),
+        (&second, &signed_again),
+    ] {
         let response = deliver(server, attempt).await;
         assert_eq!((response.status, response.body.len()), (200, 0));
     }
@@ -367,7 +371,7 @@ async fn never_runs_handler_while_the_store_fails() {
     rejected("Redis hangs").await;
     redis.pause(false);
     redis.kill();
-    rejected("Redis is gone").await;
+    rejected("Redis is stopped").await;
     assert_eq!(server.handled(3).await.len(), 0);
 
     // Redis may have executed a claim whose caller had given up, and been killed before the

@@ -50,7 +50,7 @@ const EVENT: &str = r#"{"event":"task.completed","process_id":1,"status":"comple
 #[tokio::test]
 async fn retries_until_the_response_is_2xx() {
     let (address, seen) = receiver(&[500, 0, 1, 302, 404, 204]).await;
-    let scrupp = Scrupp::new(Retries::AsBefore).timeout(Duration::from_millis(300));
+    let scrupp = Scrupp::new(Retries::SameHeaders).timeout(Duration::from_millis(300));
     let attempts: Vec<Attempt> = scrupp.deliver(&[address], EVENT).await;
     let expected = [Some(500), None, None, Some(302), Some(404), Some(204)];
     assert_eq!(attempts, expected);
@@ -62,7 +62,7 @@ async fn retries_until_the_response_is_2xx() {
 #[tokio::test]
 async fn signs_each_attempt_if_configured() {
     let (address, seen) = receiver(&[500, 500, 500, 500, 500, 500, 200]).await;
-    let attempts = Scrupp::new(Retries::SignedAnew)
+    let attempts = Scrupp::new(Retries::NewHeaders)
         .deliver(&[address], EVENT)
         .await;
     assert!(is_acknowledged(&attempts));
@@ -76,7 +76,7 @@ async fn signs_each_attempt_if_configured() {
 
 #[tokio::test]
 async fn gives_up_after_the_last_attempt() {
-    let scrupp = Scrupp::new(Retries::AsBefore).max_attempts(3);
-    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
-    assert_eq!(scrupp.deliver(&[nobody], EVENT).await, [None, None, None]);
+    let scrupp = Scrupp::new(Retries::SameHeaders).max_attempts(3);
+    let closed: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    assert_eq!(scrupp.deliver(&[closed], EVENT).await, [None, None, None]);
 }

@@ -8,7 +8,9 @@ use std::{
     time::Instant,
 };
 
-use scrupp_verify_tests::{Attempt, Program, Retries, Scrupp, TaskApi, Trouble, is_acknowledged};
+use scrupp_verify_tests::{
+    Attempt, Program, Retries, ScriptedResponse, Scrupp, TaskApi, is_acknowledged,
+};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{Directory, SHORT_TIMEOUT, completed, deliver, result, row, rows, start};
@@ -17,7 +19,7 @@ use crate::{Directory, SHORT_TIMEOUT, completed, deliver, result, row, rows, sta
 async fn completes_running_jobs_before_it_stops() {
     let (directory, api) = (Directory::new("drains"), TaskApi::start().await);
     let mut inbox = start(&directory.database_url(), &api, &[]).await;
-    api.trouble(1, [Trouble::Slow(Duration::from_millis(800))]);
+    api.script_fetches(1, [ScriptedResponse::Slow(Duration::from_millis(800))]);
     deliver(inbox.address(), &completed(1)).await;
     while api.fetches(1).is_empty() {
         sleep(Duration::from_millis(5)).await;
@@ -34,7 +36,7 @@ async fn resumes_unfinished_jobs_after_a_crash() {
     let inbox = start(&directory.database_url(), &api, &SHORT_TIMEOUT).await;
     deliver(inbox.address(), &completed(1)).await;
     row(&inbox, 1, "stored").await;
-    api.trouble(2, [Trouble::Slow(Duration::from_millis(1900))]);
+    api.script_fetches(2, [ScriptedResponse::Slow(Duration::from_millis(1900))]);
     deliver(inbox.address(), &completed(2)).await;
     while api.fetches(2).is_empty() {
         sleep(Duration::from_millis(5)).await;
@@ -172,7 +174,7 @@ impl Load {
                 (begun < self.allowed.load(SeqCst)).then_some(begun + 1)
             });
             if let Ok(begun) = next {
-                let scrupp = Scrupp::new(Retries::SignedAnew);
+                let scrupp = Scrupp::new(Retries::NewHeaders);
                 let event = completed(begun + 1);
                 deliveries.push(scrupp.deliver(&[self.receiver], &event).await);
                 self.acknowledged.fetch_add(1, SeqCst);

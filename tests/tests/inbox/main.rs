@@ -98,7 +98,7 @@ fn completed_with_url(process_id: u64, url: &str) -> String {
 }
 
 async fn deliver(address: SocketAddr, event: &str) {
-    let attempts = Scrupp::new(Retries::SignedAnew)
+    let attempts = Scrupp::new(Retries::NewHeaders)
         .deliver(&[address], event)
         .await;
     assert_eq!(attempts, [Some(200)], "{event}");

@@ -6,7 +6,7 @@ use std::{
 };
 
 use scrupp_verify_tests::{
-    PgBouncer, Postgres, Retries, Scrupp, TaskApi, Trouble, is_acknowledged,
+    PgBouncer, Postgres, Retries, ScriptedResponse, Scrupp, TaskApi, is_acknowledged,
 };
 use tokio::{
     io::copy_bidirectional,
@@ -29,7 +29,7 @@ async fn works_behind_pgbouncer_in_transaction_mode() {
     let mut senders = JoinSet::new();
     for sender in 0..8 {
         senders.spawn(async move {
-            let scrupp = Scrupp::new(Retries::SignedAnew);
+            let scrupp = Scrupp::new(Retries::NewHeaders);
             for process_id in (1..=DELIVERIES).filter(|id| id % 8 == sender) {
                 let attempts = scrupp.deliver(&[address], &completed(process_id)).await;
                 assert!(is_acknowledged(&attempts));
@@ -122,9 +122,9 @@ async fn recovers_from_silent_connections() {
     silence.send_replace(());
     assert!(locked.wait().unwrap().success());
 
-    let patient = Scrupp::new(Retries::SignedAnew).timeout(Duration::from_secs(8));
+    let sender = Scrupp::new(Retries::NewHeaders).timeout(Duration::from_secs(8));
     let event = completed(2);
-    let attempts = patient.deliver(&[inbox.address()], &event).await;
+    let attempts = sender.deliver(&[inbox.address()], &event).await;
     assert!(is_acknowledged(&attempts), "{attempts:?}");
     let begin = Instant::now();
     while postgres.sql("SELECT count(result) FROM deliveries") != "2" {
@@ -140,7 +140,7 @@ async fn stores_a_result_of_4_mib() {
     let api = TaskApi::start().await;
     let inbox = start(&postgres.url(), &api, &[]).await;
     let large = format!("\"\\\\'$1{}\"", "\u{e4}".repeat(2 * 1024 * 1024));
-    api.trouble(1, [Trouble::Body(large.clone().into_bytes())]);
+    api.script_fetches(1, [ScriptedResponse::Body(large.clone().into_bytes())]);
     deliver(inbox.address(), &completed(1)).await;
     assert_eq!(row(&inbox, 1, "stored").await["attempts"], 1);
     assert!(result(&inbox, 1).await == (200, large));
@@ -155,7 +155,10 @@ async fn timed_out_requests_leave_no_silent_connection() {
     let inbox = Arc::new(start(&url, &api, &[]).await);
     // Occupies every worker with a fetch, so that none uses a connection.
     for process_id in 1..=4 {
-        api.trouble(process_id, [Trouble::Slow(Duration::from_secs(60))]);
+        api.script_fetches(
+            process_id,
+            [ScriptedResponse::Slow(Duration::from_secs(60))],
+        );
         deliver(inbox.address(), &completed(process_id)).await;
     }
     while (1..=4).any(|process_id| api.fetches(process_id).is_empty()) {
@@ -181,8 +184,8 @@ async fn timed_out_requests_leave_no_silent_connection() {
     silence.send_replace(());
     assert!(locked.wait().unwrap().success());
 
-    let patient = Scrupp::new(Retries::SignedAnew).timeout(Duration::from_secs(8));
-    let attempts = patient.deliver(&[inbox.address()], &completed(5)).await;
+    let sender = Scrupp::new(Retries::NewHeaders).timeout(Duration::from_secs(8));
+    let attempts = sender.deliver(&[inbox.address()], &completed(5)).await;
     assert!(is_acknowledged(&attempts), "{attempts:?}");
 }
 

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use scrupp_verify_tests::{Postgres, TaskApi, Trouble};
+use scrupp_verify_tests::{Postgres, ScriptedResponse, TaskApi};
 use tokio::time::sleep;
 
 use crate::{Directory, completed, deliver, result, row, rows, start};
@@ -9,7 +9,10 @@ use crate::{Directory, completed, deliver, result, row, rows, start};
 async fn job_interrupted_by_kills_is_given_up_at_the_limit() {
     let (directory, api) = (Directory::new("takes"), TaskApi::start().await);
     let settings = [("FETCH_ATTEMPTS", "2"), ("FETCH_TIMEOUT_SECONDS", "0.5")];
-    api.trouble(1, [(); 2].map(|()| Trouble::Slow(Duration::from_secs(60))));
+    api.script_fetches(
+        1,
+        [(); 2].map(|()| ScriptedResponse::Slow(Duration::from_secs(60))),
+    );
     for fetches in 1..=2 {
         let inbox = start(&directory.database_url(), &api, &settings).await;
         if fetches == 1 {
@@ -33,7 +36,7 @@ async fn changed(database_url: &str, sql: impl Fn(&str), changes: &[&str], state
     let api = TaskApi::start().await;
     let settings = [("FETCH_PAUSE_SECONDS", "3600"), ("FETCH_ATTEMPTS", "3")];
     for process_id in 1..=4 {
-        api.trouble(process_id, [Trouble::Status(500)]);
+        api.script_fetches(process_id, [ScriptedResponse::Status(500)]);
     }
     let inbox = start(database_url, &api, &settings).await;
     for (change, state) in changes.iter().zip(states) {
@@ -58,7 +61,7 @@ async fn changed(database_url: &str, sql: impl Fn(&str), changes: &[&str], state
         assert_eq!(result(&inbox, 1).await.0, 404, "{change}");
         sql("DELETE FROM deliveries");
         for process_id in [1, 2] {
-            api.trouble(process_id, [Trouble::Status(500)]);
+            api.script_fetches(process_id, [ScriptedResponse::Status(500)]);
         }
     }
 }
@@ -104,7 +107,7 @@ async fn permanent_error_status_ends_the_job_at_once() {
     let (directory, api) = (Directory::new("final"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     for (process_id, status) in (1..).zip([400, 401, 403, 404, 410]) {
-        api.trouble(process_id, [Trouble::Status(status)]);
+        api.script_fetches(process_id, [ScriptedResponse::Status(status)]);
         deliver(inbox.address(), &completed(process_id)).await;
         let failed = row(&inbox, process_id, "failed").await;
         let error = format!("the API responded with status {status}");
@@ -117,7 +120,7 @@ async fn permanent_error_status_ends_the_job_at_once() {
         }
     }
     for (process_id, status) in (11..).zip([408, 425, 429, 500]) {
-        api.trouble(process_id, [Trouble::Status(status)]);
+        api.script_fetches(process_id, [ScriptedResponse::Status(status)]);
         deliver(inbox.address(), &completed(process_id)).await;
         assert_eq!(row(&inbox, process_id, "stored").await["attempts"], 2);
     }
@@ -127,8 +130,8 @@ async fn permanent_error_status_ends_the_job_at_once() {
 async fn waits_as_long_as_retry_after_requires() {
     let (directory, api) = (Directory::new("retry-after"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
-    api.trouble(1, [Trouble::RetryAfter(3600)]);
-    api.trouble(2, [Trouble::Status(503)]);
+    api.script_fetches(1, [ScriptedResponse::RetryAfter(3600)]);
+    api.script_fetches(2, [ScriptedResponse::Status(503)]);
     for process_id in [1, 2] {
         deliver(inbox.address(), &completed(process_id)).await;
     }

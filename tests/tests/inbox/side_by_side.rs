@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use scrupp_verify_tests::{Postgres, Retries, Scrupp, TaskApi, Trouble, is_acknowledged};
+use scrupp_verify_tests::{Postgres, Retries, ScriptedResponse, Scrupp, TaskApi, is_acknowledged};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{SHORT_TIMEOUT, completed, deliver, result, row, rows, start};
@@ -17,7 +17,7 @@ async fn two_processes_with_one_postgresql_run_each_job_once() {
     let mut senders = JoinSet::new();
     for sender in 0..6 {
         senders.spawn(async move {
-            let scrupp = Scrupp::new(Retries::SignedAnew);
+            let scrupp = Scrupp::new(Retries::NewHeaders);
             for process_id in (1..=DELIVERIES).filter(|id| id % 6 == sender) {
                 // Both receivers get each delivery, so the second one is a duplicate.
                 for receiver in receivers {
@@ -53,7 +53,7 @@ async fn another_process_runs_the_job_of_a_killed_one_after_its_lease() {
     let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
     let one = start(&postgres.url(), &api, &SHORT_TIMEOUT).await;
-    api.trouble(1, [Trouble::Slow(Duration::from_millis(1900))]);
+    api.script_fetches(1, [ScriptedResponse::Slow(Duration::from_millis(1900))]);
     deliver(one.address(), &completed(1)).await;
     while api.fetches(1).is_empty() {
         sleep(Duration::from_millis(5)).await;
@@ -69,7 +69,7 @@ async fn process_that_exceeds_its_lease_changes_nothing() {
     let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
     let one = start(&postgres.url(), &api, &SHORT_TIMEOUT).await;
-    api.trouble(1, [Trouble::Slow(Duration::from_millis(300))]);
+    api.script_fetches(1, [ScriptedResponse::Slow(Duration::from_millis(300))]);
     deliver(one.address(), &completed(1)).await;
     while api.fetches(1).is_empty() {
         sleep(Duration::from_millis(5)).await;
@@ -98,8 +98,8 @@ async fn acknowledges_nothing_without_its_database() {
     row(&inbox, 1, "stored").await;
     drop(postgres);
 
-    let patient = Scrupp::new(Retries::SignedAnew).timeout(Duration::from_secs(6));
-    let once = patient.max_attempts(1);
+    let sender = Scrupp::new(Retries::NewHeaders).timeout(Duration::from_secs(6));
+    let once = sender.max_attempts(1);
     for process_id in [1, 2] {
         let event = completed(process_id);
         let attempts = once.deliver(&[inbox.address()], &event).await;

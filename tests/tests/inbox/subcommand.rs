@@ -1,6 +1,6 @@
 use core::iter::repeat_n;
 
-use scrupp_verify_tests::{TaskApi, Trouble};
+use scrupp_verify_tests::{ScriptedResponse, TaskApi};
 
 use crate::{Directory, run};
 
@@ -8,12 +8,12 @@ use crate::{Directory, run};
 async fn polls_until_the_task_ends() {
     let api = TaskApi::start().await;
     api.statuses(1, ["queued", "running", "completed"]);
-    api.trouble(1, [Trouble::Status(500)]);
+    api.script_fetches(1, [ScriptedResponse::Status(500)]);
     api.statuses(2, ["running", "failed"]);
-    api.trouble(3, repeat_n(Trouble::Status(500), 2));
+    api.script_fetches(3, repeat_n(ScriptedResponse::Status(500), 2));
     api.statuses(4, ["partially_completed"]);
     for (process_id, status) in (5..).zip([401, 403, 404, 410]) {
-        api.trouble(process_id, [Trouble::Status(status)]);
+        api.script_fetches(process_id, [ScriptedResponse::Status(status)]);
     }
     let origin = api.origin();
     let environment = [

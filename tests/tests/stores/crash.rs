@@ -101,7 +101,7 @@ impl Load {
     /// Sends one delivery after another until each is acknowledged. Returns the deliveries with
     /// their numbers of attempts.
     async fn send(self: Arc<Self>, receiver: watch::Receiver<SocketAddr>) -> Vec<(i64, usize)> {
-        let scrupp = Scrupp::new(Retries::SignedAnew).max_attempts(1);
+        let scrupp = Scrupp::new(Retries::NewHeaders).max_attempts(1);
         let mut sent = Vec::new();
         loop {
             let process_id = self.last.fetch_add(1, SeqCst) + 1;

@@ -242,7 +242,7 @@ impl Receiver {
 
     /// Sends one attempt at the delivery. The task returns the status of the response.
     fn deliver(&self) -> JoinHandle<u16> {
-        let scrupp = Scrupp::new(Retries::SignedAnew).max_attempts(1);
+        let scrupp = Scrupp::new(Retries::NewHeaders).max_attempts(1);
         let scrupp = scrupp.timeout(Duration::from_secs(60));
         let event = String::from_utf8(signed(self.process_id).body).unwrap();
         let address = self.address;

@@ -2,9 +2,9 @@
 //! outcome of each delivery.
 //!
 //! Handlers fail and hang, senders disconnect, and receivers are killed. The server of the store is
-//! killed, fails over, loses power, and stops responding. Deliveries are sent twice: with retries
-//! as the first attempt was signed, and with retries that are signed again. `--long` sends 10,000
-//! of each.
+//! killed, fails over, loses power, and stops responding. Two loads run
+//! at the same time. In one, retries repeat the headers of the first attempt. In the other, each
+//! retry is signed again. `--long` sends 10,000 deliveries in each.
 //!
 //! A failover waits until the replica is in sync, so no record is lost. A delivery that is handled
 //! twice must have another cause.
@@ -55,11 +55,11 @@ async fn main() {
         }
     }
     println!("store {store}");
-    let (as_before, anew) = tokio::join!(
-        soak(&store, deliveries, Retries::AsBefore),
-        soak(&store, deliveries, Retries::SignedAnew)
+    let (same, new) = tokio::join!(
+        soak(&store, deliveries, Retries::SameHeaders),
+        soak(&store, deliveries, Retries::NewHeaders)
     );
-    if !(as_before && anew) {
+    if !(same && new) {
         process::exit(1);
     }
 }

@@ -48,7 +48,7 @@ impl Report {
         }
         report.handled = handled.len();
         for successes in handled.values() {
-            // Each success except the last one needs a reason for the next.
+            // Each success before the last one needs a reason why another followed.
             let Some((_, earlier)) = successes.split_last() else {
                 continue;
             };

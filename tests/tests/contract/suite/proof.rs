@@ -89,7 +89,7 @@ async fn rejects_unknown_account_like_wrong_signature() {
         let mismatch = reject(path, body).await;
         assert_eq!(mismatch, problem(RejectionKind::SignatureMismatch));
         unknown.kind = mismatch.kind;
-        assert_eq!(unknown, mismatch, "the client can tell them apart");
+        assert_eq!(unknown, mismatch, "the client can distinguish them");
     }
 }
 
