@@ -156,7 +156,7 @@ pub(crate) fn compare(
         Expected::Handled(body) => match (status, handled) {
             (Ok(200), [None]) => Ok(()),
             (Ok(200), [Some(seen)]) if seen == body => Ok(()),
-            (Ok(200), [Some(seen)]) => Err(format!("the handler saw {} bytes", seen.len())),
+            (Ok(200), [Some(seen)]) => Err(format!("the handler got {} bytes", seen.len())),
             (Ok(200), runs) => Err(format!("the handler ran {} times", runs.len())),
             (other, _) => Err(format!("expected 200, got {other:?}")),
         },
@@ -188,7 +188,7 @@ fn check_rejection(response: Option<Response>, expected: u16) -> Result<(), Stri
         return Ok(());
     };
     if (expected == 401) != response.header("www-authenticate").is_some() {
-        return Err("only a 401 must have a challenge".into());
+        return Err("a 401 must have a challenge, and no other status".into());
     }
     let problem = String::from_utf8_lossy(&response.body);
     if !problem.contains(&format!("\"status\":{expected}}}")) || problem.len() > 60 {

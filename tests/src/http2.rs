@@ -55,9 +55,9 @@ pub fn http2_rows() -> Vec<Http2Row> {
         d.sign_with(PREVIOUS_SECRET, d.now);
     });
     table.genuine("200 KiB", |d| d.pad_to(200 * 1024));
-    table.rejected("body tampered with", 401, |d| d.body.push(b' '));
+    table.rejected("modified body", 401, |d| d.body.push(b' '));
     table.rejected("stale", 401, |d| d.sign_with(crate::SECRET, d.now - 1000));
-    table.rejected("signature twice", 401, |d| {
+    table.rejected("repeated signature", 401, |d| {
         d.headers.push((SIGNATURE, d.value(SIGNATURE)));
     });
     table.rejected("no headers", 401, |d| d.headers.clear());

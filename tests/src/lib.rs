@@ -1,9 +1,6 @@
 //! Tools for tests over real sockets: front ends, a stand-in for Scrupp, servers of stores, and the
 //! conformance tables.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on may panic"
-)]
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 /// Runs the code of the guide as doc tests.
 #[cfg(doctest)]

@@ -49,7 +49,7 @@ impl PgBouncer {
         }
         let pooler = command.spawn();
         let bouncer = Self {
-            pooler: pooler.expect("pgbouncer, of Debian's package of that name"),
+            pooler: pooler.expect("pgbouncer is missing (Debian: apt-get install pgbouncer)"),
             configuration,
             port,
         };

@@ -50,7 +50,8 @@ impl Postgres {
     }
 
     fn new() -> Self {
-        let programs = programs().expect("PostgreSQL, of Debian's package postgresql");
+        let programs =
+            programs().expect("PostgreSQL is missing (Debian: apt-get install postgresql)");
         let port = free_port();
         let directory = env::temp_dir().join(format!("scrupp-postgres-{port}"));
         fs::create_dir(&directory).expect("a directory");
@@ -151,7 +152,7 @@ impl Postgres {
             .args(["--set", "ON_ERROR_STOP=1", "--dbname", &self.url()])
             .args(["--command", sql])
             .output();
-        let output = output.expect("psql, of Debian's package postgresql");
+        let output = output.expect("psql is missing (Debian: apt-get install postgresql)");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{sql}: {errors}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()

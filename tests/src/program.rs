@@ -79,7 +79,7 @@ impl Program {
         tokio::spawn(listen(errors, Arc::clone(&said), None));
         let Ok(address) = address.await else {
             let said = said.lock().unwrap_or_else(PoisonError::into_inner);
-            panic!("{name} ended before it listened: {said}");
+            panic!("{name} exited before it listened: {said}");
         };
         Self {
             child,
@@ -113,7 +113,7 @@ impl Program {
     /// Returns the process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id().expect("a process that was not waited for")
+        self.child.id().expect("a running process")
     }
 
     /// Returns the lines that the program has written to standard output and standard error so far.

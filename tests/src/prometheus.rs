@@ -44,7 +44,7 @@ impl Prometheus {
         command.arg(format!("--web.listen-address={address}"));
         let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let prometheus = Self {
-            server: server.expect("prometheus, of Debian's package of that name"),
+            server: server.expect("prometheus is missing (Debian: apt-get install prometheus)"),
             directory,
             address,
         };

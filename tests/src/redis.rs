@@ -183,7 +183,10 @@ impl Redis {
         let pid = self.server.as_ref().expect("a server").id().to_string();
         let signal = if paused { "-STOP" } else { "-CONT" };
         let sent = Command::new("kill").args([signal, &pid]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "no signal sent");
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "the signal was not sent"
+        );
     }
 
     /// Restarts the server with its data after it was killed.
@@ -198,11 +201,12 @@ impl Redis {
             .args(&self.options)
             .stdout(Stdio::null())
             .spawn();
-        self.server = Some(server.expect("redis-server, of Debian's package of that name"));
+        self.server =
+            Some(server.expect("redis-server is missing (Debian: apt-get install redis-server)"));
         wait_until("Redis is ready", || {
             let server = self.server.as_mut().expect("started");
             let ended = server.try_wait().expect("a status");
-            assert!(ended.is_none(), "Redis has ended: {ended:?}");
+            assert!(ended.is_none(), "Redis exited: {ended:?}");
             self.is_ready()
         });
     }

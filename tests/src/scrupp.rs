@@ -28,7 +28,10 @@ pub struct Scrupp {
 
 /// The headers of a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "these are all that Scrupp may do")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a retry has the same or new headers"
+)]
 pub enum Retries {
     /// The headers of the first attempt, so all attempts are equal byte for byte.
     SameHeaders,

@@ -46,7 +46,7 @@ impl Sentinel {
         let sentinel = Self {
             address,
             directory,
-            server: server.expect("redis-server, of Debian's package of that name"),
+            server: server.expect("redis-server is missing (Debian: apt-get install redis-server)"),
         };
         wait_until("the sentinel listens", || {
             TcpStream::connect(address).is_ok()

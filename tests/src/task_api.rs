@@ -62,7 +62,7 @@ impl Fetch {
 
 /// The place of a key in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "these are documented")]
+#[expect(clippy::exhaustive_enums, reason = "the API documents two places")]
 pub enum KeyIn {
     /// In `Authorization: Bearer`.
     Header,

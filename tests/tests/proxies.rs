@@ -47,7 +47,7 @@ impl Nginx {
             .arg(&directory)
             .env("PATH", path)
             .spawn()
-            .expect("nginx, of Debian's package nginx-light");
+            .expect("nginx is missing (Debian: apt-get install nginx-light)");
         let nginx = Self {
             server,
             directory,

@@ -3,7 +3,7 @@
 //! A request is a sequence of instructions without effect that Valgrind recognises. Its codes and
 //! registers are part of Valgrind's stable interface (`valgrind.h`, `memcheck.h`).
 
-#![expect(unsafe_code, reason = "asks Memcheck about raw memory")]
+#![expect(unsafe_code, reason = "passes addresses to Memcheck")]
 
 use core::{mem::size_of_val, ptr};
 

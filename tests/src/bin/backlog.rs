@@ -4,10 +4,7 @@
 //! delivery with backoff until the delivery is acknowledged. The argument is the rate a second. The
 //! handlers share a database that can handle one and a half times the rate.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "a simulation that cannot go on may panic"
-)]
+#![expect(clippy::indexing_slicing, reason = "a simulation may panic")]
 
 use core::{convert::Infallible, fmt, time::Duration};
 use std::{
@@ -55,7 +52,7 @@ fn main() {
     let per_second = match argument {
         Some(Ok(rate)) if rate > 0 && rate % 40 == 0 => rate,
         _ => {
-            eprintln!("usage: backlog RATE, a multiple of 40 deliveries a second");
+            eprintln!("usage: backlog RATE (deliveries a second, a multiple of 40)");
             process::exit(2);
         }
     };

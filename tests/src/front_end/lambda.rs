@@ -105,7 +105,7 @@ impl Lambda {
                 let returned = is_response.then(|| serde_json::from_slice(&body).expect("JSON"));
                 let returned = returned.unwrap_or_else(|| json!({"statusCode": 502}));
                 let running = self.running.lock().await.take();
-                let _ = running.expect("an event that runs").send(returned);
+                let _ = running.expect("a running event").send(returned);
                 response(&json!({"statusCode": 202}))
             }
             None if head.uri.path() == INVOKE => {

@@ -188,7 +188,7 @@ impl Body for ScriptedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ConnectionReset>>> {
         let polls = self.polls.fetch_add(1, Ordering::Relaxed);
-        assert!(polls < 100_000, "the body is polled without an end");
+        assert!(polls < 100_000, "the body is polled too often");
         loop {
             if let Some(waiting) = &mut self.waiting {
                 ready!(waiting.as_mut().poll(cx));

@@ -434,7 +434,7 @@ async fn release_follows_its_claim_on_a_replaced_connection() {
     }
     assert_eq!(redis.claims(), 0);
     proxy.resume();
-    assert_no_claim_is_left(&redis, "after the old connection forwards").await;
+    assert_no_claim_is_left(&redis, "after the old connection resumed").await;
 
     // The old connection closes after Redis has executed all of its requests.
     let started = Instant::now();

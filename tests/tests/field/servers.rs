@@ -90,7 +90,7 @@ async fn half_closed_client_gets_response() {
         };
         for pause in [0, 50] {
             for length in [100, 20_000, 256 * 1024] {
-                check("with a length", length, Delivery::request, pause).await;
+                check("with Content-Length", length, Delivery::request, pause).await;
                 check(
                     "in chunks",
                     length,

@@ -53,7 +53,9 @@ impl Directory {
     fn sql(&self, sql: &str) -> String {
         let mut command = Command::new("sqlite3");
         let output = command.arg(self.path("")).arg(".timeout 5000").arg(sql);
-        let output = output.output().expect("sqlite3, of Debian's package");
+        let output = output
+            .output()
+            .expect("sqlite3 is missing (Debian: apt-get install sqlite3)");
         assert!(output.status.success(), "{sql}: {output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }

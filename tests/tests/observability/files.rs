@@ -166,7 +166,10 @@ fn dashboard_has_the_shape_that_grafana_imports() {
 
         let [x, y, w, h] =
             ["x", "y", "w", "h"].map(|side| panel["gridPos"][side].as_u64().unwrap());
-        assert!(w > 0 && h > 0 && x + w <= 24, "{title}: beyond the grid");
+        assert!(
+            w > 0 && h > 0 && x + w <= 24,
+            "{title}: outside of the grid"
+        );
         for cell in (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y))) {
             assert!(taken.insert(cell), "{title}: overlaps at {cell:?}");
         }

@@ -156,7 +156,7 @@ impl Worker {
         let line = async {
             loop {
                 let line = self.output.next_line().await.unwrap();
-                if let Some(rest) = line.expect("a worker that runs").strip_prefix(prefix) {
+                if let Some(rest) = line.expect("a running worker").strip_prefix(prefix) {
                     return rest.to_owned();
                 }
             }
@@ -166,7 +166,7 @@ impl Worker {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a process of the other tests"]
+#[ignore = "runs as a process of other tests"]
 async fn worker() {
     let Ok(settings) = env::var(SETTINGS) else {
         return;

@@ -31,7 +31,7 @@ impl Fault {
             Self::Killed => "server killed",
             Self::PowerLoss => "power lost",
             Self::Failover => "failed over",
-            Self::Silence => "went silent",
+            Self::Silence => "silent",
             Self::Locked => "locked",
         }
     }
@@ -63,7 +63,7 @@ impl Servers {
             "sqlite" => {
                 let number = fastrand::u64(..);
                 let folder = env::temp_dir().join(format!("soak-{}-{number}", process::id()));
-                fs::create_dir(&folder).expect("a folder");
+                fs::create_dir(&folder).expect("a directory");
                 Self::Sqlite(folder)
             }
             "postgres" => {

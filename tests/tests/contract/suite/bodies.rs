@@ -136,7 +136,7 @@ async fn rejects_body_that_exceeds_the_limit() {
         ("first chunk, then another", first_chunk(Turn::Data(b"."))),
         ("first chunk, then trailers", first_chunk(Turn::Trailers)),
         (
-            "by the second chunk",
+            "with the second chunk",
             signed(EVENT).body([Turn::Data(start), Turn::Data(end)]),
         ),
         (

@@ -103,7 +103,7 @@ async fn reads_body_of_unknown_account() {
 
 #[tokio::test(start_paused = true)]
 async fn never_looks_up_account_of_rejected_headers() {
-    let verify = verify_with_lookup(|_| panic!("the account was looked up"));
+    let verify = verify_with_lookup(|_| panic!("the account is looked up"));
     for (request, kind) in [
         (unsigned(), RejectionKind::MissingSignature),
         (signed(EVENT).length(262_145), RejectionKind::BodyTooLarge),

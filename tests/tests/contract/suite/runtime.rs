@@ -27,7 +27,7 @@ fn complete<T>(future: impl Future<Output = T>) -> T {
             return output;
         }
     }
-    panic!("the future waits");
+    panic!("the future is pending");
 }
 
 #[test]
