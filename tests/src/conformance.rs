@@ -7,7 +7,7 @@ use scrupp_verify_cli::{Connection, Delivery, Expected, Group, Recipient, Respon
 
 use crate::{FrontEnd, PREVIOUS_SECRET, SECRET, Server};
 
-/// Receiver that every front end is.
+/// The receiver that every front end implements.
 static RECIPIENT: LazyLock<Arc<Recipient>> = LazyLock::new(|| {
     Arc::new(Recipient {
         host: "localhost".to_owned(),
@@ -19,24 +19,24 @@ static RECIPIENT: LazyLock<Arc<Recipient>> = LazyLock::new(|| {
     })
 });
 
-/// Id of a row, the front ends that cannot do it, and why.
+/// The id of a row, the front ends that it does not apply to, and the reason.
 type LeftOut = (&'static str, fn(FrontEnd) -> bool, &'static str);
 
 const LEFT_OUT: [LeftOut; 10] = [
     (
         "body/not-utf-8",
         |front_end| !front_end.keeps_bodies(),
-        "an example responds 422 to what is no event",
+        "an example responds with 422 to a body that is not an event",
     ),
     (
         "body/content-encoding",
         |front_end| front_end == FrontEnd::Example("example-actix"),
-        "its extractor decompresses what it is given",
+        "its extractor decompresses the body",
     ),
     (
         "chunks/trailer",
         FrontEnd::is_actix,
-        "actix-web's parser takes no trailers",
+        "the parser of actix-web rejects trailers",
     ),
     (
         "method/get",
@@ -46,12 +46,12 @@ const LEFT_OUT: [LeftOut; 10] = [
     (
         "wait/stale-body",
         FrontEnd::is_actix,
-        "actix-web closes a connection if it responds while a body is still to come",
+        "actix-web closes a connection if it responds before the end of the body",
     ),
     (
         "wait/stale-continue",
         FrontEnd::is_actix,
-        "actix-web asks for every body itself, before any middleware is called",
+        "actix-web sends 100 Continue before it calls the middleware",
     ),
     (
         "wait/stale-continue",
@@ -66,16 +66,16 @@ const LEFT_OUT: [LeftOut; 10] = [
     (
         "chunks/malformed",
         |front_end| front_end == FrontEnd::ROCKET,
-        "Rocket reports no error of the first 14 bytes, so what follows is a mismatch",
+        "Rocket ignores errors in the first 14 bytes, so the signature does not match",
     ),
     (
         "chunks/cut",
         |front_end| front_end == FrontEnd::ROCKET,
-        "Rocket reports no error of the first 14 bytes, so what follows is a mismatch",
+        "Rocket ignores errors in the first 14 bytes, so the signature does not match",
     ),
 ];
 
-/// Rows that repeat a header, with the genuine value last.
+/// Rows that repeat a header with the genuine value last.
 const GENUINE_LAST: [&str; 4] = [
     "header/two-signatures-reversed",
     "header/two-timestamps-reversed",
@@ -83,27 +83,27 @@ const GENUINE_LAST: [&str; 4] = [
     "header/repeated-timestamp",
 ];
 
-/// A delivery to any front end, signed now.
+/// Returns a genuine delivery to any front end, signed now.
 #[must_use]
 pub fn signed(process_id: u64) -> Delivery {
     Delivery::new(&RECIPIENT, process_id)
 }
 
-/// The conformance table for HTTP/1.1.
+/// Returns the rows of the conformance table for HTTP/1.1.
 #[must_use]
 pub fn http1_rows() -> Vec<Row> {
     scrupp_verify_cli::http1_rows(&RECIPIENT, 1000)
 }
 
-/// Why a front end cannot do a row, if it cannot.
+/// Returns the reason why a row does not apply to a front end, or `None` if it applies.
 #[must_use]
 pub fn left_out(row: &Row, front_end: FrontEnd) -> Option<&'static str> {
     if matches!(front_end, FrontEnd::Lambda { .. }) && matches!(row.group, Group::Raw | Group::Slow)
     {
-        return Some("its gateway reads the connection");
+        return Some("the gateway reads the request");
     }
-    if front_end.has_last_header() && GENUINE_LAST.contains(&row.id) {
-        return Some("its gateway hands on the last of repeated headers");
+    if front_end.passes_only_last_header() && GENUINE_LAST.contains(&row.id) {
+        return Some("the gateway passes only the last of repeated headers");
     }
     let left_out = LEFT_OUT
         .iter()
@@ -111,11 +111,12 @@ pub fn left_out(row: &Row, front_end: FrontEnd) -> Option<&'static str> {
     left_out.map(|(_, _, reason)| *reason)
 }
 
-/// Sends a row's delivery, and says what is not as it has to be.
+/// Sends the delivery of a row, and compares the response and the handled body with the expected
+/// ones.
 ///
 /// # Errors
 ///
-/// A text that says what is not as expected.
+/// A description of the difference.
 pub async fn check(row: &Row, server: &Server) -> Result<(), String> {
     let connection = Connection::open(server.address()).await;
     let mut connection = connection.map_err(|error| format!("connecting: {error}"))?;
@@ -140,11 +141,11 @@ pub async fn check(row: &Row, server: &Server) -> Result<(), String> {
     Ok(())
 }
 
-/// Says what is not as it has to be of a response, and of what the handler ran on.
+/// Compares a response and the bodies that the handler ran on with the expected ones.
 ///
 /// # Errors
 ///
-/// A text that says what is not as expected.
+/// A description of the difference.
 pub(crate) fn compare(
     expected: &Expected,
     response: io::Result<Response>,
@@ -155,7 +156,7 @@ pub(crate) fn compare(
         Expected::Handled(body) => match (status, handled) {
             (Ok(200), [None]) => Ok(()),
             (Ok(200), [Some(seen)]) if seen == body => Ok(()),
-            (Ok(200), [Some(seen)]) => Err(format!("the handler saw {} bytes", seen.len())),
+            (Ok(200), [Some(seen)]) => Err(format!("the handler got {} bytes", seen.len())),
             (Ok(200), runs) => Err(format!("the handler ran {} times", runs.len())),
             (other, _) => Err(format!("expected 200, got {other:?}")),
         },
@@ -171,7 +172,7 @@ pub(crate) fn compare(
             Err(format!("expected {expected}, got {status:?}"))
         }
         Expected::Rejected(expected) => check_rejection(response.ok(), *expected),
-        // Its server responds to malformed framing itself, before the layer.
+        // hyper responds to malformed framing before the layer runs.
         Expected::RejectedOrClosed(expected) => match status {
             Err(_) | Ok(400) => Ok(()),
             Ok(status) if status == *expected => Ok(()),
@@ -181,13 +182,13 @@ pub(crate) fn compare(
     }
 }
 
-/// A rejection of ours says its status, and nothing else.
+/// Checks that a rejection reveals its status and nothing else.
 fn check_rejection(response: Option<Response>, expected: u16) -> Result<(), String> {
     let Some(response) = response.filter(|response| response.status == expected) else {
         return Ok(());
     };
     if (expected == 401) != response.header("www-authenticate").is_some() {
-        return Err("the challenge is not where it belongs".into());
+        return Err("a 401 must have a challenge, and no other status".into());
     }
     let problem = String::from_utf8_lossy(&response.body);
     if !problem.contains(&format!("\"status\":{expected}}}")) || problem.len() > 60 {

@@ -14,8 +14,7 @@ use scrupp_verify_core::{ConfigError, Keyring, Secret};
 
 use crate::{PREVIOUS_SECRET, Program, SECRET};
 
-/// A server with `ScruppVerify` in front of a handler that keeps what it gets, with the defaults
-/// of the library.
+/// A server with `ScruppVerify`, with its defaults, and a handler that keeps the deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrontEnd {
@@ -29,9 +28,10 @@ pub enum FrontEnd {
     Hyper,
     /// hyper, with the core alone.
     Custom,
-    /// The program of an example, as a process of its own.
+    /// The program of an example.
     Example(&'static str),
-    /// The Lambda example, on events as they come from the service of one of its event files.
+    /// The Lambda example, behind a gateway that sends events like one of the example's event
+    /// files.
     Lambda {
         /// Name of the file.
         event: &'static str,
@@ -40,7 +40,7 @@ pub enum FrontEnd {
     },
 }
 
-/// A front end that runs.
+/// A running front end.
 #[derive(Debug)]
 pub struct Server {
     front_end: FrontEnd,
@@ -54,11 +54,11 @@ enum Handled {
     Listed(Box<Program>),
 }
 
-/// The bodies that a handler ran on.
+/// Bodies that a handler ran on.
 type Bodies = Arc<Mutex<Vec<Vec<u8>>>>;
 
 impl FrontEnd {
-    /// All front ends in this process.
+    /// Front ends that run in this process.
     pub const IN_PROCESS: [Self; 5] = [
         Self::Axum,
         Self::Actix,
@@ -67,7 +67,7 @@ impl FrontEnd {
         Self::Custom,
     ];
 
-    /// All front ends as processes of their own.
+    /// Front ends that run as programs of their own.
     pub const EXAMPLES: [Self; 8] = [
         Self::Example("example-axum"),
         Self::Example("example-actix"),
@@ -79,15 +79,15 @@ impl FrontEnd {
         Self::Example("example-salvo"),
     ];
 
-    /// The example for Rocket, whose server differs from the others.
+    /// The example for Rocket, whose server behaves differently.
     pub const ROCKET: Self = Self::Example("example-rocket");
 
-    /// Starts it on a free port of 127.0.0.1.
+    /// Starts the front end on a free port of 127.0.0.1.
     pub async fn start(self) -> Server {
         self.start_with(&[]).await
     }
 
-    /// Starts it with further settings, which only a process of its own has.
+    /// Starts the front end with further settings, which apply only to programs.
     pub async fn start_with(self, settings: &[(&str, String)]) -> Server {
         let bodies = Bodies::default();
         let kept = Arc::clone(&bodies);
@@ -112,19 +112,19 @@ impl FrontEnd {
         }
     }
 
-    /// Whether it keeps the bodies themselves, and not only the events in them.
+    /// Returns true if the handler keeps bodies, and false if it keeps only events.
     #[must_use]
     pub fn keeps_bodies(self) -> bool {
         !matches!(self, Self::Example(_) | Self::Lambda { .. })
     }
 
-    /// Returns true if a gateway hands on the last of repeated headers.
+    /// Returns true if a gateway passes only the last of repeated headers.
     #[must_use]
-    pub fn has_last_header(self) -> bool {
+    pub fn passes_only_last_header(self) -> bool {
         matches!(self, Self::Lambda { event, .. } if ["rest", "alb"].contains(&event))
     }
 
-    /// Whether its server is that of actix-web.
+    /// Returns true if the server is actix-web.
     #[must_use]
     pub fn is_actix(self) -> bool {
         matches!(self, Self::Actix | Self::Example("example-actix"))
@@ -140,19 +140,19 @@ impl Server {
         }
     }
 
-    /// What it is.
+    /// Returns the kind of the front end.
     #[must_use]
     pub fn front_end(&self) -> FrontEnd {
         self.front_end
     }
 
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The process id, where it is a process of its own.
+    /// Returns the process id of a program.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         match &self.handled {
@@ -161,8 +161,8 @@ impl Server {
         }
     }
 
-    /// What the handler got as the body of this task's delivery, once for each time that it ran:
-    /// the bytes, or `None` where only the event is known.
+    /// Returns the body of each run of the handler for a task, or `None` if only the event is
+    /// known.
     pub async fn handled(&self, process_id: u64) -> Vec<Option<Vec<u8>>> {
         match &self.handled {
             Handled::Kept(bodies) => {

@@ -13,40 +13,40 @@ use crate::{
     Delivery, Expected, PREVIOUS_SECRET, Response, SIGNATURE, Server, conformance::compare, signed,
 };
 
-/// One line of the table for HTTP/2, which a client speaks without asking first.
+/// A row of the conformance table for HTTP/2 with prior knowledge.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Http2Row {
-    /// What is special about the delivery.
+    /// Name of the row.
     pub name: &'static str,
-    /// The delivery, whose body the frames carry.
+    /// The delivery. The frames carry its body.
     pub delivery: Delivery,
-    /// What the client sends after the head.
+    /// Frames that the client sends after the headers.
     pub frames: Vec<Frame>,
-    /// What has to come of it.
+    /// The expected outcome.
     pub expected: Expected,
 }
 
-/// What a client sends of a stream.
+/// One step of a client on a stream.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Frame {
     /// A DATA frame.
     Data(Bytes),
-    /// The end of the stream, by an empty DATA frame.
+    /// An empty DATA frame that ends the stream.
     End,
-    /// The end of the stream, by trailers.
+    /// Trailers, which end the stream.
     Trailers(Vec<(&'static str, String)>),
     /// RST_STREAM.
     Reset,
-    /// Nothing, for a moment.
+    /// A short pause.
     Pause,
 }
 
 /// Longer than any time-out of a front end.
 const TIMEOUT: Duration = Duration::from_secs(25);
 
-/// The whole table for HTTP/2.
+/// Returns the rows of the conformance table for HTTP/2.
 #[must_use]
 pub fn http2_rows() -> Vec<Http2Row> {
     let mut table = Table::default();
@@ -55,46 +55,49 @@ pub fn http2_rows() -> Vec<Http2Row> {
         d.sign_with(PREVIOUS_SECRET, d.now);
     });
     table.genuine("200 KiB", |d| d.pad_to(200 * 1024));
-    table.rejected("body tampered with", 401, |d| d.body.push(b' '));
+    table.rejected("modified body", 401, |d| d.body.push(b' '));
     table.rejected("stale", 401, |d| d.sign_with(crate::SECRET, d.now - 1000));
-    table.rejected("signature twice", 401, |d| {
+    table.rejected("repeated signature", 401, |d| {
         d.headers.push((SIGNATURE, d.value(SIGNATURE)));
     });
     table.rejected("no headers", 401, |d| d.headers.clear());
-    table.rejected("over the limit", 413, |d| d.pad_to(256 * 1024 + 1));
-    table.rejected("over the limit, declared", 413, |d| {
+    table.rejected("body exceeds the limit", 413, |d| d.pad_to(256 * 1024 + 1));
+    table.rejected("declared length exceeds the limit", 413, |d| {
         d.pad_to(256 * 1024 + 1);
         d.headers.push(("content-length", d.body.len().to_string()));
     });
 
-    table.add("a byte a frame, and empty ones between", |d| {
+    table.add("one byte in each frame, with empty frames between", |d| {
         let bytes = d.body.iter();
         let pairs = bytes.flat_map(|byte| [data(&[*byte]), data(b"")]);
         (pairs.chain([Frame::End]).collect(), handled(d))
     });
-    table.add("trailers, which do not count", |d| {
+    table.add("signature in the headers and in a trailer", |d| {
         let trailers = vec![(SIGNATURE, "sha256=00".to_owned())];
         (vec![data(&d.body), Frame::Trailers(trailers)], handled(d))
     });
-    table.add("the signature in a trailer", |d| {
+    table.add("signature in a trailer", |d| {
         let trailers = core::mem::take(&mut d.headers);
         let frames = vec![data(&d.body), Frame::Trailers(trailers)];
         (frames, Expected::Rejected(401))
     });
-    table.add("a stale head, and a body that never comes", |d| {
+    table.add("stale headers without a body", |d| {
         d.sign_with(crate::SECRET, d.now - 1000);
         (Vec::new(), Expected::Rejected(401))
     });
-    table.add("reset in mid-body", |d| {
+    table.add("reset in the middle of the body", |d| {
         let half = d.body.len() / 2;
         let frames = vec![data(&d.body[..half]), Frame::Pause, Frame::Reset];
         (frames, Expected::RejectedOrClosed(400))
     });
-    table.add("reset after the whole body, before its end", |d| {
-        let frames = vec![data(&d.body), Frame::Pause, Frame::Reset];
-        (frames, Expected::RejectedOrClosed(400))
-    });
-    table.add("shorter than it says", |d| {
+    table.add(
+        "reset after the last byte, before the end of the stream",
+        |d| {
+            let frames = vec![data(&d.body), Frame::Pause, Frame::Reset];
+            (frames, Expected::RejectedOrClosed(400))
+        },
+    );
+    table.add("body shorter than declared", |d| {
         let declared = (d.body.len() + 5).to_string();
         d.headers.push(("content-length", declared));
         (
@@ -102,7 +105,7 @@ pub fn http2_rows() -> Vec<Http2Row> {
             Expected::RejectedOrClosed(400),
         )
     });
-    table.add("longer than it says", |d| {
+    table.add("body longer than declared", |d| {
         let declared = (d.body.len() - 5).to_string();
         d.headers.push(("content-length", declared));
         (
@@ -110,7 +113,7 @@ pub fn http2_rows() -> Vec<Http2Row> {
             Expected::RejectedOrClosed(400),
         )
     });
-    table.add("a body that stalls", |d| {
+    table.add("body that stalls", |d| {
         let half = d.body.len() / 2;
         (vec![data(&d.body[..half])], Expected::Rejected(408))
     });
@@ -161,12 +164,12 @@ impl Table {
     }
 }
 
-/// Sends a row's delivery, and one more on the same connection, and says what is not as it has to
-/// be.
+/// Sends the delivery of a row and a genuine one on the same connection, and compares the outcomes
+/// with the expected ones.
 ///
 /// # Errors
 ///
-/// A text for the one who reads the failing test.
+/// A description of the difference.
 pub async fn check_http2(row: &Http2Row, server: &Server) -> Result<(), String> {
     let connection = connect(server.address()).await;
     let mut connection = connection.map_err(|error| format!("connecting: {error}"))?;
@@ -222,7 +225,7 @@ async fn deliver(
                 Ok(())
             }
         };
-        // The server may have rejected by now, and want no more.
+        // The server may have rejected the delivery and reset the stream.
         if sent.is_err() {
             break;
         }

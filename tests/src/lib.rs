@@ -1,11 +1,8 @@
-//! What every front end has to do, over real sockets: the front ends, a client that sends what it
-//! is told to, and the conformance table.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on may panic"
-)]
+//! Tools for tests over real sockets: front ends, a stand-in for Scrupp, servers of stores, and the
+//! conformance tables.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
-/// The code of the guide.
+/// Runs the code of the guide as doc tests.
 #[cfg(doctest)]
 mod guide {
     #[doc = include_str!("../../docs/accounts.md")]
@@ -49,10 +46,10 @@ pub use scrupp_verify_cli::{
     Connection, Delivery, Expected, Headers, Response, Row, SIGNATURE, Step, TIMESTAMP,
 };
 pub use sentinel::Sentinel;
-pub use task_api::{Fetch, KeyIn, TaskApi, Trouble};
+pub use task_api::{Fetch, KeyIn, ScriptedResponse, TaskApi};
 
-/// What all deliveries here are signed with.
+/// The secret that deliveries are signed with.
 pub const SECRET: &str = "topsecret";
 
-/// What they may be signed with too.
+/// The previous secret, which every front end accepts too.
 pub const PREVIOUS_SECRET: &str = "formersecret";

@@ -11,7 +11,7 @@ use tokio::{net::TcpStream, time::sleep};
 
 use crate::{Postgres, free_port, postgres::UNPRIVILEGED};
 
-/// A PgBouncer in front of a [`Postgres`], in transaction mode. Ends with its test.
+/// A PgBouncer in transaction mode, in front of a [`Postgres`]. Stopped on drop.
 #[derive(Debug)]
 pub struct PgBouncer {
     pooler: Child,
@@ -20,7 +20,7 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts a pooler with four server connections and these further settings.
+    /// Starts PgBouncer with four server connections and further settings.
     pub async fn start(postgres: &Postgres, settings: &str) -> Self {
         let port = free_port();
         let configuration = std::env::temp_dir().join(format!("scrupp-pgbouncer-{port}.ini"));
@@ -43,13 +43,13 @@ impl PgBouncer {
         fs::write(&configuration, text).expect("written");
         let mut command = Command::new("/usr/sbin/pgbouncer");
         command.arg(&configuration).stderr(Stdio::null());
-        // The pooler does not run as root.
+        // PgBouncer does not run as root.
         if fs::metadata(&configuration).expect("a file").uid() == 0 {
             command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
         }
         let pooler = command.spawn();
         let bouncer = Self {
-            pooler: pooler.expect("pgbouncer, of Debian's package of that name"),
+            pooler: pooler.expect("pgbouncer is missing (Debian: apt-get install pgbouncer)"),
             configuration,
             port,
         };
@@ -63,7 +63,7 @@ impl PgBouncer {
         panic!("PgBouncer does not listen");
     }
 
-    /// Returns the URL of the database behind it.
+    /// Returns the URL of the database through PgBouncer.
     #[must_use]
     pub fn url(&self) -> String {
         format!("postgres://test@127.0.0.1:{}/postgres", self.port)

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::free_port;
 
-/// A PostgreSQL server of its own, which ends with its test.
+/// A PostgreSQL server. Stopped on drop.
 #[derive(Debug)]
 pub struct Postgres {
     server: Option<Child>,
@@ -22,11 +22,11 @@ pub struct Postgres {
     port: u16,
 }
 
-/// `nobody`: the server does not run as root.
+/// User id of `nobody`, because the server does not run as root.
 pub(crate) const UNPRIVILEGED: u32 = 65534;
 
 impl Postgres {
-    /// Starts it on a free port of 127.0.0.1.
+    /// Starts a server on a free port of 127.0.0.1.
     pub async fn start() -> Self {
         let mut postgres = Self::new();
         let mut initdb = postgres.program("initdb");
@@ -36,7 +36,7 @@ impl Postgres {
         postgres
     }
 
-    /// Starts a standby of it. From then on, a commit is on both before it is acknowledged.
+    /// Starts a standby. The primary then acknowledges a commit only after both have it.
     pub async fn start_standby(&self) -> Self {
         let mut standby = Self::new();
         let mut copy = standby.program("pg_basebackup");
@@ -50,7 +50,8 @@ impl Postgres {
     }
 
     fn new() -> Self {
-        let programs = programs().expect("PostgreSQL, of Debian's package postgresql");
+        let programs =
+            programs().expect("PostgreSQL is missing (Debian: apt-get install postgresql)");
         let port = free_port();
         let directory = env::temp_dir().join(format!("scrupp-postgres-{port}"));
         fs::create_dir(&directory).expect("a directory");
@@ -66,7 +67,7 @@ impl Postgres {
         }
     }
 
-    /// Starts it after it was killed, with what it had.
+    /// Restarts the server with its data after it was killed.
     pub async fn restart(&mut self) {
         let port = self.port.to_string();
         let mut server = self.program("postgres");
@@ -104,7 +105,7 @@ impl Postgres {
         }
     }
 
-    /// Stops the server from responding, without closing a connection, and lets it go on.
+    /// Stops or resumes the server without closing a connection.
     pub fn pause(&self, is_paused: bool) {
         self.signal(if is_paused { "-STOP" } else { "-CONT" });
     }
@@ -118,14 +119,14 @@ impl Postgres {
             kill.arg(signal).args(pids.split_whitespace());
             let _ = kill.stderr(Stdio::null()).status();
         };
-        // While it is stopped, it starts none.
+        // A stopped server starts no further processes.
         kill("-STOP", &pid);
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
         kill(signal, &children.unwrap_or_default());
         kill(signal, &pid);
     }
 
-    /// Returns the URL of a database in it.
+    /// Returns the URL of the database.
     #[must_use]
     pub fn url(&self) -> String {
         self.url_of("test")
@@ -143,7 +144,7 @@ impl Postgres {
         self.port
     }
 
-    /// Runs SQL, and returns what `psql` prints.
+    /// Runs SQL, and returns the output of `psql`.
     #[must_use]
     pub fn sql(&self, sql: &str) -> String {
         let output = Command::new("psql")
@@ -151,7 +152,7 @@ impl Postgres {
             .args(["--set", "ON_ERROR_STOP=1", "--dbname", &self.url()])
             .args(["--command", sql])
             .output();
-        let output = output.expect("psql, of Debian's package postgresql");
+        let output = output.expect("psql is missing (Debian: apt-get install postgresql)");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{sql}: {errors}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -162,7 +163,7 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.pause(false);
         if let Some(mut server) = self.server.take() {
-            // Fast shutdown: its own processes end with it.
+            // SIGINT requests a fast shutdown, which ends the processes of its connections.
             let pid = server.id().to_string();
             let _ = Command::new("kill").args(["-INT", &pid]).status();
             let _ = server.wait();
@@ -171,17 +172,16 @@ impl Drop for Postgres {
     }
 }
 
-/// Where the programs of the server are: beside the `postgres` in the path, or where Debian puts
-/// them.
+/// Returns the directory of the server's programs, from `PATH` or where Debian installs them.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let debian = versions.flatten().map(|version| version.path().join("bin"));
     let path = env::var_os("PATH").unwrap_or_default();
     let has_all = |directory: &PathBuf| {
-        let is_there = |name: &str| Path::is_file(&directory.join(name));
+        let has_file = |name: &str| Path::is_file(&directory.join(name));
         ["postgres", "initdb", "pg_basebackup"]
             .iter()
-            .all(|name| is_there(name))
+            .all(|name| has_file(name))
     };
     env::split_paths(&path).chain(debian).find(has_all)
 }

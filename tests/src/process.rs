@@ -1,24 +1,24 @@
 use core::time::Duration;
 use std::fs;
 
-/// What Linux tells of a process.
+/// A process, and its use of memory and time as Linux reports it.
 #[derive(Clone, Copy, Debug)]
 pub struct Process(u32);
 
 impl Process {
-    /// The process with this id.
+    /// Creates a view of the process with this id.
     #[must_use]
     pub fn new(pid: u32) -> Self {
         Self(pid)
     }
 
-    /// How many bytes of memory it has in use.
+    /// Returns the resident memory in bytes.
     #[must_use]
     pub fn resident_bytes(self) -> u64 {
         self.status("VmRSS:")
     }
 
-    /// How many bytes of address space it has reserved.
+    /// Returns the reserved address space in bytes.
     #[must_use]
     pub fn address_space_bytes(self) -> u64 {
         self.status("VmSize:")
@@ -33,11 +33,11 @@ impl Process {
             * 1024
     }
 
-    /// How long it has been computing.
+    /// Returns the processor time that the process has used.
     #[must_use]
     pub fn cpu_time(self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).expect("a process");
-        // The second field is a name in parentheses, which may hold spaces.
+        // The second field is a name in parentheses, which may contain spaces.
         let (_, fields) = stat.rsplit_once(") ").expect("fields");
         let ticks = fields.split(' ').skip(11).take(2);
         let ticks: u64 = ticks

@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{Connection, Delivery, PREVIOUS_SECRET, Response, SECRET, Step};
 
-/// A program of this workspace, as a process that ends with its test.
+/// A program of this workspace, in a process that is killed on drop.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
@@ -29,16 +29,16 @@ pub struct Program {
     arguments: Vec<String>,
 }
 
-/// What a program has written.
+/// Standard output and standard error of a program.
 type Said = Arc<Mutex<String>>;
 
 impl Program {
-    /// Starts it with these settings in its environment, and waits until it says where it listens.
+    /// Starts a program with these environment variables, and waits until it listens.
     pub async fn start(name: &str, settings: &[(&str, impl AsRef<OsStr>)]) -> Self {
         Self::start_with(name, &[], settings).await
     }
 
-    /// Starts it with these arguments too.
+    /// Starts a program with arguments, and waits until it listens.
     pub async fn start_with(
         name: &str,
         arguments: &[&str],
@@ -48,7 +48,8 @@ impl Program {
         Self::start_in(Directory::new(), name, arguments, settings).await
     }
 
-    /// Kills it, and starts it in the same working directory again, with the same arguments.
+    /// Kills the program, and starts it again in the same working directory with the same
+    /// arguments.
     pub async fn restart(self, name: &str, settings: &[(&str, impl AsRef<OsStr>)]) -> Self {
         let Self {
             mut child,
@@ -78,7 +79,7 @@ impl Program {
         tokio::spawn(listen(errors, Arc::clone(&said), None));
         let Ok(address) = address.await else {
             let said = said.lock().unwrap_or_else(PoisonError::into_inner);
-            panic!("{name} ended before it listened: {said}");
+            panic!("{name} exited before it listened: {said}");
         };
         Self {
             child,
@@ -89,7 +90,7 @@ impl Program {
         }
     }
 
-    /// Runs it until it ends by itself.
+    /// Runs a program until it exits.
     pub async fn run(
         name: &str,
         arguments: &[&str],
@@ -103,26 +104,26 @@ impl Program {
         ended.unwrap_or_else(|error| panic!("{name} does not run: {error}"))
     }
 
-    /// Where it listens.
+    /// Returns the address that the program listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its process id.
+    /// Returns the process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id().expect("a process that was not waited for")
+        self.child.id().expect("a running process")
     }
 
-    /// What it has written so far, lines of both outputs in the order in which they came.
+    /// Returns the lines that the program has written to standard output and standard error so far.
     #[must_use]
     pub fn said(&self) -> String {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.clone()
     }
 
-    /// Asks it for a path.
+    /// Sends a GET request for a path.
     pub async fn get(&self, path: &str) -> Response {
         let mut connection = Connection::open(self.address).await.expect("a connection");
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -139,19 +140,19 @@ impl Program {
         connection.response().await.expect("a response").status
     }
 
-    /// Kills it, as nothing can prevent, and tells its process id.
+    /// Kills the program with SIGKILL, and returns its process id.
     pub async fn kill(mut self) -> u32 {
         let pid = self.pid();
         self.child.kill().await.expect("killed");
         pid
     }
 
-    /// Asks it to end by SIGTERM, and tells its exit code.
+    /// Sends SIGTERM, and returns the exit code.
     pub async fn terminate(&mut self) -> Option<i32> {
         self.end_by("-TERM").await
     }
 
-    /// Interrupts it by SIGINT, and returns its exit code.
+    /// Sends SIGINT, and returns the exit code.
     pub async fn interrupt(&mut self) -> Option<i32> {
         self.end_by("-INT").await
     }
@@ -161,12 +162,12 @@ impl Program {
         self.child.wait().await.expect("ended").code()
     }
 
-    /// Stops it in its tracks, as if its machine had no time for it.
+    /// Stops the process with SIGSTOP.
     pub async fn pause(&self) {
         self.signal("-STOP").await;
     }
 
-    /// Lets it go on.
+    /// Resumes the process with SIGCONT.
     pub async fn resume(&self) {
         self.signal("-CONT").await;
     }
@@ -178,7 +179,7 @@ impl Program {
     }
 }
 
-/// A working directory of a program's own, which is removed with it.
+/// A working directory, which is removed on drop.
 #[derive(Debug)]
 struct Directory(PathBuf);
 
@@ -212,7 +213,7 @@ fn command(directory: &Directory, name: &str, settings: &[(&str, impl AsRef<OsSt
     command
 }
 
-/// Reads on, so that the program can write on.
+/// Reads lines to the end, so that the program never blocks on a full pipe.
 async fn listen(
     output: impl AsyncRead + Unpin,
     said: Said,
@@ -231,24 +232,25 @@ async fn listen(
     }
 }
 
-/// Where cargo has put a program: beside the one that runs, or above where that is a test.
+/// Returns the path of a program, which is in the directory of the running program, or above it for
+/// a test.
 ///
 /// # Panics
 ///
 /// If the programs do not build.
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
-    // Of the package under test: cargo has built it, and says where.
+    // An absolute path is a program of the package under test, which cargo has built.
     if Path::new(name).is_absolute() {
         return name.into();
     }
     static BUILT: Once = Once::new();
     BUILT.call_once(|| {
-        // With all features, as the tests are built: then cargo has next to nothing to do, and
-        // a program of an earlier state of the sources is never taken for today's.
+        // Builds all programs once, so none is older than its sources. The tests have the same
+        // features, so cargo reuses their dependencies.
         let built = process::Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--bins", "--all-features"])
-            // All of the workspace, which is above this package.
+            // The workspace is the parent of this package.
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .status();
         assert!(

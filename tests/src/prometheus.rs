@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::free_port;
 
-/// A Prometheus that scrapes these addresses each second. It ends with its test.
+/// A Prometheus server that scrapes these addresses each second. Stopped on drop.
 #[derive(Debug)]
 pub struct Prometheus {
     server: Child,
@@ -24,7 +24,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts it with a file of rules, and waits until it responds.
+    /// Starts the server with a file of rules, and waits until it responds.
     pub async fn start(targets: &[SocketAddr], rules: &Path) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let directory = env::temp_dir().join(format!("scrupp-prometheus-{}", address.port()));
@@ -44,7 +44,7 @@ impl Prometheus {
         command.arg(format!("--web.listen-address={address}"));
         let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let prometheus = Self {
-            server: server.expect("prometheus, of Debian's package of that name"),
+            server: server.expect("prometheus is missing (Debian: apt-get install prometheus)"),
             directory,
             address,
         };
@@ -57,11 +57,11 @@ impl Prometheus {
         panic!("Prometheus is not ready");
     }
 
-    /// Returns the samples of an instant query: the labels and the value of each.
+    /// Returns the labels and the value of each sample of an instant query.
     ///
     /// # Panics
     ///
-    /// If it is not a query.
+    /// If the query is invalid.
     pub async fn query(&self, query: &str) -> Vec<(Value, f64)> {
         let encoded = query.bytes().fold(String::new(), |mut encoded, byte| {
             let _ = write!(encoded, "%{byte:02X}");
@@ -86,7 +86,7 @@ impl Prometheus {
 
     async fn try_get(&self, path: &str) -> Option<String> {
         let mut stream = TcpStream::connect(self.address).await.ok()?;
-        // Of version 1.0, so that the body ends with the connection.
+        // HTTP/1.0, so that the connection ends with the body.
         let request = format!("GET {path} HTTP/1.0\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut response = String::new();

@@ -10,7 +10,7 @@ use tokio::{
     task::JoinSet,
 };
 
-/// A TCP proxy in front of a server, like the address of a service that fails over.
+/// A TCP proxy, such as the address of a service that fails over.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -21,12 +21,12 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     target: SocketAddr,
-    /// One for each connection that was opened: whether it is held.
+    /// One flag for each opened connection, which is true while the connection is held.
     connections: Vec<watch::Sender<bool>>,
 }
 
 impl Proxy {
-    /// Starts it on a free port of 127.0.0.1.
+    /// Starts a proxy on a free port of 127.0.0.1.
     pub async fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -43,44 +43,44 @@ impl Proxy {
         }
     }
 
-    /// Returns the URL of a Redis behind it.
+    /// Returns the URL of a Redis server behind the proxy.
     #[must_use]
     pub fn redis_url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    /// Returns the URL of a PostgreSQL behind it.
+    /// Returns the URL of a PostgreSQL server behind the proxy.
     #[must_use]
     pub fn postgres_url(&self) -> String {
         format!("postgres://test@{}/postgres", self.address)
     }
 
-    /// Forwards new connections to another server. Open ones stay where they are.
+    /// Forwards new connections to another server. Open connections keep their server.
     pub fn set_target(&self, target: SocketAddr) {
         lock(&self.shared).target = target;
     }
 
-    /// Stops all open connections from forwarding, without closing them. New ones forward.
+    /// Holds all open connections: they stay open but forward nothing. New connections forward.
     pub fn hold(&self) {
         for connection in &lock(&self.shared).connections {
             connection.send_replace(true);
         }
     }
 
-    /// Lets all connections forward again. Nothing is lost.
+    /// Resumes all held connections without losing a byte.
     pub fn resume(&self) {
         for connection in &lock(&self.shared).connections {
             connection.send_replace(false);
         }
     }
 
-    /// Returns how many connections were opened.
+    /// Returns the number of connections that were opened.
     #[must_use]
     pub fn opened(&self) -> usize {
         lock(&self.shared).connections.len()
     }
 
-    /// Returns how many connections are open.
+    /// Returns the number of open connections.
     #[must_use]
     pub fn open(&self) -> usize {
         let shared = lock(&self.shared);
@@ -116,7 +116,7 @@ async fn accept(listener: TcpListener, shared: Arc<Mutex<Shared>>) {
     }
 }
 
-/// Forwards until one side ends.
+/// Forwards bytes until one side ends.
 async fn forward(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,

@@ -11,8 +11,8 @@ use std::{
 
 use crate::free_port;
 
-/// A Redis of a test's own, on a free port of 127.0.0.1, that keeps on disk what it acknowledges.
-/// It ends with the value.
+/// A Redis server on a free port of 127.0.0.1, which writes each command to disk before it
+/// responds. Stopped on drop.
 #[derive(Debug)]
 pub struct Redis {
     address: SocketAddr,
@@ -21,11 +21,11 @@ pub struct Redis {
     server: Option<Child>,
 }
 
-/// How long a server may take to start.
+/// Time limit for a server to start.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Redis {
-    /// Starts it, with further options, and waits until it takes connections.
+    /// Starts a server with further options, and waits until it accepts connections.
     #[must_use]
     pub fn start(options: &[&str]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
@@ -42,12 +42,12 @@ impl Redis {
         redis
     }
 
-    /// Starts a node of a Redis Cluster, which knows no other node.
+    /// Starts a node of a Redis Cluster that has met no other node.
     #[must_use]
     pub fn start_node() -> Self {
-        // The default is the port and 10,000, which may be taken or too large.
+        // By default, the bus port is the port plus 10,000, which may be taken or too large.
         let bus = free_port().to_string();
-        // A replica takes over soon after its primary is gone.
+        // Short, so that a replica takes over soon after its primary is gone.
         let timeout = ["--cluster-node-timeout", "1000"];
         let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
         Self::start(&[&cluster[..], &timeout].concat())
@@ -60,26 +60,26 @@ impl Redis {
         let () = self.run(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
     }
 
-    /// Where it listens.
+    /// Returns the address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its URL.
+    /// Returns the URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    /// A connection to look at it from the outside.
+    /// Opens a connection.
     #[must_use]
     pub fn connection(&self) -> redis::Connection {
         let client = redis::Client::open(self.url()).expect("a URL");
         client.get_connection().expect("a connection")
     }
 
-    /// How often it has run a command, those in scripts too.
+    /// Returns the number of calls of a command, including calls in scripts.
     #[must_use]
     pub fn calls(&self, command: &str) -> u64 {
         let mut connection = self.connection();
@@ -106,7 +106,7 @@ impl Redis {
         reply.unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
-    /// Starts a replica of it.
+    /// Starts a replica of this server.
     #[must_use]
     pub fn start_replica(&self) -> Self {
         let replica = Self::start(&[]);
@@ -118,20 +118,20 @@ impl Redis {
     /// Makes a replica the primary and this server its replica. Waits until both are in sync, so
     /// nothing is lost. Connections stay open.
     pub fn fail_over_to(&self, replica: &Self) {
-        let says = |redis: &Self, what: &str| {
+        let reports = |redis: &Self, what: &str| {
             let info: String = redis.run(&["INFO", "replication"]);
             info.contains(what)
         };
         let port = replica.address.port().to_string();
         let online = format!("port={port},state=online");
-        wait_until("the replica is in sync", || says(self, &online));
+        wait_until("the replica is in sync", || reports(self, &online));
         let () = self.run(&["FAILOVER", "TO", "127.0.0.1", &port]);
         wait_until("the replica is the primary", || {
-            says(replica, "role:master") && says(self, "role:slave")
+            reports(replica, "role:master") && reports(self, "role:slave")
         });
     }
 
-    /// Returns how many deliveries are claimed and not acknowledged.
+    /// Returns the number of deliveries that are claimed and not acknowledged.
     #[must_use]
     pub fn claims(&self) -> usize {
         let mut connection = self.connection();
@@ -146,13 +146,13 @@ impl Redis {
             .count()
     }
 
-    /// Returns whether it was started and not killed since.
+    /// Returns true if the server was started, and not killed since.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.server.is_some()
     }
 
-    /// Returns the files that it has written, with their lengths.
+    /// Returns the files that the server has written, with their lengths.
     #[must_use]
     pub fn written(&self) -> Vec<(PathBuf, u64)> {
         let files = fs::read_dir(self.directory.join("appendonlydir")).expect("files");
@@ -161,7 +161,7 @@ impl Redis {
         lengths.collect()
     }
 
-    /// Cuts its files to what was written at that time, after it was killed: the disk has lost the rest.
+    /// Truncates the files of a killed server to earlier lengths, as a power loss does.
     pub fn forget_since(&self, written: &[(PathBuf, u64)]) {
         for (path, length) in written {
             let file = fs::OpenOptions::new().write(true).open(path);
@@ -170,7 +170,7 @@ impl Redis {
         }
     }
 
-    /// Kills it.
+    /// Kills the server.
     pub fn kill(&mut self) {
         if let Some(mut server) = self.server.take() {
             server.kill().expect("killed");
@@ -178,15 +178,18 @@ impl Redis {
         }
     }
 
-    /// Stops it from answering, without closing a connection, and lets it go on.
+    /// Stops or resumes the server without closing a connection.
     pub fn pause(&self, paused: bool) {
         let pid = self.server.as_ref().expect("a server").id().to_string();
         let signal = if paused { "-STOP" } else { "-CONT" };
         let sent = Command::new("kill").args([signal, &pid]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "no signal sent");
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "the signal was not sent"
+        );
     }
 
-    /// Starts it after it was killed, with what it had.
+    /// Restarts the server with its data after it was killed.
     pub fn restart(&mut self) {
         let server = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
@@ -198,16 +201,17 @@ impl Redis {
             .args(&self.options)
             .stdout(Stdio::null())
             .spawn();
-        self.server = Some(server.expect("redis-server, of Debian's package of that name"));
+        self.server =
+            Some(server.expect("redis-server is missing (Debian: apt-get install redis-server)"));
         wait_until("Redis is ready", || {
             let server = self.server.as_mut().expect("started");
             let ended = server.try_wait().expect("a status");
-            assert!(ended.is_none(), "Redis has ended: {ended:?}");
+            assert!(ended.is_none(), "Redis exited: {ended:?}");
             self.is_ready()
         });
     }
 
-    /// Returns whether it responds to commands. It does not while it reads its files.
+    /// Returns true if the server responds to commands. Returns false while it loads its files.
     fn is_ready(&self) -> bool {
         let client = redis::Client::open(self.url()).expect("a URL");
         let pong = client
@@ -215,13 +219,13 @@ impl Redis {
             .and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection));
         match pong {
             Ok(_) => true,
-            // It may ask for a password first.
+            // A server may require a password.
             Err(error) => error.code().is_some_and(|code| code != "LOADING"),
         }
     }
 }
 
-/// Waits until a condition holds, and panics if that takes too long.
+/// Waits until a condition is true, and panics after a time limit.
 pub(crate) fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_true() {

@@ -1,7 +1,7 @@
 use crate::{Redis, redis::wait_until};
 
-/// A Redis Cluster of a test's own: three primaries, and replicas if some are added. Each keeps on
-/// disk what it acknowledges. They end with the value.
+/// A Redis Cluster with three primaries, and replicas if some are added. Each node writes each
+/// command to disk before it responds. Stopped on drop.
 #[derive(Debug)]
 pub struct RedisCluster {
     nodes: Vec<Redis>,
@@ -25,12 +25,12 @@ impl RedisCluster {
         cluster
     }
 
-    /// Adds a replica of a primary, and waits until they are in sync. Returns its index.
+    /// Adds a replica of a primary, waits until both are in sync, and returns the replica's index.
     pub fn add_replica(&mut self, of: usize) -> usize {
         let primary: String = self.nodes[of].run(&["CLUSTER", "MYID"]);
         let index = self.add_node();
         let replica = &self.nodes[index];
-        wait_until("the replica knows its primary", || {
+        wait_until("the replica has its primary", || {
             let nodes: String = replica.run(&["CLUSTER", "NODES"]);
             nodes.contains(&primary)
         });
@@ -39,8 +39,8 @@ impl RedisCluster {
             let info: String = replica.run(&["INFO", "replication"]);
             info.contains("master_link_status:up")
         });
-        // Until the primary's gossip names the replica, no failover is possible.
-        wait_until("all nodes know the replica", || {
+        // No failover is possible until the gossip of the primary names the replica.
+        wait_until("all nodes list the replica", || {
             let id: String = replica.run(&["CLUSTER", "MYID"]);
             self.nodes.iter().all(|node| {
                 let nodes: String = node.run(&["CLUSTER", "NODES"]);
@@ -52,13 +52,13 @@ impl RedisCluster {
         index
     }
 
-    /// The nodes' URLs, in the order in which they were added.
+    /// Returns the URLs of the nodes, in the order in which they were added.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(Redis::url).collect()
     }
 
-    /// A node.
+    /// Returns a node.
     #[must_use]
     pub fn node(&self, index: usize) -> &Redis {
         &self.nodes[index]
@@ -69,18 +69,18 @@ impl RedisCluster {
         self.nodes[index].kill();
     }
 
-    /// Stops a node from answering, without closing a connection, and lets it go on.
+    /// Stops or resumes a node without closing a connection.
     pub fn pause(&self, index: usize, paused: bool) {
         self.nodes[index].pause(paused);
     }
 
-    /// Starts a node after it was killed, with what it had. It may still be without its slots.
+    /// Restarts a killed node with its data. The node may have no slots yet.
     pub fn restart(&mut self, index: usize) {
         self.nodes[index].restart();
     }
 
-    /// Makes the replica of the first primary the primary, or the other way round. Waits until both are
-    /// in sync, so nothing is lost.
+    /// Makes the replica of the first primary the primary, or the reverse. Waits until both are in
+    /// sync, so nothing is lost.
     pub fn fail_over(&self) {
         let replica = (0..self.nodes.len()).find(|index| !self.is_primary(*index));
         let replica = &self.nodes[replica.expect("a replica")];
@@ -92,14 +92,15 @@ impl RedisCluster {
         self.wait_until_ok();
     }
 
-    /// Returns whether a node is a primary.
+    /// Returns true if a node is a primary.
     #[must_use]
     pub fn is_primary(&self, index: usize) -> bool {
         let info: String = self.nodes[index].run(&["INFO", "replication"]);
         info.contains("role:master")
     }
 
-    /// Returns how many deliveries are claimed and not acknowledged, on the primaries that run.
+    /// Returns the number of deliveries that are claimed and not acknowledged, on the running
+    /// primaries.
     #[must_use]
     pub fn claims(&self) -> usize {
         let running = (0..self.nodes.len()).filter(|index| self.nodes[*index].is_running());
@@ -107,7 +108,7 @@ impl RedisCluster {
         primaries.map(|index| self.nodes[index].claims()).sum()
     }
 
-    /// Waits until all slots are served, as each running node sees it.
+    /// Waits until every running node reports that all slots are served.
     pub fn wait_until_ok(&self) {
         wait_until("the cluster is complete", || {
             let mut running = self.nodes.iter().filter(|node| node.is_running());

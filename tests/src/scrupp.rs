@@ -13,8 +13,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::SECRET;
 
-/// A stand-in for Scrupp: it signs an event, delivers it, and tries again with backoff until it is
-/// answered 2xx.
+/// A stand-in for Scrupp, which signs an event, and delivers it with backoff until the response is
+/// a 2xx.
 #[derive(Clone, Debug)]
 pub struct Scrupp {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -26,22 +26,24 @@ pub struct Scrupp {
     max_attempts: usize,
 }
 
-/// What another attempt is signed with.
+/// The headers of a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "these are all that Scrupp may do")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a retry has the same or new headers"
+)]
 pub enum Retries {
-    /// The headers of the first attempt: every attempt is the same, byte for byte.
-    AsBefore,
-    /// Headers of its own, with the time at which it is sent.
-    SignedAnew,
+    /// The headers of the first attempt, so all attempts are equal byte for byte.
+    SameHeaders,
+    /// New headers, signed with the time of the attempt.
+    NewHeaders,
 }
 
-/// What came of one attempt: the status, or nothing.
+/// The status of the response to an attempt, or `None` without a response.
 pub type Attempt = Option<u16>;
 
 impl Scrupp {
-    /// Scrupp, in a hurry: 20 attempts at most, each of them given 2 s, the pause between them
-    /// growing from 50 ms to 2 s.
+    /// Creates a sender: at most 20 attempts of at most 2 s, with pauses from 50 ms to 2 s.
     #[must_use]
     pub fn new(retries: Retries) -> Self {
         let secret = Secret::new(SECRET).expect("a secret");
@@ -56,22 +58,22 @@ impl Scrupp {
         }
     }
 
-    /// Sets how long an attempt is waited for.
+    /// Sets the time limit of an attempt.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Sets after how many attempts it gives up.
+    /// Sets the number of attempts.
     #[must_use]
     pub fn max_attempts(mut self, attempts: usize) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// Delivers an event to one receiver after the other until it is acknowledged, and tells what
-    /// came of each attempt. Only the last one can be a 2xx.
+    /// Delivers an event to each receiver in turn until it is acknowledged, and returns the results
+    /// of the attempts. Only the last one can be a 2xx.
     pub async fn deliver(&self, receivers: &[SocketAddr], event: &str) -> Vec<Attempt> {
         let body = Bytes::copy_from_slice(event.as_bytes());
         let mut headers = self.sign(&body);
@@ -81,7 +83,7 @@ impl Scrupp {
             if !attempts.is_empty() {
                 sleep(pause).await;
                 pause = (pause * 2).min(self.longest_pause);
-                if self.retries == Retries::SignedAnew {
+                if self.retries == Retries::NewHeaders {
                     headers = self.sign(&body);
                 }
             }
@@ -110,7 +112,7 @@ impl Scrupp {
     }
 }
 
-/// Whether a delivery came to its end.
+/// Returns true if the last attempt was acknowledged.
 #[must_use]
 pub fn is_acknowledged(attempts: &[Attempt]) -> bool {
     matches!(attempts.last(), Some(Some(200..=299)))

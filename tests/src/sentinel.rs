@@ -9,8 +9,8 @@ use std::{
 
 use crate::{Redis, free_port, redis::wait_until};
 
-/// A Redis Sentinel of a test's own, which decides alone and promotes a replica once the primary
-/// has been silent for 2 s. It ends with the value.
+/// A single Redis Sentinel, which promotes a replica after the primary has been silent for 2 s.
+/// Stopped on drop.
 #[derive(Debug)]
 pub struct Sentinel {
     address: SocketAddr,
@@ -19,7 +19,7 @@ pub struct Sentinel {
 }
 
 impl Sentinel {
-    /// Starts it for a primary, and waits until it knows the number of replicas.
+    /// Starts a sentinel for a primary, and waits until it lists the number of replicas.
     #[must_use]
     pub fn start(name: &str, primary: &Redis, replicas: usize) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
@@ -46,7 +46,7 @@ impl Sentinel {
         let sentinel = Self {
             address,
             directory,
-            server: server.expect("redis-server, of Debian's package of that name"),
+            server: server.expect("redis-server is missing (Debian: apt-get install redis-server)"),
         };
         wait_until("the sentinel listens", || {
             TcpStream::connect(address).is_ok()
@@ -55,9 +55,9 @@ impl Sentinel {
         sentinel
     }
 
-    /// Waits until it knows the number of replicas, each of which can take over.
+    /// Waits until the sentinel lists the number of replicas that can take over.
     pub fn wait_for_replicas(&self, name: &str, replicas: usize) {
-        wait_until("the sentinel knows the replicas", || {
+        wait_until("the sentinel lists the replicas", || {
             let known: Vec<HashMap<String, String>> = self.run(&["SENTINEL", "REPLICAS", name]);
             let is = |replica: &HashMap<_, _>, key, value| {
                 replica
@@ -79,7 +79,7 @@ impl Sentinel {
         });
     }
 
-    /// Its URL.
+    /// Returns the URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
@@ -89,7 +89,7 @@ impl Sentinel {
     ///
     /// # Panics
     ///
-    /// If it responds with an error.
+    /// If the sentinel responds with an error.
     #[must_use]
     pub fn run<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         let client = redis::Client::open(self.url()).expect("a URL");

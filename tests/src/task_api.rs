@@ -16,43 +16,43 @@ use tokio::{net::TcpListener, time::sleep};
 
 use crate::SECRET;
 
-/// The Task API of the stand-in for Scrupp, over HTTP/1.1. The key is [`SECRET`].
+/// A stand-in for the Task API of Scrupp, over HTTP/1.1. The key is [`SECRET`].
 ///
-/// Each task has a result of its own, which also tells which fetch of it was answered.
+/// Each fetch of a task has a different result.
 #[derive(Clone, Debug)]
 pub struct TaskApi {
     address: SocketAddr,
     tasks: Arc<Mutex<Tasks>>,
 }
 
-/// What a task's result is answered with, instead of the result.
+/// A response in place of a task's result.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Trouble {
-    /// This status.
+pub enum ScriptedResponse {
+    /// A status.
     Status(u16),
-    /// 503, and a `Retry-After` of this many seconds.
+    /// A 503 with a `Retry-After` of this many seconds.
     RetryAfter(u64),
-    /// The result, after this time.
+    /// The result, after a delay.
     Slow(Duration),
-    /// A redirect to this URL.
+    /// A redirect to a URL.
     Redirect(String),
-    /// This body.
+    /// A body.
     Body(Vec<u8>),
 }
 
-/// One request for a task's result.
+/// A request for a task's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fetch {
     /// The path.
     pub path: String,
-    /// How the key came.
+    /// The place of the key in the request.
     pub key: Option<KeyIn>,
 }
 
 impl Fetch {
-    /// A request for this path.
+    /// Creates a record of a request for this path.
     #[must_use]
     pub fn new(path: &str, key: Option<KeyIn>) -> Self {
         let path = path.to_owned();
@@ -60,9 +60,9 @@ impl Fetch {
     }
 }
 
-/// Where a key is in a request.
+/// The place of a key in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "these are documented")]
+#[expect(clippy::exhaustive_enums, reason = "the API documents two places")]
 pub enum KeyIn {
     /// In `Authorization: Bearer`.
     Header,
@@ -75,18 +75,18 @@ struct Tasks {
     of_id: HashMap<u64, Task>,
     user_agents: BTreeSet<String>,
     responded: u64,
-    is_shaky: bool,
+    fails_sometimes: bool,
 }
 
 #[derive(Debug, Default)]
 struct Task {
     statuses: VecDeque<&'static str>,
-    troubles: VecDeque<Trouble>,
+    scripted: VecDeque<ScriptedResponse>,
     fetches: Vec<Fetch>,
 }
 
 impl TaskApi {
-    /// Starts it on a free port of 127.0.0.1.
+    /// Starts the API on a free port of 127.0.0.1.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let api = Self {
@@ -103,43 +103,47 @@ impl TaskApi {
         api
     }
 
-    /// The origin of its URLs.
+    /// Returns the origin of the URLs.
     #[must_use]
     pub fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Answers the next requests for this task's result with these.
-    pub fn trouble(&self, process_id: u64, troubles: impl IntoIterator<Item = Trouble>) {
+    /// Sets the responses to the next requests for a task's result.
+    pub fn script_fetches(
+        &self,
+        process_id: u64,
+        scripted: impl IntoIterator<Item = ScriptedResponse>,
+    ) {
         let mut tasks = self.lock();
-        tasks.task(process_id).troubles.extend(troubles);
+        tasks.task(process_id).scripted.extend(scripted);
     }
 
-    /// Answers the next requests for this task's status with these, and then for good with the
-    /// last of them. Without any, it is `completed`.
+    /// Sets the statuses of a task for the next requests. The last one stays. Without a call, the
+    /// status is `completed`.
     pub fn statuses(&self, process_id: u64, statuses: impl IntoIterator<Item = &'static str>) {
         let mut tasks = self.lock();
         tasks.task(process_id).statuses.extend(statuses);
     }
 
-    /// From now on, answers one in five requests for a result with 500, and one in seven slowly.
-    pub fn be_shaky(&self) {
-        self.lock().is_shaky = true;
+    /// Makes one in five requests for a result fail with 500, and one in seven slow.
+    pub fn fail_sometimes(&self) {
+        self.lock().fails_sometimes = true;
     }
 
-    /// The requests for this task's result.
+    /// Returns the requests for a task's result.
     #[must_use]
     pub fn fetches(&self, process_id: u64) -> Vec<Fetch> {
         self.lock().task(process_id).fetches.clone()
     }
 
-    /// Returns the user agents of all requests. A request without one counts as an empty text.
+    /// Returns the user agents of all requests. A missing user agent is an empty string.
     #[must_use]
     pub fn user_agents(&self) -> BTreeSet<String> {
         self.lock().user_agents.clone()
     }
 
-    /// The result that the fetch with this number, counted from 1, was answered with.
+    /// Returns the result of the fetch with this number, counted from 1.
     #[must_use]
     pub fn result(process_id: u64, fetch: usize) -> String {
         format!(r#"{{"total":1,"items":[{{"task":{process_id},"fetch":{fetch}}}]}}"#)
@@ -149,7 +153,7 @@ impl TaskApi {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes down who asks, and returns where the right key is.
+    /// Records the user agent, and returns the place of the valid key.
     fn key_of(&self, uri: &Uri, headers: &HeaderMap) -> Option<KeyIn> {
         let agent = headers.get(header::USER_AGENT);
         let agent = agent.map_or("", |agent| agent.to_str().expect("text"));
@@ -157,23 +161,23 @@ impl TaskApi {
         key_in(uri, headers)
     }
 
-    /// Writes down a fetch, and tells its number and what is to go wrong with it.
-    fn fetch(&self, process_id: u64, fetch: Fetch) -> (usize, Option<Trouble>) {
+    /// Records a fetch, and returns its number and the response in place of its result.
+    fn fetch(&self, process_id: u64, fetch: Fetch) -> (usize, Option<ScriptedResponse>) {
         let mut tasks = self.lock();
         tasks.responded += 1;
         let task = tasks.task(process_id);
         task.fetches.push(fetch);
         let number = task.fetches.len();
-        let trouble = match task.troubles.pop_front() {
-            None if tasks.is_shaky && tasks.responded.is_multiple_of(5) => {
-                Some(Trouble::Status(500))
+        let scripted = match task.scripted.pop_front() {
+            None if tasks.fails_sometimes && tasks.responded.is_multiple_of(5) => {
+                Some(ScriptedResponse::Status(500))
             }
-            None if tasks.is_shaky && tasks.responded.is_multiple_of(7) => {
-                Some(Trouble::Slow(Duration::from_millis(100)))
+            None if tasks.fails_sometimes && tasks.responded.is_multiple_of(7) => {
+                Some(ScriptedResponse::Slow(Duration::from_millis(100)))
             }
-            trouble => trouble,
+            scripted => scripted,
         };
-        (number, trouble)
+        (number, scripted)
     }
 }
 
@@ -218,23 +222,23 @@ async fn data(
     headers: HeaderMap,
 ) -> Response {
     let key = api.key_of(&uri, &headers);
-    let (number, trouble) = api.fetch(id, Fetch::new(uri.path(), key));
+    let (number, scripted) = api.fetch(id, Fetch::new(uri.path(), key));
     if key.is_none() {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    match trouble {
-        Some(Trouble::Status(status)) => StatusCode::from_u16(status)
+    match scripted {
+        Some(ScriptedResponse::Status(status)) => StatusCode::from_u16(status)
             .expect("a status")
             .into_response(),
-        Some(Trouble::RetryAfter(secs)) => {
+        Some(ScriptedResponse::RetryAfter(secs)) => {
             let retry_after = [(header::RETRY_AFTER, secs.to_string())];
             (StatusCode::SERVICE_UNAVAILABLE, retry_after).into_response()
         }
-        Some(Trouble::Redirect(url)) => {
+        Some(ScriptedResponse::Redirect(url)) => {
             (StatusCode::FOUND, [(header::LOCATION, url)]).into_response()
         }
-        Some(Trouble::Body(body)) => body.into_response(),
-        Some(Trouble::Slow(time)) => {
+        Some(ScriptedResponse::Body(body)) => body.into_response(),
+        Some(ScriptedResponse::Slow(time)) => {
             sleep(time).await;
             json(TaskApi::result(id, number))
         }
@@ -242,7 +246,7 @@ async fn data(
     }
 }
 
-/// Returns where the right key is, if the request has it once.
+/// Returns the place of the valid key, if the request has it exactly once.
 fn key_in(uri: &Uri, headers: &HeaderMap) -> Option<KeyIn> {
     let bearer = format!("Bearer {SECRET}");
     let in_header = headers

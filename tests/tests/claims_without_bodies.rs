@@ -1,5 +1,6 @@
-//! Senders that claim much and send little, against the examples as programs: memory follows what
-//! was received, and waiting costs nothing.
+//! Clients that declare large bodies and send little of them, against the example servers.
+//!
+//! Memory follows the received bytes, and waiting uses no processor time.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -12,11 +13,11 @@ use scrupp_verify_tests::{
 use tokio::{task::JoinSet, time::sleep};
 
 const CONNECTIONS: u64 = 50;
-/// The beginning of a body. Rocket waits for 14 bytes before it calls a guard.
+/// The beginning of a body, because Rocket waits for 14 bytes before it calls a guard.
 const BEGUN: &[u8] = br#"{"event":"task"#;
 const MIB: u64 = 1 << 20;
 
-/// Opens connections that send what a delivery makes of itself.
+/// Opens connections, and sends a part of a delivery on each.
 async fn open(server: &Server, sent: impl Fn(&Delivery) -> Vec<u8>) -> Vec<Connection> {
     let mut connections = Vec::new();
     for id in 0..CONNECTIONS {
@@ -36,8 +37,8 @@ async fn responses(connections: Vec<Connection>) -> Vec<Response> {
     reading.join_all().await
 }
 
-/// A server that has served so many connections at once, so that it has the threads and arenas
-/// that it takes for them.
+/// Starts a server and serves as many connections once, so that it has the threads and allocator
+/// arenas that they need.
 async fn warm(front_end: FrontEnd) -> (Server, Process) {
     let server = front_end.start().await;
     let process = Process::new(server.pid().unwrap());
@@ -48,41 +49,48 @@ async fn warm(front_end: FrontEnd) -> (Server, Process) {
     (server, process)
 }
 
-/// Of what is not one of the connections' own buffers.
+/// Asserts that memory has not grown, except for buffers of the connections.
 fn assert_flat(process: Process, (resident, address_space): (u64, u64), label: String) {
     let resident = process.resident_bytes().saturating_sub(resident);
     let address_space = process.address_space_bytes().saturating_sub(address_space);
-    assert!(resident < 4 * MIB, "{label}: {resident} bytes more in use");
-    // A thread of a pool that starts late reserves some.
+    assert!(
+        resident < 4 * MIB,
+        "{label}: {resident} more bytes resident"
+    );
+    // A thread that starts late reserves address space.
     assert!(
         address_space < 256 * MIB,
-        "{label}: {address_space} bytes more reserved"
+        "{label}: {address_space} more bytes reserved"
     );
 }
 
-async fn claims_reserve_nothing(front_end: FrontEnd) {
+async fn declared_lengths_reserve_no_memory(front_end: FrontEnd) {
     let (server, process) = warm(front_end).await;
     let before = (process.resident_bytes(), process.address_space_bytes());
 
-    let claims = open(&server, |delivery| {
+    let connections = open(&server, |delivery| {
         [
             delivery.head("Content-Length: 4294967296").as_slice(),
             BEGUN,
         ]
         .concat()
     });
-    let claims = claims.await;
-    assert_flat(process, before, format!("{front_end:?}, 4 GiB claimed"));
-    for response in responses(claims).await {
+    let connections = connections.await;
+    assert_flat(process, before, format!("{front_end:?}, 4 GiB declared"));
+    for response in responses(connections).await {
         assert_eq!(response.status, 413);
     }
 
-    let claims = open(&server, |delivery| {
+    let connections = open(&server, |delivery| {
         [delivery.head("Content-Length: 262144").as_slice(), BEGUN].concat()
     });
-    let claims = claims.await;
+    let connections = connections.await;
     sleep(Duration::from_millis(500)).await;
-    assert_flat(process, before, format!("{front_end:?}, the limit claimed"));
+    assert_flat(
+        process,
+        before,
+        format!("{front_end:?}, the limit declared"),
+    );
 
     let (started, cpu_time) = (Instant::now(), process.cpu_time());
     sleep(Duration::from_secs(3)).await;
@@ -90,20 +98,20 @@ async fn claims_reserve_nothing(front_end: FrontEnd) {
     let idle = started.elapsed() / 10;
     assert!(
         busy < idle,
-        "{front_end:?}: {busy:?} of computing for connections that wait"
+        "{front_end:?}: {busy:?} of processor time while the connections wait"
     );
 
-    for response in responses(claims).await {
+    for response in responses(connections).await {
         assert_eq!(response.status, 408);
     }
     assert_flat(process, before, format!("{front_end:?}, afterwards"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn claims_reserve_nothing_with_any_front_end() {
+async fn declared_lengths_reserve_no_memory_in_any_front_end() {
     let mut checks = JoinSet::new();
     for front_end in FrontEnd::EXAMPLES {
-        checks.spawn(claims_reserve_nothing(front_end));
+        checks.spawn(declared_lengths_reserve_no_memory(front_end));
     }
     checks.join_all().await;
 }

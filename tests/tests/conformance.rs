@@ -1,4 +1,4 @@
-//! The conformance tables, over real sockets, against every front end.
+//! The conformance tables against every front end, over real sockets.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ async fn passes_the_tables(front_end: FrontEnd) {
     let mut rows = JoinSet::new();
     for row in http1_rows() {
         if let Some(reason) = left_out(&row, front_end) {
-            println!("{front_end:?} leaves out: {} ({reason})", row.id);
+            println!("{front_end:?} skips {} ({reason})", row.id);
             continue;
         }
         let server = Arc::clone(&server);
@@ -25,8 +25,8 @@ async fn passes_the_tables(front_end: FrontEnd) {
             verdict.map_err(|error| format!("HTTP/1.1, {}: {error}", row.id))
         });
     }
-    // Rocket has no limit on the requests of an HTTP/2 connection, so its example has no HTTP/2. A gateway
-    // hands on the same events over HTTP/2.
+    // No HTTP/2 for Rocket, because Rocket cannot limit the requests of an HTTP/2 connection. A
+    // gateway sends the same events for HTTP/2 requests.
     let has_http2 = front_end != FrontEnd::ROCKET && !is_lambda;
     for row in http2_rows().into_iter().filter(|_| has_http2) {
         let server = Arc::clone(&server);
@@ -36,7 +36,7 @@ async fn passes_the_tables(front_end: FrontEnd) {
         });
     }
     let verdicts = rows.join_all().await;
-    assert!(verdicts.len() > 50, "there is a table");
+    assert!(verdicts.len() > 50, "the tables are incomplete");
     let failures: Vec<_> = verdicts.into_iter().filter_map(Result::err).collect();
     assert!(
         failures.is_empty(),

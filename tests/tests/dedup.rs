@@ -1,4 +1,4 @@
-//! A delivery is handled once, with the store in memory and with a real Redis.
+//! Each delivery is handled once, with the in-memory store and with Redis.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::time::Duration;
@@ -30,7 +30,7 @@ fn token(number: u8) -> ClaimToken {
     ClaimToken::from_bytes([number; 16])
 }
 
-/// One step of a history of one delivery, by one of its claim tokens.
+/// An operation on a delivery by one of its claim tokens.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Claim(u8),
@@ -38,7 +38,7 @@ enum Op {
     Release(u8),
 }
 
-/// What a step came to, in words that all stores share.
+/// Runs an operation, and returns its result as text.
 async fn run<S: DeliveryStore>(
     store: &S,
     id: DeliveryId,
@@ -58,7 +58,8 @@ where
     }
 }
 
-/// The rules once more, in the plainest way: who claimed until when, and since when it is done.
+/// A model of the rules: the holder of a claim and its expiry, and the expiry of an
+/// acknowledgement.
 #[derive(Default)]
 struct Model {
     claimed: Option<(u8, u32)>,
@@ -66,7 +67,7 @@ struct Model {
 }
 
 impl Model {
-    /// Of leases and retentions in ticks, that end between two of them.
+    /// Runs an operation at a tick. Leases and retentions expire between two ticks.
     fn run(&mut self, op: Op, tick: u32) -> String {
         let done = self.done_until.is_some_and(|until| tick <= until);
         let holder = match self.claimed {
@@ -100,8 +101,8 @@ const LEASE_TICKS: u32 = 2;
 const RETENTION_TICKS: u32 = 4;
 const HISTORIES: usize = 300;
 
-/// Histories of two and three tokens: crashes are claims that nobody ends, late messages come
-/// from a token whose claim has expired.
+/// Generates histories with two or three tokens. A claim without a commit or release stands for a
+/// crash. An operation by a token whose claim has expired stands for a late message.
 fn history() -> impl Strategy<Value = Vec<Vec<Op>>> {
     (2..=3_u8).prop_flat_map(|tokens| {
         let by = 1..=tokens;
@@ -115,9 +116,9 @@ fn history() -> impl Strategy<Value = Vec<Vec<Op>>> {
 }
 
 #[tokio::test]
-async fn both_stores_follow_the_model_through_generated_histories() {
+async fn memory_and_redis_stores_follow_the_model() {
     const TICK: Duration = Duration::from_secs(1);
-    /// Half a tick longer, so that it matters little when in a tick an operation comes.
+    /// Half a tick longer, so that results do not depend on the time within a tick.
     const REDIS: [Duration; 2] = [Duration::from_millis(2500), Duration::from_millis(4500)];
     const MEMORY: [Duration; 2] = [Duration::from_secs(25), Duration::from_secs(45)];
 
@@ -160,10 +161,12 @@ async fn both_stores_follow_the_model_through_generated_histories() {
         }
         let mut wrong = running.join_all().await.into_iter().flatten();
         let behind = started.elapsed().saturating_sub(TICK * tick as u32);
-        assert!(behind < TICK / 2, "too slow for its own clock: {behind:?}");
+        assert!(behind < TICK / 2, "too slow for the clock: {behind:?}");
         if let Some((number, op, expected, in_memory, in_redis)) = wrong.next() {
             let history = &histories[number];
-            panic!("{op:?} is {expected}, {in_memory}, {in_redis} at {tick} of {history:?}");
+            panic!(
+                "{op:?}: expected {expected}, memory {in_memory}, Redis {in_redis}, tick {tick} of {history:?}"
+            );
         }
         tokio::time::sleep_until(started + TICK * (tick as u32 + 1)).await;
         secs.fetch_add(10, Ordering::Relaxed);
@@ -171,7 +174,7 @@ async fn both_stores_follow_the_model_through_generated_histories() {
     assert_eq!(
         seen.len(),
         3 * 3 + 3 * 2 + 3,
-        "every answer has come: {seen:?}"
+        "results that occurred: {seen:?}"
     );
 }
 
@@ -209,12 +212,12 @@ async fn each_operation_is_one_round_trip_and_every_key_expires() {
 }
 
 #[tokio::test]
-async fn of_many_claims_at_once_one_is_granted() {
+async fn one_of_many_concurrent_claims_is_granted() {
     let redis = Redis::start(&[]);
     for number in 0..20 {
         let mut claims = JoinSet::new();
         for by in 0..20 {
-            // Each with a connection of its own.
+            // Each claim on a separate connection.
             let store = RedisStore::new(&redis.url()).unwrap();
             claims.spawn(async move { store.claim(id(number), token(by), LEASE).await.unwrap() });
         }
@@ -224,7 +227,7 @@ async fn of_many_claims_at_once_one_is_granted() {
 }
 
 #[tokio::test]
-async fn the_store_reconnects_by_itself_and_never_waits_for_long() {
+async fn store_reconnects_and_fails_quickly_until_then() {
     let mut redis = Redis::start(&[]);
     redis.kill();
     let store = RedisStore::new(&redis.url()).unwrap();
@@ -238,7 +241,7 @@ async fn the_store_reconnects_by_itself_and_never_waits_for_long() {
         );
         failed
     };
-    // Before it has ever been there, and after it was.
+    // First before the store ever had a connection, then after a connection was lost.
     for _ in 0..2 {
         assert_eq!(quickly().await, RedisStoreErrorKind::Unreachable);
         assert_eq!(quickly().await, RedisStoreErrorKind::Unreachable);
@@ -246,7 +249,7 @@ async fn the_store_reconnects_by_itself_and_never_waits_for_long() {
         let mut attempts = 0;
         while claim().await.is_err() {
             attempts += 1;
-            assert!(attempts < 100, "it does not come back");
+            assert!(attempts < 100, "the store does not reconnect");
             sleep(Duration::from_millis(100)).await;
         }
         redis.pause(true);
@@ -257,7 +260,7 @@ async fn the_store_reconnects_by_itself_and_never_waits_for_long() {
 }
 
 #[tokio::test]
-async fn errors_say_what_is_wrong_and_no_password() {
+async fn errors_name_the_cause_but_not_the_password() {
     let redis = Redis::start(&["--requirepass", "opensesame"]);
     let address = redis.address();
     let failure = async |url: String| {
@@ -270,8 +273,8 @@ async fn errors_say_what_is_wrong_and_no_password() {
     ] {
         let error = failure(url).await;
         assert_eq!(error.kind(), RedisStoreErrorKind::Unauthorized, "{error}");
-        let told = format!("{error} {error:?}");
-        assert!(!told.contains("hunter2"), "{told}");
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("hunter2"), "{text}");
         assert_eq!(error.to_string(), "Redis does not accept these credentials");
     }
     let store = RedisStore::new(&format!("redis://:opensesame@{address}")).unwrap();
@@ -292,7 +295,7 @@ async fn errors_say_what_is_wrong_and_no_password() {
 }
 
 #[test]
-fn a_store_outside_of_a_runtime_is_an_error() {
+fn creating_a_store_outside_a_runtime_is_an_error() {
     let error = RedisStore::new("redis://127.0.0.1").unwrap_err();
     assert_eq!(error.kind(), RedisStoreErrorKind::NoRuntime);
 }
@@ -315,9 +318,13 @@ async fn processes_that_share_a_redis_handle_a_delivery_once() {
 
     let delivery = signed(1);
     assert_eq!(deliver(&first, &delivery).await.status, 200);
-    let mut anew = delivery.clone();
-    anew.sign_with(scrupp_verify_tests::SECRET, delivery.now - 60);
-    for (server, attempt) in [(&second, &delivery), (&first, &anew), (&second, &anew)] {
+    let mut signed_again = delivery.clone();
+    signed_again.sign_with(scrupp_verify_tests::SECRET, delivery.now - 60);
+    for (server, attempt) in [
+        (&second, &delivery),
+        (&first, &signed_again),
+        (&second, &signed_again),
+    ] {
         let response = deliver(server, attempt).await;
         assert_eq!((response.status, response.body.len()), (200, 0));
     }
@@ -326,14 +333,14 @@ async fn processes_that_share_a_redis_handle_a_delivery_once() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_never_lets_a_delivery_through() {
+async fn never_runs_handler_while_the_store_fails() {
     let mut redis = Redis::start(&[]);
     let server = FrontEnd::Example("example-axum");
     let server = server.start_with(&[("REDIS_URL", redis.url())]).await;
     let delivery = signed(1);
     assert_eq!(deliver(&server, &delivery).await.status, 200);
 
-    // A forged one is none of the store's business.
+    // A forged delivery does not reach the store.
     let calls = redis.calls("eval");
     let mut forged = signed(2);
     forged.sign_with("another", forged.now);
@@ -364,24 +371,24 @@ async fn a_store_that_fails_never_lets_a_delivery_through() {
     rejected("Redis hangs").await;
     redis.pause(false);
     redis.kill();
-    rejected("Redis is gone").await;
+    rejected("Redis is stopped").await;
     assert_eq!(server.handled(3).await.len(), 0);
 
-    // Redis may have run a claim of the last ones after it was given up, and been killed before the
-    // release: then the lease ends it, but later than this test.
+    // Redis may have executed a claim whose caller had given up, and been killed before the
+    // release. Such a claim lasts until its lease expires, after the end of this test.
     redis.restart();
     let fresh = signed(4);
     let mut attempts = 0;
     while deliver(&server, &fresh).await.status != 200 {
         attempts += 1;
-        assert!(attempts < 100, "it does not come back");
+        assert!(attempts < 100, "the store does not reconnect");
         sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(deliver(&server, &delivery).await.status, 200);
     assert_eq!(
         server.handled(1).await.len(),
         1,
-        "remembered across the restart"
+        "acknowledgement lost in the restart"
     );
     assert_eq!(server.handled(4).await.len(), 1);
 }

@@ -1,5 +1,4 @@
-//! Whatever a request is made of, all front ends answer the same, and agree on whether the handler
-//! runs.
+//! All front ends give the same response to every request, and agree on whether the handler runs.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
@@ -16,7 +15,7 @@ use scrupp_verify_tests::{
 };
 use tokio::runtime::Runtime;
 
-/// What is done to a genuine delivery.
+/// A change to a genuine delivery.
 #[derive(Clone, Debug)]
 enum Change {
     SignWith(&'static str, i64),
@@ -42,7 +41,7 @@ enum BodyChange {
     PadTo(usize),
 }
 
-/// How the body is sent.
+/// The way that the body is sent.
 #[derive(Clone, Debug)]
 enum Framing {
     Length,
@@ -64,7 +63,7 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
         -310..=310_i64,
         select(&[i64::MIN, -1_000_000, 1_000_000, i64::MAX])
     ];
-    // Not at the very edges of the window: the servers are asked one after the other.
+    // Excludes the edges of the window, because the servers get the request one after another.
     let offset = offset.prop_filter("an edge", |o| {
         !(-310..-290).contains(o) && !(50..70).contains(o)
     });
@@ -140,7 +139,7 @@ fn apply(change: &Change, delivery: &mut Delivery) {
 
 fn steps(changes: &[Change], framing: &Framing, process_id: u64) -> Vec<Step> {
     let mut delivery = signed(process_id);
-    // What is signed is an event that can be told from the others; the rest comes later.
+    // Changes that sign come first, so that the event keeps its process id. Other changes follow.
     let (signing, tampering): (Vec<_>, Vec<_>) = changes.iter().partition(|change| {
         matches!(
             change,
@@ -161,7 +160,8 @@ fn steps(changes: &[Change], framing: &Framing, process_id: u64) -> Vec<Step> {
     }
 }
 
-/// The status, 400 where the server closes the connection instead, and how often the handler ran.
+/// Returns the status, or 400 if the server closes the connection, and the number of runs of the
+/// handler.
 async fn outcome(server: &Server, steps: &[Step], process_id: u64) -> (u16, usize) {
     let mut connection = Connection::open(server.address()).await.unwrap();
     connection.send(steps).await.unwrap();
@@ -209,5 +209,5 @@ fn all_front_ends_agree_on_every_request() {
     let statuses = statuses.into_inner().unwrap();
     println!("{statuses:?}");
     let seen: Vec<_> = statuses.keys().copied().collect();
-    assert_eq!(seen, [200, 400, 401, 413], "of every kind some");
+    assert_eq!(seen, [200, 400, 401, 413], "statuses that occurred");
 }

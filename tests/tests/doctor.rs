@@ -1,4 +1,4 @@
-//! `scrupp-verify doctor` finds nothing wrong with the examples.
+//! `scrupp-verify doctor` finds no fault in the examples.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::net::SocketAddr;
@@ -7,18 +7,18 @@ use scrupp_verify_tests::{FrontEnd, Program, Redis};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-async fn doctor_is_quiet(example: &'static str) {
+async fn passes_doctor(example: &'static str) {
     let settings = [("STORE_URL", "memory:")];
     let program = Program::start(example, &settings).await;
-    doctor_is_quiet_at(program.address(), example).await;
+    passes_doctor_at(program.address(), example).await;
 }
 
-async fn doctor_is_quiet_at(address: SocketAddr, example: &str) {
+async fn passes_doctor_at(address: SocketAddr, example: &str) {
     let url = format!("http://{address}/webhooks/scrupp");
     let effects = format!("http://{address}/deliveries");
     let arguments = ["doctor", &url, "--strict", "--format", "json", "--genuine"];
     let more = ["--large", "--raw", "--effects-url", &effects];
-    // Rocket waits for the first bytes of a body, and these never come.
+    // Rocket waits for the first bytes of a body, which this request never sends.
     let skip = match example {
         "example-rocket" => &["--skip", "length/exabytes"][..],
         _ => &[],
@@ -30,17 +30,17 @@ async fn doctor_is_quiet_at(address: SocketAddr, example: &str) {
     let checks = stdout
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let (quiet, others): (Vec<_>, Vec<_>) =
+    let (passed, others): (Vec<_>, Vec<_>) =
         checks.partition(|check| check["result"] == "pass" || check["result"] == "info");
     assert!(others.is_empty(), "{example}: {others:#?}");
     let stderr = String::from_utf8_lossy(&ran.stderr);
     assert_eq!(ran.status.code(), Some(0), "{stderr}");
-    assert!(quiet.len() > 105, "{}", quiet.len());
+    assert!(passed.len() > 105, "{}", passed.len());
 }
 
-/// In one test, because most of its time is spent waiting.
+/// One test, because most of its time is spent waiting.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn doctor_is_quiet_on_every_example() {
+async fn every_example_passes_doctor() {
     let examples = [
         "example-axum",
         "example-actix",
@@ -51,19 +51,19 @@ async fn doctor_is_quiet_on_every_example() {
         "example-poem",
         "example-salvo",
     ];
-    let mut running: JoinSet<_> = examples.into_iter().map(doctor_is_quiet).collect();
-    while let Some(quiet) = running.join_next().await {
-        quiet.unwrap();
+    let mut running: JoinSet<_> = examples.into_iter().map(passes_doctor).collect();
+    while let Some(passed) = running.join_next().await {
+        passed.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn doctor_is_quiet_on_a_function_behind_a_gateway() {
+async fn lambda_example_passes_doctor_behind_a_gateway() {
     let redis = Redis::start(&[]);
     let function = FrontEnd::Lambda {
         event: "http",
         base64: false,
     };
     let server = function.start_with(&[("REDIS_URL", redis.url())]).await;
-    doctor_is_quiet_at(server.address(), "example-lambda").await;
+    passes_doctor_at(server.address(), "example-lambda").await;
 }

@@ -1,9 +1,9 @@
-//! What an operator sees of the examples: their settings, and how they begin and end.
+//! The behaviour of the examples that operators depend on: settings, start, log and shutdown.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "../../examples/axum/src/errors.rs"]
-#[expect(dead_code, reason = "the tests end otherwise")]
+#[expect(dead_code, reason = "the tests use only a part")]
 mod errors;
 
 use core::{error::Error, fmt, time::Duration};
@@ -32,13 +32,13 @@ const EXAMPLES: [&str; 8] = [
     "example-salvo",
 ];
 
-/// Runs an example that does not start, and returns its error, the last line that it writes.
+/// Runs an example with invalid settings, and returns its error: the last line of its output.
 async fn error(example: &str, settings: &[(&str, &OsStr)]) -> String {
     let ended = Program::run(example, &[], settings).await;
     let said = String::from_utf8(ended.stderr).unwrap();
     let label = format!("{example}, {settings:?}: {said}");
     assert_eq!(ended.status.code(), Some(2), "{label}");
-    assert!(ended.stdout.is_empty(), "{label}: says that it listens");
+    assert!(ended.stdout.is_empty(), "{label}: the example listens");
     assert!(!said.contains(SECRET), "{label}");
     said.lines()
         .last()
@@ -47,7 +47,7 @@ async fn error(example: &str, settings: &[(&str, &OsStr)]) -> String {
 }
 
 #[tokio::test]
-async fn settings_that_are_wrong_are_named_and_nothing_starts() {
+async fn invalid_settings_are_named_and_nothing_starts() {
     let not_set = "SCRUPP_WEBHOOK_SECRET is not set\n";
     let wrong = [
         ("SCRUPP_WEBHOOK_SECRET", &b""[..], not_set),
@@ -89,7 +89,7 @@ async fn settings_that_are_wrong_are_named_and_nothing_starts() {
 }
 
 #[tokio::test]
-async fn redis_url_that_is_wrong_is_named() {
+async fn invalid_redis_url_is_named() {
     for (value, message) in [
         (&b"nonsense"[..], "REDIS_URL: "),
         (b"\xff", "REDIS_URL: not UTF-8\n"),
@@ -100,7 +100,7 @@ async fn redis_url_that_is_wrong_is_named() {
 }
 
 #[tokio::test]
-async fn empty_optional_setting_is_not_set() {
+async fn empty_optional_setting_counts_as_unset() {
     let empty = [
         ("SCRUPP_WEBHOOK_SECRET_PREVIOUS", ""),
         ("PORT", ""),
@@ -114,7 +114,7 @@ async fn empty_optional_setting_is_not_set() {
 }
 
 #[tokio::test]
-async fn secret_is_any_bytes() {
+async fn secret_may_be_any_bytes() {
     let mut delivery = signed(1);
     delivery.sign_with("\u{fc}ml\u{e4}ut", delivery.now);
     let secret = OsStr::from_bytes(b"\xc3\xbcml\xc3\xa4ut");
@@ -158,7 +158,8 @@ async fn listens_on_all_interfaces_at_port_unless_bind_is_set() {
 
 #[tokio::test]
 async fn default_address_is_port_3000_of_127_0_0_1() {
-    // If this fails, another program has the port, which is the same for the examples.
+    // Fails if another program listens on the port, because the examples then report the same
+    // error.
     let _taken = TcpListener::bind("127.0.0.1:3000");
     let settings = [("BIND", OsStr::new("")), ("PORT", OsStr::new(""))];
     for example in EXAMPLES {
@@ -168,7 +169,7 @@ async fn default_address_is_port_3000_of_127_0_0_1() {
 }
 
 #[tokio::test]
-async fn metrics_are_served_at_an_address_of_their_own() {
+async fn metrics_are_served_at_a_separate_address() {
     for example in ["example-axum", "example-actix"] {
         let port = free_port();
         let bind = format!("127.0.0.1:{port}");
@@ -217,7 +218,7 @@ async fn send(program: &Program, secret: &str, process_id: u64) -> u16 {
 
 #[tokio::test]
 async fn verified_delivery_that_is_not_an_event_is_rejected_with_its_id_in_the_log() {
-    // The library logs it for the extractors of axum and actix-web.
+    // In the examples for axum and actix-web, the extractors log the error.
     for example in [
         "example-warp",
         "example-hyper",
@@ -267,7 +268,7 @@ async fn custom_server_logs_the_reason_of_each_rejection() {
 }
 
 #[tokio::test]
-async fn rocket_does_not_see_values_that_are_not_utf_8() {
+async fn rocket_ignores_header_values_that_are_not_utf_8() {
     let none: [(&str, &str); 0] = [];
     let program = Program::start("example-rocket", &none).await;
     let delivery = signed(1);
@@ -299,7 +300,7 @@ async fn rocket_calls_no_guard_before_14_bytes_of_a_body() {
     assert_eq!(connection.response().await.unwrap().status, 401);
 }
 
-/// The first line of a program that contains a text.
+/// Waits for a line of a program's output that contains a text.
 async fn log_line(program: &Program, text: &str) -> String {
     for _ in 0..100 {
         if let Some(line) = program.said().lines().find(|line| line.contains(text)) {
@@ -311,7 +312,7 @@ async fn log_line(program: &Program, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn they_are_healthy_without_a_signature_and_end_cleanly() {
+async fn health_checks_need_no_signature_and_sigterm_exits_cleanly() {
     let none: [(&str, &str); 0] = [];
     for example in EXAMPLES {
         let mut program = Program::start(example, &none).await;
@@ -361,7 +362,7 @@ async fn transaction_has_each_effect_once_in_sqlite_and_postgres() {
 }
 
 #[tokio::test]
-async fn a_log_that_cannot_be_written_affects_no_delivery() {
+async fn unwritable_log_affects_no_delivery() {
     for example in EXAMPLES {
         let command = format!("exec {} 2>/dev/full", path(example).display());
         let settings = [("STORE_URL", "memory:")];
@@ -377,7 +378,7 @@ async fn a_log_that_cannot_be_written_affects_no_delivery() {
     }
 }
 
-/// Files that several examples share, so that each can be copied without the others.
+/// Files with a copy in several examples, so that each example is complete on its own.
 const COPIES: [&str; 7] = [
     "deliveries.rs",
     "environment.rs",
@@ -400,10 +401,14 @@ fn copies_of_a_file_are_equal() {
             }
         }
     }
-    assert_eq!(copies.len(), COPIES.len(), "a file is nowhere");
+    assert_eq!(copies.len(), COPIES.len(), "a file has no copy");
     for (file, copies) in copies {
         let ((first, text), others) = copies.split_first().unwrap();
-        assert!(!others.is_empty(), "{file}: only in {}", first.display());
+        assert!(
+            !others.is_empty(),
+            "{file}: the only copy is in {}",
+            first.display()
+        );
         for (other, copy) in others {
             let (first, other) = (first.display(), other.display());
             assert!(copy == text, "{file} differs in {first} and in {other}");
@@ -427,7 +432,7 @@ impl Error for Failure {
 }
 
 #[test]
-fn an_error_has_the_message_of_each_cause_once() {
+fn error_names_each_cause_once() {
     let disk = Failure("disk full", None);
     let commit = Failure("cannot commit: disk full", Some(Box::new(disk)));
     let delivery = Failure("not stored", Some(Box::new(commit)));

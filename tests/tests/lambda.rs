@@ -1,4 +1,4 @@
-//! The example for AWS Lambda, on events as the services in front of it send them.
+//! The example for AWS Lambda, with events of the services that can invoke it.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use scrupp_verify_tests::{
@@ -24,7 +24,7 @@ async fn deliver(server: &Server, delivery: &Delivery) -> u16 {
     connection.response().await.unwrap().status
 }
 
-/// Invokes the function with an event, and returns the status that it returns.
+/// Invokes the function with an event, and returns the status of its response.
 async fn invoke(server: &Server, event: &Value) -> Value {
     let event = event.to_string();
     let head = format!(
@@ -85,7 +85,7 @@ async fn event_of_each_service_is_handled_once_if_it_is_fresh() {
 }
 
 #[tokio::test]
-async fn event_that_is_not_valid_does_not_end_the_function() {
+async fn invalid_event_does_not_end_the_function() {
     let redis = Redis::start(&[]);
     let server = start(&redis).await;
     assert_eq!(invoke(&server, &json!({"version": "2.0"})).await, 502);
@@ -116,7 +116,7 @@ async fn delivery_is_rejected_without_redis() {
 }
 
 #[tokio::test]
-async fn settings_that_are_wrong_are_named() {
+async fn invalid_settings_are_named() {
     for (name, value, message) in [
         (
             "SCRUPP_WEBHOOK_SECRET",

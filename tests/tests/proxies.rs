@@ -1,4 +1,4 @@
-//! The files in `docs/` for proxies in front of a receiver.
+//! The configuration files in `docs/` for reverse proxies.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 const CONFIGURATION: &str = include_str!("../../docs/nginx.conf");
 
-/// An nginx that ends with its test.
+/// An nginx server. Stopped on drop.
 struct Nginx {
     server: Child,
     directory: PathBuf,
@@ -35,7 +35,7 @@ impl Nginx {
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|path| format!("{path}_temp_path {path};\n"))
             .concat();
-        // One process, so that none is left when it is killed.
+        // A single process, so killing it leaves none behind.
         let configuration = format!(
             "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log errors;\nevents {{}}\n\
              http {{\naccess_log off;\n{paths}{server}}}\n"
@@ -47,7 +47,7 @@ impl Nginx {
             .arg(&directory)
             .env("PATH", path)
             .spawn()
-            .expect("nginx, of Debian's package nginx-light");
+            .expect("nginx is missing (Debian: apt-get install nginx-light)");
         let nginx = Self {
             server,
             directory,
@@ -72,7 +72,7 @@ impl Drop for Nginx {
 }
 
 #[tokio::test]
-async fn nginx_passes_what_the_receiver_needs() {
+async fn receiver_behind_nginx_passes_doctor() {
     let receiver = Program::start("example-axum", &[("STORE_URL", "memory:")]).await;
     let nginx = Nginx::start(&receiver.address().to_string()).await;
     let url = format!("http://127.0.0.1:{}/webhooks/scrupp", nginx.port);

@@ -1,4 +1,4 @@
-//! The example whose secrets are replaced while it runs.
+//! The example that replaces its secrets at run time.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,7 +8,7 @@ use std::{env, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::PathBuf, process};
 use scrupp_verify_tests::{Program, signed};
 use tokio::time::sleep;
 
-/// A file that is replaced by renaming, and removed with the test.
+/// A file that is replaced by renaming, and removed on drop.
 struct SecretsFile(PathBuf);
 
 impl SecretsFile {
@@ -46,17 +46,17 @@ async fn wait_for_line(program: &Program, text: &str) {
         }
         sleep(Duration::from_millis(100)).await;
     }
-    panic!("no line says {text}: {}", program.said());
+    panic!("no line contains {text}: {}", program.said());
 }
 
 #[tokio::test]
-async fn file_that_cannot_be_used_is_named_and_nothing_starts() {
+async fn invalid_secrets_file_is_named_and_nothing_starts() {
     let run = async |path: &OsStr| {
         let settings = [("SCRUPP_SECRETS_FILE", path)];
         let ended = Program::run("example-rotation", &[], &settings).await;
         let said = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(ended.status.code(), Some(2), "{said}");
-        assert!(ended.stdout.is_empty(), "says that it listens");
+        assert!(ended.stdout.is_empty(), "the example listens");
         said
     };
     let not_set = "SCRUPP_SECRETS_FILE is not set\n";
@@ -76,7 +76,7 @@ async fn file_that_cannot_be_used_is_named_and_nothing_starts() {
 }
 
 #[tokio::test]
-async fn responds_to_health_checks_and_ends_cleanly() {
+async fn responds_to_health_checks_and_exits_cleanly_on_sigterm() {
     let file = SecretsFile::new("health", "topsecret\n");
     let settings = [("SCRUPP_SECRETS_FILE", file.0.as_os_str())];
     let mut program = Program::start("example-rotation", &settings).await;
@@ -96,12 +96,12 @@ async fn secrets_are_replaced_without_a_restart() {
     wait_for_line(&program, "the secrets were replaced").await;
     assert_eq!(send(&program, "second", 2).await, 200);
     assert_eq!(send(&program, "first", 3).await, 200);
-    // Signed with another secret, the delivery is a duplicate of the first one all the same.
+    // A delivery signed with another secret is still a duplicate.
     assert_eq!(send(&program, "second", 1).await, 200);
     let handled = program.said().matches("process_id=1\n").count();
     assert_eq!(handled, 1, "{}", program.said());
 
-    // A file that is not valid changes nothing.
+    // An invalid file changes nothing.
     file.replace("third \n");
     wait_for_line(&program, "the secrets were not replaced").await;
     assert_eq!(send(&program, "second", 4).await, 200);

@@ -1,4 +1,4 @@
-//! What the stand-in for Scrupp does when it is not answered 2xx.
+//! The retries of the stand-in for Scrupp.
 
 #![expect(
     clippy::indexing_slicing,
@@ -17,7 +17,8 @@ use scrupp_verify_tests::{Attempt, Retries, SECRET, Scrupp, is_acknowledged};
 use scrupp_verify_tower::{ScruppVerify, Secret};
 use tokio::{net::TcpListener, time::sleep};
 
-/// Starts a receiver that answers by this script, and tells the timestamps of what it verified.
+/// Starts a receiver that responds with these statuses in turn. Returns the timestamps of the
+/// verified deliveries.
 async fn receiver(script: &'static [u16]) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let handler = {
@@ -30,7 +31,7 @@ async fn receiver(script: &'static [u16]) -> (SocketAddr, Arc<Mutex<Vec<String>>
             };
             match script[attempt] {
                 0 => sleep(Duration::from_secs(60)).await,
-                1 => panic!("the connection breaks off"),
+                1 => panic!("the handler panics"),
                 _ => {}
             }
             axum::http::StatusCode::from_u16(script[attempt]).unwrap()
@@ -49,7 +50,7 @@ const EVENT: &str = r#"{"event":"task.completed","process_id":1,"status":"comple
 #[tokio::test]
 async fn retries_until_the_response_is_2xx() {
     let (address, seen) = receiver(&[500, 0, 1, 302, 404, 204]).await;
-    let scrupp = Scrupp::new(Retries::AsBefore).timeout(Duration::from_millis(300));
+    let scrupp = Scrupp::new(Retries::SameHeaders).timeout(Duration::from_millis(300));
     let attempts: Vec<Attempt> = scrupp.deliver(&[address], EVENT).await;
     let expected = [Some(500), None, None, Some(302), Some(404), Some(204)];
     assert_eq!(attempts, expected);
@@ -59,9 +60,9 @@ async fn retries_until_the_response_is_2xx() {
 }
 
 #[tokio::test]
-async fn signs_anew_where_it_is_told_to() {
+async fn signs_each_attempt_if_configured() {
     let (address, seen) = receiver(&[500, 500, 500, 500, 500, 500, 200]).await;
-    let attempts = Scrupp::new(Retries::SignedAnew)
+    let attempts = Scrupp::new(Retries::NewHeaders)
         .deliver(&[address], EVENT)
         .await;
     assert!(is_acknowledged(&attempts));
@@ -69,13 +70,13 @@ async fn signs_anew_where_it_is_told_to() {
     assert_ne!(
         seen.first(),
         seen.last(),
-        "the pauses took more than a second"
+        "the retry has the timestamp of the first attempt"
     );
 }
 
 #[tokio::test]
-async fn gives_up_at_last() {
-    let scrupp = Scrupp::new(Retries::AsBefore).max_attempts(3);
-    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
-    assert_eq!(scrupp.deliver(&[nobody], EVENT).await, [None, None, None]);
+async fn gives_up_after_the_last_attempt() {
+    let scrupp = Scrupp::new(Retries::SameHeaders).max_attempts(3);
+    let closed: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    assert_eq!(scrupp.deliver(&[closed], EVENT).await, [None, None, None]);
 }

@@ -1,13 +1,13 @@
-//! Verification as it must not be: it stops comparing at the first byte that differs.
+//! A deliberately leaky verification, which stops at the first byte that differs.
 //!
-//! The two checks of this package are run on it to show that they would notice.
+//! Both checks of this package run on it, and must detect the leak.
 
 use core::hint::black_box;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// A delivery that would be verified by a comparison that tells where a tag differs.
+/// A delivery whose verification reveals where the received tag differs.
 #[derive(Clone)]
 pub struct LeakyDelivery {
     mac: Hmac<Sha256>,
@@ -15,11 +15,11 @@ pub struct LeakyDelivery {
 }
 
 impl LeakyDelivery {
-    /// All of the delivery but its verdict.
+    /// Creates a delivery with its signed content and the received tag.
     ///
     /// # Panics
     ///
-    /// Never: HMAC takes a key of any length.
+    /// Never, because HMAC takes a key of any length.
     #[must_use]
     pub fn new(key: &[u8], signed_content: &[u8], candidate: [u8; 32]) -> Self {
         let mac = Hmac::new_from_slice(key).expect("a key of any length");
@@ -27,7 +27,7 @@ impl LeakyDelivery {
         Self { mac, candidate }
     }
 
-    /// Whether the candidate is the tag.
+    /// Returns true if the received tag is the expected tag.
     #[must_use]
     pub fn finish(self) -> bool {
         let tag = self.mac.finalize().into_bytes();

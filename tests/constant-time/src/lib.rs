@@ -1,11 +1,11 @@
-//! Does verification take the same path, and the same time, whatever the secret is?
+//! Checks that the path and the time of a verification do not depend on the secret.
 //!
-//! `scripts/check-constant-time` asks in two ways, and each of them about [`leaky`] as well, which
-//! has to be found out:
+//! `scripts/check-constant-time` runs two programs. Each of them also runs on [`leaky`], and must
+//! detect the leak.
 //!
-//! - `src/bin/undefined.rs`, under Valgrind's Memcheck: what is made of the secret counts as
-//!   undefined, and Memcheck reports each branch and each index that depends on it.
-//! - `src/bin/timing.rs`: the time until a candidate is rejected, by where it differs from the tag.
+//! - `src/bin/undefined.rs` marks the secret as undefined under Valgrind's Memcheck, which reports
+//!   each branch and each index that depends on it.
+//! - `src/bin/timing.rs` measures the time of a rejection by where the received tag differs.
 
 pub mod leaky;
 pub mod memcheck;

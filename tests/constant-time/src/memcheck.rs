@@ -1,38 +1,38 @@
-//! What a program can ask of the Memcheck that it runs under.
+//! Client requests to Memcheck.
 //!
-//! A request is a sequence of instructions without effect that Valgrind recognises; its codes and
+//! A request is a sequence of instructions without effect that Valgrind recognises. Its codes and
 //! registers are part of Valgrind's stable interface (`valgrind.h`, `memcheck.h`).
 
-#![expect(unsafe_code, reason = "asks Memcheck about raw memory")]
+#![expect(unsafe_code, reason = "passes addresses to Memcheck")]
 
 use core::{mem::size_of_val, ptr};
 
-/// Whether the program runs under Valgrind at all.
+/// Returns true if the program runs under Valgrind.
 #[must_use]
-pub fn is_there() -> bool {
+pub fn is_running() -> bool {
     request(0x1001, [0; 5]) > 0
 }
 
-/// How many reports there have been, repeated ones counted each time.
+/// Returns the number of reports so far. Repeated reports count each time.
 #[must_use]
 pub fn reports() -> usize {
     request(0x1201, [0; 5])
 }
 
-/// Lets every byte of a value count as undefined. Copies of it, and what is computed from it, do
-/// so too.
+/// Marks every byte of a value as undefined. Copies, and values that are computed from it, are
+/// undefined too.
 pub fn make_undefined<T: ?Sized>(value: &mut T) {
     let address = ptr::from_mut(value).cast::<u8>() as usize;
     request(MEMCHECK + 1, [address, size_of_val(value), 0, 0, 0]);
 }
 
-/// Lets every byte of a value count as defined again: it may be known from here on.
+/// Marks every byte of a value as defined.
 pub fn make_defined<T: ?Sized>(value: &mut T) {
     let address = ptr::from_mut(value).cast::<u8>() as usize;
     request(MEMCHECK + 2, [address, size_of_val(value), 0, 0, 0]);
 }
 
-/// How many bytes of a value have a bit that counts as undefined.
+/// Returns the number of bytes of a value that have an undefined bit.
 #[must_use]
 pub fn undefined_bytes<T>(value: &T) -> usize {
     let mut bits = vec![0_u8; size_of_val(value)];
@@ -41,19 +41,19 @@ pub fn undefined_bytes<T>(value: &T) -> usize {
         MEMCHECK + 8,
         [address, bits.as_mut_ptr() as usize, bits.len(), 0, 0],
     );
-    assert_eq!(response, 1, "Memcheck knows the definedness of the value");
+    assert_eq!(response, 1, "Memcheck did not report the undefined bits");
     bits.iter().filter(|bits| **bits != 0).count()
 }
 
-/// The first of Memcheck's own codes.
+/// First of the codes that only Memcheck has.
 const MEMCHECK: usize = (b'M' as usize) << 24 | (b'C' as usize) << 16;
 
-/// Without Valgrind, the answer is 0.
+/// Sends a request, and returns the response. Without Valgrind, the response is 0.
 fn request(code: usize, [a, b, c, d, e]: [usize; 5]) -> usize {
     let words = [code, a, b, c, d, e];
     let response;
-    // SAFETY: the instructions leave all registers but the named one as they were. Memcheck reads
-    // the words, and writes only its own notes and, for one code, to a buffer that is long enough.
+    // SAFETY: the instructions change no register except the named one. Memcheck reads the words,
+    // and writes only its own state and, for one code, a buffer that is long enough.
     #[cfg(target_arch = "x86_64")]
     unsafe {
         core::arch::asm!(

@@ -1,8 +1,7 @@
 //! A sender and a receiver without the standard library and without an allocator.
 //!
-//! Ends with 0 if what is signed is verified and what is tampered with is rejected, else with the
-//! number of the check that failed. `scripts/check-no-std` builds it, runs it and looks at what
-//! was linked.
+//! Exits with 0 if every check holds, and otherwise with the number of the check that failed.
+//! `scripts/check-no-std` builds and runs the program, and inspects the linked binary.
 
 #![no_std]
 #![no_main]
@@ -14,7 +13,7 @@ use pulls_in_alloc as _;
 #[cfg(feature = "pull-in-std")]
 use pulls_in_std as _;
 use scrupp_verify_core::{
-    Account, ConfigError, Delivery, Keyring, Policy, Rejection, RejectionKind, Headers, Secret,
+    Account, ConfigError, Delivery, Headers, Keyring, Policy, Rejection, RejectionKind, Secret,
     Signer, UnixTime, Verified, Verifier,
 };
 
@@ -28,8 +27,7 @@ const TAMPERED: &[u8] = br#"{"event":"task.completed","process_id":6667,"status"
  "result_url":"https://api.scrupp.com/api/v1/task/6667/data",
  "meta":{"endpoint":"/company/linkedin","external_id":"row_9481","source":"zapier"}}"#;
 
-// The C library brings the start of a process, and memcpy and its like, which compiled code calls
-// by itself.
+// The C library starts the process, and has `memcpy` and the like, which compiled code calls.
 #[expect(unsafe_code, reason = "declares a function of the C library")]
 #[link(name = "c")]
 unsafe extern "C" {
@@ -38,7 +36,7 @@ unsafe extern "C" {
     safe fn malloc(bytes: usize) -> *mut u8;
 }
 
-#[expect(unsafe_code, reason = "the start of a C process calls it by this name")]
+#[expect(unsafe_code, reason = "the C library calls `main` by this name")]
 #[unsafe(no_mangle)]
 extern "C" fn main() -> c_int {
     #[cfg(feature = "call-malloc")]
@@ -62,12 +60,11 @@ extern "C" fn main() -> c_int {
 
     let checks = [
         secret("").err() == Some(ConfigError::EmptySecret),
-        // All at once, and in chunks of every size up to a block and one more.
+        // In one chunk, and in chunks of every size up to a block and one byte.
         matched_previous(verify(&verifier, &head, BODY)),
         (1..=65).all(|size| matched_previous(stream(verifier.begin(&head, NOW), BODY, size))),
-        // With a look-up between the head and the body.
+        // With an account lookup between the headers and the body.
         matched_previous(stream(looked_up(&head, keyring), BODY, 7)),
-        // Nothing else.
         rejected(verify(&verifier, &head, TAMPERED)),
         rejected(stream(verifier.begin(&head, NOW), TAMPERED, 7)),
         rejected(verify(&of_other, &head, BODY)),
@@ -81,7 +78,7 @@ extern "C" fn main() -> c_int {
         .unwrap_or(0)
 }
 
-/// As a secret that only comes at run time, so that nothing is decided while compiling.
+/// Creates a secret at run time, so that the compiler cannot evaluate the checks.
 fn secret(text: &str) -> Result<Secret, ConfigError> {
     Secret::new(black_box(text))
 }
@@ -90,11 +87,7 @@ fn later(secs: u64) -> UnixTime {
     UnixTime::from_secs(NOW.as_secs().wrapping_add(secs))
 }
 
-fn verify(
-    verifier: &Verifier,
-    head: &impl Headers,
-    body: &[u8],
-) -> Result<Verified, Rejection> {
+fn verify(verifier: &Verifier, head: &impl Headers, body: &[u8]) -> Result<Verified, Rejection> {
     let delivery = verifier.verify(head, body, NOW)?;
     Ok(*delivery.verified())
 }
@@ -115,14 +108,14 @@ fn stream(
 }
 
 fn looked_up(head: &impl Headers, keyring: Keyring) -> Result<Delivery, Rejection> {
-    let candidate = Policy::default().check_head(head, NOW)?;
-    Ok(candidate.begin(Account::new("customer-17", keyring).keyring()))
+    let unverified = Policy::default().check_head(head, NOW)?;
+    Ok(unverified.begin(Account::new("customer-17", keyring).keyring()))
 }
 
 fn unknown(head: &impl Headers) -> Result<Verified, Rejection> {
     let delivery = Policy::default()
         .check_head(head, NOW)
-        .map(|candidate| candidate.begin(&Keyring::of_unknown_account()));
+        .map(|unverified| unverified.begin(&Keyring::of_unknown_account()));
     stream(delivery, BODY, BODY.len())
 }
 

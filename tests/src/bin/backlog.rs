@@ -1,13 +1,10 @@
-//! Simulates an outage of an hour and the hours after it. In virtual time, a stand-in for Scrupp
-//! sends deliveries at a steady rate to the tower layer, and each of them again with backoff
-//! until it is acknowledged. The argument is the rate a second.
+//! Simulates an outage of an hour and the hours after it, in virtual time.
 //!
-//! The handlers share a database that can take one and a half times the rate.
+//! A stand-in for Scrupp sends deliveries to the tower layer at a steady rate. It retries each
+//! delivery with backoff until the delivery is acknowledged. The argument is the rate a second. The
+//! handlers share a database that can handle one and a half times the rate.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "a simulation that cannot go on may panic"
-)]
+#![expect(clippy::indexing_slicing, reason = "a simulation may panic")]
 
 use core::{convert::Infallible, fmt, time::Duration};
 use std::{
@@ -35,18 +32,19 @@ use tokio::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 
-/// How long the stand-in waits for a response.
+/// Time that the sender waits for a response.
 const SENDER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest pause between two attempts. The first is a second, and each is twice the one before.
+/// Longest pause between two attempts. The first pause is a second, and each following one is twice
+/// as long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-/// How long a handler uses the database.
+/// Time that a handler uses the database.
 const WORK: Duration = Duration::from_millis(50);
 
 const LEASE: Duration = Duration::from_secs(60);
 
-/// Before the outage, to begin with.
+/// Time before the outage.
 const BEFORE: Duration = Duration::from_secs(60);
 
 fn main() {
@@ -54,7 +52,7 @@ fn main() {
     let per_second = match argument {
         Some(Ok(rate)) if rate > 0 && rate % 40 == 0 => rate,
         _ => {
-            eprintln!("usage: backlog RATE, a multiple of 40 deliveries a second");
+            eprintln!("usage: backlog RATE (deliveries a second, a multiple of 40)");
             process::exit(2);
         }
     };
@@ -75,8 +73,9 @@ fn main() {
     process::exit(i32::from(!is_sound));
 }
 
-/// Each outage with handlers that wait at most a second for the database, and the worst one with
-/// handlers that wait for as long as the sender does, and with a sender that ignores `Retry-After`.
+/// Returns the plans: each outage with handlers that wait at most a second for the database, and
+/// two more for handlers that hang. In one of these, the sender ignores `Retry-After`. In the
+/// other, handlers wait longer than the sender.
 fn plans() -> [(Outage, Duration, bool); 5] {
     let bounded = Duration::from_secs(1);
     [
@@ -92,7 +91,7 @@ fn plans() -> [(Outage, Duration, bool); 5] {
 enum Outage {
     /// The process is killed. Its claims stay, and no connection is possible.
     Killed,
-    /// The store of claims cannot be reached, so each delivery is rejected with 503.
+    /// The store cannot be reached, so each delivery is rejected with 503.
     NoStore,
     /// The handlers hang until the sender gives up.
     HandlersHang,
@@ -102,9 +101,9 @@ struct Plan {
     per_second: u32,
     lasts: Duration,
     outage: Outage,
-    /// How long a handler waits for the database before it responds with 503.
+    /// Time that a handler waits for the database before it responds with 503.
     wait: Duration,
-    /// If true, the sender pauses at least as long as `Retry-After` says.
+    /// True if the sender waits at least as long as `Retry-After` says.
     retry_after: bool,
 }
 
@@ -123,13 +122,13 @@ struct Outcome {
     outage: Outage,
     wait: Duration,
     retry_after: bool,
-    /// The deliveries that were not acknowledged when the outage ended.
+    /// Number of deliveries that were not acknowledged when the outage ended.
     backlog: u64,
-    /// The most attempts in one second after the outage.
+    /// Largest number of attempts in one second after the outage.
     peak: u64,
-    /// The acknowledgements until the backlog was gone, divided by what the database can take.
+    /// Acknowledgements until the backlog was gone, divided by the capacity of the database.
     used: f64,
-    /// How long after the outage no delivery was older than a minute.
+    /// Time after the outage until no unacknowledged delivery was older than a minute.
     drained: Option<Duration>,
     handled_twice: u64,
 }
@@ -168,13 +167,13 @@ impl fmt::Display for Outcome {
 /// The sender's deliveries and their attempts.
 #[derive(Default)]
 struct Sender {
-    /// Attempts to come: the time, and which delivery.
-    to_come: BinaryHeap<Reverse<(Instant, u64)>>,
-    /// For each delivery the attempts so far, or nothing once it is acknowledged.
+    /// Times and numbers of the next attempts.
+    upcoming: BinaryHeap<Reverse<(Instant, u64)>>,
+    /// Number of attempts at each delivery, or `None` once it is acknowledged.
     deliveries: Vec<Option<u8>>,
     attempts: u64,
     acknowledged: u64,
-    /// The oldest delivery that may not be acknowledged.
+    /// Number of the oldest delivery that may be unacknowledged.
     oldest: u64,
 }
 
@@ -188,8 +187,8 @@ fn simulate(plan: &Plan) -> Outcome {
 
 async fn run(plan: &Plan) -> Outcome {
     const TICK: Duration = Duration::from_millis(50);
-    /// The end of a backlog that does not drain.
-    const PATIENCE: Duration = Duration::from_secs(4 * 3600);
+    /// Time after which a backlog counts as never drained.
+    const WAIT_LIMIT: Duration = Duration::from_secs(4 * 3600);
 
     let start = Instant::now();
     let (down, up) = (start + BEFORE, start + BEFORE + plan.lasts);
@@ -235,7 +234,7 @@ async fn run(plan: &Plan) -> Outcome {
         let due = lock(&sender).due(now, created);
         for number in due {
             if plan.outage == Outage::Killed && receiver.is_down.load(Relaxed) {
-                lock(&sender).note(number, None::<&Response<()>>, plan.retry_after);
+                lock(&sender).record_attempt(number, None::<&Response<()>>, plan.retry_after);
                 continue;
             }
             let (service, sender) = (service.clone(), Arc::clone(&sender));
@@ -243,7 +242,7 @@ async fn run(plan: &Plan) -> Outcome {
             tokio::spawn(async move {
                 let response = timeout(SENDER_TIMEOUT, service.oneshot(request)).await;
                 let response = response.ok().and_then(Result::ok);
-                lock(&sender).note(number, response.as_ref(), honours);
+                lock(&sender).record_attempt(number, response.as_ref(), honours);
             });
         }
         if tick % 20 != 0 || now < up {
@@ -264,7 +263,7 @@ async fn run(plan: &Plan) -> Outcome {
         if sender.since_oldest() <= 60 * u64::from(plan.per_second) {
             outcome.drained = Some(now - up);
         }
-        if outcome.drained.is_some() || now - up > PATIENCE {
+        if outcome.drained.is_some() || now - up > WAIT_LIMIT {
             outcome.handled_twice = lock(&receiver.handled).1;
             return outcome;
         }
@@ -273,24 +272,24 @@ async fn run(plan: &Plan) -> Outcome {
 }
 
 impl Sender {
-    /// Creates deliveries up to this number, and returns those whose next attempt is due.
+    /// Creates deliveries up to this number. Returns those whose next attempt is due.
     fn due(&mut self, now: Instant, created: u64) -> Vec<u64> {
         for number in self.deliveries.len() as u64..created {
             self.deliveries.push(Some(0));
-            self.to_come.push(Reverse((now, number)));
+            self.upcoming.push(Reverse((now, number)));
         }
         let mut due = Vec::new();
-        while let Some(Reverse((time, number))) = self.to_come.peek().copied()
+        while let Some(Reverse((time, number))) = self.upcoming.peek().copied()
             && time <= now
         {
-            self.to_come.pop();
+            self.upcoming.pop();
             due.push(number);
         }
         self.attempts += due.len() as u64;
         due
     }
 
-    /// Returns how many deliveries were created since the oldest that is not acknowledged.
+    /// Returns the number of deliveries that were created since the oldest unacknowledged one.
     fn since_oldest(&mut self) -> u64 {
         let is_open = |number: &u64| self.deliveries[*number as usize].is_some();
         let created = self.deliveries.len() as u64;
@@ -298,8 +297,8 @@ impl Sender {
         created - self.oldest
     }
 
-    /// Notes the result of an attempt, and plans the next one.
-    fn note<B>(&mut self, number: u64, response: Option<&Response<B>>, honours: bool) {
+    /// Records the result of an attempt, and schedules the next one.
+    fn record_attempt<B>(&mut self, number: u64, response: Option<&Response<B>>, honours: bool) {
         let Some(attempts) = &mut self.deliveries[number as usize] else {
             return;
         };
@@ -315,7 +314,7 @@ impl Sender {
         let asked = asked.and_then(|asked| asked.to_str().ok()?.parse().ok());
         let asked = Duration::from_secs(asked.filter(|_| honours).unwrap_or(0));
         let next = Instant::now() + pause.max(asked);
-        self.to_come.push(Reverse((next, number)));
+        self.upcoming.push(Reverse((next, number)));
     }
 }
 
@@ -341,7 +340,7 @@ struct Receiver {
     is_down: AtomicBool,
     database: Semaphore,
     wait: Duration,
-    /// Which deliveries were handled, and how many of them twice.
+    /// Deliveries that were handled, and how often one was handled again.
     handled: Mutex<(HashSet<u64>, u64)>,
 }
 
@@ -361,7 +360,7 @@ impl Receiver {
 }
 
 fn layer(receiver: &Arc<Receiver>, start: Instant) -> ScruppVerify {
-    // Longer than a delivery can be replayed, and not a day: the simulation has less memory.
+    // Longer than a delivery can be replayed. A day would take too much memory.
     let retention = Duration::from_secs(600);
     let store = Store {
         claims: MemoryStore::new(1 << 24).clock(move || Some(time(start))),
@@ -376,7 +375,7 @@ fn layer(receiver: &Arc<Receiver>, start: Instant) -> ScruppVerify {
         .dedup(dedup)
 }
 
-/// A store that cannot be reached while its process or its server is down.
+/// A store that cannot be reached during the outage.
 struct Store {
     claims: MemoryStore,
     receiver: Arc<Receiver>,
@@ -440,7 +439,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    /// An outage of a minute ends without a second one, and nothing is handled twice.
+    /// Simulates an outage of a minute, and panics if the backlog does not drain or a delivery is
+    /// handled twice.
     fn check(outage: Outage) {
         let outcome = simulate(&Plan {
             per_second: 40,
@@ -450,24 +450,24 @@ mod tests {
             retry_after: true,
         });
         assert!(outcome.backlog >= 2_200, "{outcome}");
-        // The spare half of the capacity takes twice as long as the outage.
+        // Half of the rate is spare, so the backlog drains in twice the time of the outage.
         let drained = outcome.drained.map(|after| after.as_secs());
         assert!(drained.is_some_and(|after| after < 8 * 60), "{outcome}");
         assert_eq!(outcome.handled_twice, 0, "{outcome}");
     }
 
     #[test]
-    fn backlog_of_a_killed_process_drains() {
+    fn backlog_drains_after_process_is_killed() {
         check(Outage::Killed);
     }
 
     #[test]
-    fn backlog_of_a_store_that_cannot_be_reached_drains() {
+    fn backlog_drains_after_store_is_unreachable() {
         check(Outage::NoStore);
     }
 
     #[test]
-    fn backlog_of_handlers_that_hang_drains() {
+    fn backlog_drains_after_handlers_hang() {
         check(Outage::HandlersHang);
     }
 }

@@ -1,7 +1,7 @@
-//! A receiver for `soak`, whose handler fails, hangs and logs what it has done.
+//! A receiver for `soak`, whose handlers sometimes fail or hang.
 //!
-//! To the file of `SOAK_LOG` it appends `success PID ID` when a handler has done its work, and
-//! `commit PID ID RESULT` when the store has said what became of the commit.
+//! The receiver appends lines to the file that `SOAK_LOG` names: `success PID ID` when a handler
+//! succeeds, and `commit PID ID RESULT` when a commit ends.
 
 use core::{fmt, time::Duration};
 use std::{
@@ -24,14 +24,14 @@ use scrupp_verify_tower::{
 use sqlx::PgPool;
 use tokio::{net::TcpListener, time::sleep};
 
-/// Short, so that what a killed process had claimed is soon tried again.
+/// Short, so that a retry can soon claim a delivery that a killed process had claimed.
 const LEASE: Duration = Duration::from_secs(4);
 
 #[derive(Clone)]
 struct Log(Arc<File>);
 
 impl Log {
-    /// Lines of several processes do not mix: each is one write to the end of the file.
+    /// Appends a line with one write, so lines of several processes do not mix.
     fn line(&self, line: fmt::Arguments<'_>) {
         let _ = (&*self.0).write_all(format!("{line}\n").as_bytes());
     }
@@ -76,7 +76,8 @@ impl<S: DeliveryStore + Sync> DeliveryStore for LoggedStore<S> {
     }
 }
 
-/// One in five fails; of the others one in twenty-five takes longer than the sender waits.
+/// Fails one in five deliveries. Takes longer than the sender waits for one in twenty of the
+/// others.
 async fn handle(
     State(log): State<Log>,
     Extension(delivery): Extension<VerifiedDelivery<Bytes>>,
@@ -113,7 +114,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         ("postgres", _) => {
             let store = SqlxStore::new(PgPool::connect_lazy(&url)?);
-            // The server may just have come back, and be busy.
+            // The server may have just restarted, and be busy.
             let mut attempts = 0..20;
             while let Err(error) = store.migrate().await {
                 attempts.next().ok_or(error)?;

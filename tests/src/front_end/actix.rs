@@ -24,7 +24,7 @@ pub(super) async fn start(keep: impl Fn(&[u8]) + Clone + Send + Sync + 'static) 
     address
 }
 
-/// Keeps the bytes as they are, where `web::Bytes` would decompress them.
+/// Reads the raw body, because `web::Bytes` would decompress it.
 async fn handle(payload: web::Payload, keep: impl Fn(&[u8])) -> HttpResponse {
     let mut payload = payload.into_inner();
     let mut body = BytesMut::new();

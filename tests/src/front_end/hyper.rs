@@ -44,7 +44,7 @@ where
             tokio::spawn(async move {
                 let server = auto::Builder::new(TokioExecutor::new());
                 let connection = server.serve_connection(TokioIo::new(stream), service);
-                // A connection that breaks off concerns nobody else.
+                // An error of one connection affects no other.
                 drop(connection.await);
             });
         }

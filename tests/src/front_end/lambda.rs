@@ -1,4 +1,4 @@
-//! Lambda, and the services that make events of requests.
+//! A stand-in for Lambda, and for the gateways that send events to it.
 
 use core::{convert::Infallible, time::Duration};
 use std::{fs, sync::Arc};
@@ -17,34 +17,34 @@ use tower::service_fn;
 
 use crate::{Program, path};
 
-/// Path of Lambda's own API to invoke a function.
+/// Path of the API that invokes a function.
 pub const INVOKE: &str = "/2015-03-31/functions/scrupp/invocations";
 
-/// Largest request, in bytes: that of API Gateway.
+/// Largest request of API Gateway, in bytes.
 const REQUEST_LIMIT: usize = 10 << 20;
 
-/// Time for a request to arrive.
+/// Time limit for a request to arrive.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Lambda with one instance of a function, and a gateway that makes events of requests.
+/// A Lambda with one instance of a function, and a gateway that creates events from requests.
 struct Lambda {
-    /// Event of the same kind, from the example's files.
+    /// An event of the same kind, from the example's files.
     template: Value,
     base64: bool,
     invoke: mpsc::UnboundedSender<Invocation>,
     invoked: Mutex<mpsc::UnboundedReceiver<Invocation>>,
-    /// Takes the response to the event that the function has.
+    /// Receives the response to the event that the function handles.
     running: Mutex<Option<oneshot::Sender<Value>>>,
 }
 
-/// An event, and where its response goes.
+/// An event, and the channel for its response.
 type Invocation = (Value, oneshot::Sender<Value>);
 
-/// Reads an event of the example.
+/// Reads an event file of the example.
 ///
 /// # Panics
 ///
-/// If there is no such event.
+/// If the file does not exist.
 #[must_use]
 pub fn event(name: &str) -> Value {
     let events = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/lambda/events");
@@ -52,7 +52,8 @@ pub fn event(name: &str) -> Value {
     serde_json::from_str(&json).expect("JSON")
 }
 
-/// Starts Lambda, and the function as its only instance. The program's address is the gateway's.
+/// Starts Lambda with the function as its only instance. Returns a program whose address is the
+/// gateway's.
 pub(super) async fn start(event: &str, base64: bool, settings: &[(&str, String)]) -> Program {
     let (invoke, invoked) = mpsc::unbounded_channel();
     let lambda = Arc::new(Lambda {
@@ -99,12 +100,12 @@ impl Lambda {
         {
             Some("next") => self.next().await,
             Some(of) => {
-                // The other path is that of an event that failed.
+                // The other path reports an error of the function.
                 let is_response = of.ends_with("/response");
                 let returned = is_response.then(|| serde_json::from_slice(&body).expect("JSON"));
                 let returned = returned.unwrap_or_else(|| json!({"statusCode": 502}));
                 let running = self.running.lock().await.take();
-                let _ = running.expect("an event that runs").send(returned);
+                let _ = running.expect("a running event").send(returned);
                 response(&json!({"statusCode": 202}))
             }
             None if head.uri.path() == INVOKE => {
@@ -115,7 +116,7 @@ impl Lambda {
         }
     }
 
-    /// Hands the function its next event, as soon as there is one.
+    /// Sends the next event to the function, once there is one.
     async fn next(&self) -> Response<Full<Bytes>> {
         let next = self.invoked.lock().await.recv().await;
         let (event, respond) = next.expect("a sender");
@@ -126,14 +127,14 @@ impl Lambda {
         response.body(event.to_string().into()).expect("a response")
     }
 
-    /// Runs the function on an event, and returns what it returns.
+    /// Runs the function on an event, and returns its response.
     async fn run(&self, event: Value) -> Value {
         let (respond, responded) = oneshot::channel();
         self.invoke.send((event, respond)).expect("a receiver");
         responded.await.expect("a response")
     }
 
-    /// Makes an event of a request, as AWS documents it.
+    /// Creates an event from a request, as AWS documents it.
     fn event_of(&self, head: &Parts, body: &[u8]) -> Value {
         let mut event = self.template.clone();
         let (method, path) = (json!(head.method.as_str()), json!(head.uri.path()));
@@ -171,7 +172,7 @@ impl Lambda {
     }
 }
 
-/// Makes a response of what a function returned.
+/// Creates a response from the result of a function.
 fn response(returned: &Value) -> Response<Full<Bytes>> {
     let status = returned["statusCode"]
         .as_u64()

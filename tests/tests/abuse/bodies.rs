@@ -1,4 +1,4 @@
-//! Large, slow and padded bodies: the memory that they take, and the time that they cost other
+//! Large, slow and padded bodies: the memory that they use, and the time that they cost other
 //! deliveries.
 
 mod at_once;
@@ -26,13 +26,13 @@ const BODY_LIMIT: usize = 256 * KIB as usize;
 /// The default budget.
 const BUDGET: u64 = 64 * MIB;
 
-/// Waits until no other test of this module runs, because each of them uses every processor.
+/// Waits until no other test of this module runs, because each test uses every processor.
 async fn alone() -> MutexGuard<'static, ()> {
     static RUNNING: Mutex<()> = Mutex::const_new(());
     RUNNING.lock().await
 }
 
-/// Returns a delivery of this size, signed with a secret that the server does not know.
+/// Returns a delivery of this size, signed with a secret that the server does not have.
 fn forged(bytes: usize) -> Delivery {
     let mut forged = signed(1);
     forged.pad_to(bytes);
@@ -40,8 +40,9 @@ fn forged(bytes: usize) -> Delivery {
     forged
 }
 
-/// Fills the budget from `count` connections. Each sends all of a forged delivery of the largest
-/// size except the last byte, and sends it again after the server ends the connection.
+/// Fills the budget from `count` connections. Each connection sends all of a forged delivery of the
+/// largest size except the last byte. After the server ends the connection, the upload starts
+/// again.
 ///
 /// Dropping the set ends the uploads.
 async fn slow_uploads(server: &Server, count: usize) -> JoinSet<()> {

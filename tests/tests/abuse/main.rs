@@ -1,5 +1,4 @@
-//! What a hostile network does to the examples, as programs of their own: bounded, and on loopback
-//! only.
+//! Hostile clients against the example servers, with bounded load on loopback only.
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -29,7 +28,7 @@ use tower::{Layer, ServiceExt};
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
-/// One test a front end for each kind of abuse.
+/// Defines a test of one kind of abuse for each front end.
 macro_rules! abuse {
     ($abuse:ident: $($test:ident $example:literal,)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -40,7 +39,7 @@ macro_rules! abuse {
 }
 use abuse;
 
-/// Waits until at most one other test of this file runs, beside one of large bodies.
+/// Waits until at most one other test of this file runs.
 async fn beside() -> SemaphorePermit<'static> {
     static RUNNING: Semaphore = Semaphore::const_new(2);
     RUNNING.acquire().await.unwrap()
@@ -59,24 +58,25 @@ fn process(server: &Server) -> Process {
     Process::new(server.pid().unwrap())
 }
 
-abuse! { withstands_trickling:
-    axum_withstands_trickling "example-axum",
-    actix_withstands_trickling "example-actix",
-    warp_withstands_trickling "example-warp",
-    hyper_withstands_trickling "example-hyper",
-    custom_withstands_trickling "example-custom",
+abuse! { withstands_slow_clients:
+    axum_withstands_slow_clients "example-axum",
+    actix_withstands_slow_clients "example-actix",
+    warp_withstands_slow_clients "example-warp",
+    hyper_withstands_slow_clients "example-hyper",
+    custom_withstands_slow_clients "example-custom",
 }
 
-const TRICKLERS: u64 = 2000;
+const SLOW_CLIENTS: u64 = 2000;
 
-/// Half of them trickle a head, half of them a body.
-async fn withstands_trickling(front_end: FrontEnd) {
+/// Asserts that 2000 slow clients cost little memory and time. Half of them trickle headers, half
+/// of them a body.
+async fn withstands_slow_clients(front_end: FrontEnd) {
     let _permit = beside().await;
     let server = front_end.start().await;
     let process = process(&server);
     let before = process.resident_bytes();
-    let mut tricklers = JoinSet::new();
-    for number in 0..TRICKLERS {
+    let mut slow_clients = JoinSet::new();
+    for number in 0..SLOW_CLIENTS {
         let delivery = signed(number);
         let head = delivery.head_with_length();
         let start = if number % 2 == 0 {
@@ -86,11 +86,11 @@ async fn withstands_trickling(front_end: FrontEnd) {
         };
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         stream.write_all(start).await.unwrap();
-        tricklers.spawn(trickle(stream));
+        slow_clients.spawn(trickle(stream));
     }
     let opened = Instant::now();
     sleep(Duration::from_secs(1)).await;
-    let each = process.resident_bytes().saturating_sub(before) / TRICKLERS;
+    let each = process.resident_bytes().saturating_sub(before) / SLOW_CLIENTS;
 
     let (began, cpu_time) = (Instant::now(), process.cpu_time());
     sleep(Duration::from_secs(3)).await;
@@ -106,23 +106,26 @@ async fn withstands_trickling(front_end: FrontEnd) {
     latencies.sort();
     let median = latencies[latencies.len() / 2];
 
-    let lives = tricklers.join_all().await;
+    let lives = slow_clients.join_all().await;
     let last = opened.elapsed();
-    println!("{front_end:?}: {each} bytes a trickler, {busy:.2} busy, {median:?}, {last:?}");
-    assert!(each < 40 * KIB, "{each} bytes for each trickler");
-    assert!(busy < 0.3, "{busy} of a processor for tricklers");
+    println!("{front_end:?}: {each} bytes a slow client, {busy:.2} busy, {median:?}, {last:?}");
+    assert!(each < 40 * KIB, "{each} bytes for each slow client");
+    assert!(busy < 0.3, "{busy} of a processor for slow clients");
     assert!(
         median < Duration::from_millis(100),
         "{median:?} for a delivery"
     );
-    assert!(lives.iter().all(|ended| *ended), "a trickler was not ended");
+    assert!(
+        lives.iter().all(|ended| *ended),
+        "the server did not close a connection"
+    );
     assert!(
         last < Duration::from_secs(20),
-        "the last one ended after {last:?}"
+        "the last connection ended after {last:?}"
     );
 }
 
-/// Sends a byte every two seconds, and tells whether the server ended that.
+/// Sends a byte every two seconds. Returns true if the server closes the connection.
 async fn trickle(stream: TcpStream) -> bool {
     let (mut reading, mut writing) = stream.into_split();
     let mut response = [0; 4096];
@@ -142,19 +145,20 @@ async fn trickle(stream: TcpStream) -> bool {
     false
 }
 
-abuse! { holds_no_more_than_its_budget:
-    axum_holds_no_more_than_its_budget "example-axum",
-    actix_holds_no_more_than_its_budget "example-actix",
-    warp_holds_no_more_than_its_budget "example-warp",
-    hyper_holds_no_more_than_its_budget "example-hyper",
-    custom_holds_no_more_than_its_budget "example-custom",
+abuse! { holds_at_most_its_budget:
+    axum_holds_at_most_its_budget "example-axum",
+    actix_holds_at_most_its_budget "example-actix",
+    warp_holds_at_most_its_budget "example-warp",
+    hyper_holds_at_most_its_budget "example-hyper",
+    custom_holds_at_most_its_budget "example-custom",
 }
 
 const FLOODERS: usize = 5000;
 
-/// Connections that each send 200 KiB of a forged delivery, but for the last byte. Every second one
-/// is rejected by its headers, so that its body is drained.
-async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
+/// Asserts that memory stays bounded while each connection sends all of a forged delivery of 200
+/// KiB except the last byte. The headers of every second delivery are rejected, so its body is
+/// drained.
+async fn holds_at_most_its_budget(front_end: FrontEnd) {
     let _permit = beside().await;
     let server = front_end.start().await;
     let process = process(&server);
@@ -180,7 +184,7 @@ async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
             (read.is_ok(), response)
         });
     }
-    // Of the connections themselves, while nothing of a body is there.
+    // Measured before any body arrives, to exclude the memory of the connections.
     sleep(Duration::from_millis(500)).await;
     let before = process.resident_bytes();
     flood.send_replace(true);
@@ -198,18 +202,18 @@ async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
     let responses = flooders.await.unwrap();
     println!("{front_end:?}: {} MiB at most", peak / MIB);
 
-    // The budget, a quarter for buffers that grow, and what the server reads before it is asked.
-    // actix-web reads up to 128 KiB of each connection twice over before it waits for anybody, so
-    // that nothing behind it can tell.
+    // The budget, a quarter for buffers that grow, and the bytes that the server reads ahead.
+    // actix-web reads up to 128 KiB twice on each connection before any middleware runs, so it is
+    // exempt.
     let limit = 80 * MIB + FLOODERS as u64 * 16 * KIB;
     let sent = FLOODERS as u64 * 200 * KIB;
-    assert!(sent > 2 * limit, "the flood would not show");
+    assert!(sent > 2 * limit, "the flood is too small for the limit");
     assert!(
         peak < limit || front_end.is_actix(),
         "{} MiB held",
         peak / MIB
     );
-    // actix-web waits for the end of some bodies that it has answered already, without a time-out.
+    // actix-web waits without a time-out for the end of some bodies after its response.
     let responded = |response: &[u8]| front_end.is_actix() && !response.is_empty();
     let endless = responses
         .iter()
@@ -219,7 +223,7 @@ async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
         .collect();
     assert!(
         endless.is_empty(),
-        "{} not ended, told: {:?}",
+        "{} connections not closed, first response: {:?}",
         endless.len(),
         endless.first()
     );
@@ -229,7 +233,7 @@ async fn holds_no_more_than_its_budget(front_end: FrontEnd) {
             .any(|(_, response)| response.starts_with(b"HTTP/1.1 2"))
     );
 
-    // A genuine one waits for room, and gets through or is told to come again.
+    // A genuine delivery waits for budget, and gets 200 or 503.
     let status = meanwhile.await.unwrap();
     assert!(matches!(status, Some(200 | 503)), "{status:?}");
     assert_eq!(deliver(address, &signed(9_000_001)).await, Some(200));
@@ -261,15 +265,15 @@ async fn handles_a_thousand_replays_once(front_end: FrontEnd) {
     assert_eq!(server.handled(1).await.len(), 1);
 }
 
-abuse! { recovers_from_a_lack_of_file_descriptors:
-    axum_recovers_from_a_lack_of_file_descriptors "example-axum",
-    actix_recovers_from_a_lack_of_file_descriptors "example-actix",
-    warp_recovers_from_a_lack_of_file_descriptors "example-warp",
-    hyper_recovers_from_a_lack_of_file_descriptors "example-hyper",
-    custom_recovers_from_a_lack_of_file_descriptors "example-custom",
+abuse! { recovers_from_file_descriptor_exhaustion:
+    axum_recovers_from_file_descriptor_exhaustion "example-axum",
+    actix_recovers_from_file_descriptor_exhaustion "example-actix",
+    warp_recovers_from_file_descriptor_exhaustion "example-warp",
+    hyper_recovers_from_file_descriptor_exhaustion "example-hyper",
+    custom_recovers_from_file_descriptor_exhaustion "example-custom",
 }
 
-async fn recovers_from_a_lack_of_file_descriptors(front_end: FrontEnd) {
+async fn recovers_from_file_descriptor_exhaustion(front_end: FrontEnd) {
     let _permit = beside().await;
     let server = front_end.start().await;
     let pid = server.pid().unwrap().to_string();
@@ -287,7 +291,7 @@ async fn recovers_from_a_lack_of_file_descriptors(front_end: FrontEnd) {
     let busy = process(&server).cpu_time() - cpu_time;
     assert!(
         busy < began.elapsed() / 3,
-        "{busy:?} of computing with no descriptor left"
+        "{busy:?} of processor time without file descriptors"
     );
 
     drop(idle);
@@ -306,9 +310,9 @@ async fn send_large(address: SocketAddr, number: u64) -> (u64, Option<u16>) {
     (number, deliver(address, &large).await)
 }
 
-/// Nothing that was acknowledged is lost where memory runs out: the program may end, but not lie.
+/// Asserts that no acknowledged delivery is lost if memory runs out. The program may exit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn acknowledges_nothing_that_it_has_no_memory_to_handle() {
+async fn loses_no_acknowledged_delivery_if_memory_runs_out() {
     const DELIVERIES: u64 = 900;
     let directory = std::env::temp_dir().join(format!("scrupp-memory-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
@@ -324,7 +328,7 @@ async fn acknowledges_nothing_that_it_has_no_memory_to_handle() {
     for number in 1..=10 {
         assert_eq!(send_large(address, number).await.1, Some(200));
     }
-    // The others come all at once, and there is no memory for them.
+    // The other deliveries are concurrent, and exceed the memory limit.
     let limit = Process::new(inbox.pid()).address_space_bytes() + MIB;
     let (limit, pid) = (format!("--as={limit}"), inbox.pid().to_string());
     let limited = Command::new("prlimit")
@@ -357,16 +361,16 @@ async fn acknowledges_nothing_that_it_has_no_memory_to_handle() {
     );
     assert!(
         (1..300).contains(&acknowledged.len()),
-        "memory ran out at once, or never"
+        "memory ran out too early, or never"
     );
     assert!(acknowledged.iter().all(|number| kept.contains(number)));
     fs::remove_dir_all(directory).unwrap();
 }
 
-/// A wrong signature is rejected after the same work, whether the account exists or not, and however
-/// many secrets it has: at 64 KiB nearly all of the time is hashing.
+/// Asserts that a wrong signature is rejected after the same work, whether the account exists or
+/// not, and regardless of the number of secrets. At 64 KiB, nearly all of the time is hashing.
 #[tokio::test]
-async fn the_time_of_a_rejection_does_not_tell_which_accounts_exist() {
+async fn the_time_of_a_rejection_does_not_reveal_which_accounts_exist() {
     let secret = || Secret::new(SECRET).unwrap();
     let accounts = [
         ("/unknown", None),
@@ -393,7 +397,7 @@ async fn the_time_of_a_rejection_does_not_tell_which_accounts_exist() {
     let body = Bytes::from(forged.body.clone());
     let mut times = paths.map(|_| Vec::new());
     for round in 0..400 {
-        // Each comes first in turn.
+        // Each account comes first in turn.
         for turn in 0..paths.len() {
             let which = (round + turn) % paths.len();
             let mut request = http::Request::post(paths[which]);
@@ -418,9 +422,10 @@ async fn the_time_of_a_rejection_does_not_tell_which_accounts_exist() {
     }
 }
 
-/// A name in upper case cannot be sent with an HTTP/2 client, since it is malformed there.
+/// Sends raw frames, because an HTTP/2 client cannot send an uppercase header name, which is
+/// malformed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn http2_has_no_header_names_in_upper_case() {
+async fn http2_rejects_uppercase_header_names() {
     for example in [
         "example-axum",
         "example-actix",
@@ -461,7 +466,7 @@ async fn http2_has_no_header_names_in_upper_case() {
         stream.write_all(&request.concat()).await.unwrap();
         let mut response = vec![0; 16 * 1024];
         let mut read = 0;
-        // Until RST_STREAM (3) or GOAWAY (7), which is how malformed requests end.
+        // Reads up to RST_STREAM (3) or GOAWAY (7), which reject a malformed request.
         let ended = timeout(Duration::from_secs(5), async {
             loop {
                 let more = stream.read(&mut response[read..]).await.unwrap_or(0);

@@ -1,4 +1,4 @@
-//! A store of claims that records its operations.
+//! A store that records its operations.
 
 use core::{future::pending, time::Duration};
 use std::sync::{Arc, Mutex};
@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
 use tokio::time::sleep;
 
-/// A store that records each operation, and grants every claim unless told otherwise.
+/// A store that records each operation. By default, grants every claim.
 #[derive(Clone, Default)]
 pub(crate) struct RecordingStore {
     pub(crate) operations: Arc<Mutex<Vec<String>>>,
     pub(crate) claim: Behaviour,
-    /// The result of a claim, if it is not granted.
+    /// Result of each claim. `None` grants it.
     pub(crate) claimed: Option<Claim>,
     pub(crate) commit: Behaviour,
-    /// Releases a claim without waiting.
+    /// True if `release_now` releases claims.
     pub(crate) releases_now: bool,
 }
 
@@ -27,7 +27,7 @@ pub(crate) enum Behaviour {
     Fails,
     NeverReturns,
     Panics,
-    /// Another attempt has claimed the delivery since.
+    /// The lease expires, and another attempt claims the delivery.
     LosesTheLease,
 }
 

@@ -1,4 +1,4 @@
-//! Scripted requests, and the responses to them.
+//! Scripted requests, and their responses.
 
 use core::{
     fmt,
@@ -33,19 +33,19 @@ pub(crate) fn secret() -> Secret {
     Secret::new("topsecret").unwrap()
 }
 
-/// An adapter's `ScruppVerify`, around a handler.
+/// The `ScruppVerify` of an adapter, around a handler.
 pub(crate) trait Middleware {
-    /// Runs a request through the adapter.
+    /// Sends a request through the adapter.
     ///
     /// # Errors
     ///
-    /// [`Failed`] if the handler fails with it.
+    /// [`Failed`] if the handler returns it.
     async fn deliver<H, F>(&self, request: TestRequest, handler: H) -> Result<TestResponse, Failed>
     where
         H: Fn(Received) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Outcome> + Send + 'static;
 
-    /// Runs a request through the adapter, and panics unless the handler runs.
+    /// Sends a request through the adapter, and panics unless the handler runs.
     async fn accept(&self, request: TestRequest) -> Received {
         let received = Arc::new(Mutex::new(None));
         let handler = {
@@ -61,14 +61,14 @@ pub(crate) trait Middleware {
         received.lock().unwrap().take().unwrap()
     }
 
-    /// Runs a request through the adapter, and panics if the handler runs.
+    /// Sends a request through the adapter, and panics if the handler runs.
     async fn reject(&self, request: TestRequest) -> TestResponse {
         let handler = |_| async { panic!("the handler was called") as Outcome };
         self.deliver(request, handler).await.unwrap()
     }
 }
 
-/// A delivery as its handler gets it.
+/// A delivery as the handler gets it.
 pub(crate) struct Received {
     pub(crate) path: String,
     pub(crate) body: Bytes,
@@ -80,7 +80,7 @@ pub(crate) struct Received {
 /// The status of a handler's response, or its failure.
 pub(crate) type Outcome = Result<u16, Failed>;
 
-/// An error of the handler, in place of a response.
+/// A handler's error in place of a response.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Failed;
 
@@ -90,7 +90,7 @@ pub(crate) struct TestRequest {
     pub(crate) body: ScriptedBody,
 }
 
-/// Creates a request without a signature and without a body.
+/// Creates an unsigned request without a body.
 pub(crate) fn unsigned() -> TestRequest {
     TestRequest {
         path: PATH,
@@ -99,14 +99,14 @@ pub(crate) fn unsigned() -> TestRequest {
     }
 }
 
-/// Creates a request that is signed for this content, without a body.
+/// Creates a request without a body, signed for this content.
 pub(crate) fn signed(content: &[u8]) -> TestRequest {
     let headers = Signer::new(&secret()).sign(UnixTime::from_secs(NOW), content);
     let add = |request: TestRequest, (name, value)| request.header(name, value);
     headers.pairs().into_iter().fold(unsigned(), add)
 }
 
-/// Creates a delivery that declares its length, with a body in one chunk.
+/// Creates a genuine delivery with a declared length and one chunk.
 pub(crate) fn genuine(content: &'static [u8]) -> TestRequest {
     signed(content)
         .length(content.len())
@@ -124,7 +124,7 @@ impl TestRequest {
         self
     }
 
-    /// Declares the length of the body, in the headers and in the body's size hint.
+    /// Declares the length in the headers and in the size hint of the body.
     pub(crate) fn length(mut self, bytes: usize) -> Self {
         self.body.remaining = Some(bytes);
         self.header("content-length", &bytes.to_string())
@@ -140,7 +140,7 @@ impl TestRequest {
     }
 }
 
-/// The count of a body's polls.
+/// The number of times that a body was polled.
 pub(crate) struct Polls(Arc<AtomicUsize>);
 
 impl Polls {
@@ -153,12 +153,12 @@ impl Polls {
     }
 }
 
-/// A body that follows a script, and then ends.
+/// A body that follows a script.
 #[derive(Default)]
 pub(crate) struct ScriptedBody {
     script: VecDeque<Turn>,
     waiting: Option<Pin<Box<Sleep>>>,
-    /// The bytes of the declared length that have not arrived yet.
+    /// Declared bytes that have not arrived yet.
     remaining: Option<usize>,
     polls: Arc<AtomicUsize>,
 }
@@ -168,11 +168,11 @@ pub(crate) enum Turn {
     Data(&'static [u8]),
     Trailers,
     Error,
-    /// No chunk until this time has passed.
+    /// Waits for this time before the next turn.
     Wait(Duration),
-    /// No chunk, and no wake-up.
+    /// Stays pending without a wake-up.
     Stall,
-    /// The same chunk again and again, without an end.
+    /// Repeats the same chunk without an end.
     Endless(&'static [u8]),
 }
 
@@ -188,7 +188,7 @@ impl Body for ScriptedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ConnectionReset>>> {
         let polls = self.polls.fetch_add(1, Ordering::Relaxed);
-        assert!(polls < 100_000, "the body is polled without an end");
+        assert!(polls < 100_000, "the body is polled too often");
         loop {
             if let Some(waiting) = &mut self.waiting {
                 ready!(waiting.as_mut().poll(cx));
@@ -226,20 +226,20 @@ impl Body for ScriptedBody {
     }
 }
 
-/// A response whose body is not polled yet.
+/// A response whose body was not polled yet.
 pub(crate) struct TestResponse {
     pub(crate) status: u16,
-    /// Sorted.
+    /// Headers, sorted by name.
     pub(crate) headers: Vec<(String, String)>,
-    /// The reason of the rejection, from the response's extensions.
+    /// Reason of the rejection, from the response's extensions.
     pub(crate) kind: Option<RejectionKind>,
-    /// True if the response's extensions mark a duplicate.
+    /// True if the response's extensions contain `Duplicate`.
     pub(crate) is_duplicate: bool,
-    /// Drains the request, if that is due, and then collects the response's body.
+    /// Drains the request if necessary, and returns the response's body.
     pub(crate) body: Pin<Box<dyn Future<Output = Bytes>>>,
 }
 
-/// A response as the client reads it, and the reason of the rejection.
+/// A complete response.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Collected {
     pub(crate) status: u16,
@@ -281,7 +281,7 @@ pub(crate) fn problem(kind: RejectionKind) -> Collected {
     }
 }
 
-/// Runs a future while time passes, even if the future never waits.
+/// Runs a future while the clock advances, even if the future never waits.
 pub(crate) async fn while_time_passes<T>(future: impl Future<Output = T>) -> T {
     pin!(future);
     loop {

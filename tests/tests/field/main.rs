@@ -1,5 +1,6 @@
-//! Failures that receivers of webhooks report from the field, over sockets and against real servers.
-//! Nothing acknowledged is lost, and nothing genuine is rejected for long.
+//! Failures of real servers and clients that receivers of webhooks report.
+//!
+//! No acknowledged delivery is lost, and no genuine delivery is rejected for long.
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! The programs of the README compile in a fresh package, with the dependencies that the README adds,
-//! and do what the README says.
+//! The programs of the README compile with the dependencies that the README adds, and do what the
+//! README describes.
 
 use core::{fmt::Write, time::Duration};
 use std::{
@@ -17,7 +17,7 @@ use tokio::{
 const README: &str = include_str!("../../../README.md");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The text of a section, up to the next heading of its level.
+/// Returns the text of a section, up to the next heading of its level.
 fn section(title: &str) -> &'static str {
     let (_, section) = README.split_once(&format!("\n## {title}\n")).unwrap();
     section
@@ -25,7 +25,7 @@ fn section(title: &str) -> &'static str {
         .map_or(section, |(text, _)| text)
 }
 
-/// The code blocks of a section in a language.
+/// Returns the code blocks of a section in a language.
 fn blocks<'s>(section: &'s str, language: &str) -> Vec<&'s str> {
     let fence = format!("\n```{language}\n");
     let blocks = section.split(&*fence).skip(1);
@@ -34,11 +34,12 @@ fn blocks<'s>(section: &'s str, language: &str) -> Vec<&'s str> {
         .collect()
 }
 
-/// A package in a directory of its own, outside of the workspace.
+/// A package outside of the workspace. Removed on drop.
 struct Package(PathBuf);
 
 impl Package {
-    /// Creates a package as the `cargo add` lines of a section say, with the section's program.
+    /// Creates a package with the program of a section and the dependencies of its `cargo add`
+    /// lines.
     fn of_section(name: &str, title: &str, edit: impl Fn(&str) -> String) -> Self {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = fs::remove_dir_all(&directory);
@@ -53,7 +54,7 @@ impl Package {
             }
         }
         fs::write(directory.join("Cargo.toml"), manifest).unwrap();
-        // The versions that the workspace is tested with.
+        // The same versions as in the workspace.
         let lock = Path::new(ROOT).join("Cargo.lock");
         fs::copy(lock, directory.join("Cargo.lock")).unwrap();
         let program = edit(blocks(section(title), "rust")[0]);
@@ -62,7 +63,7 @@ impl Package {
     }
 
     fn cargo(&self, command: &str) -> Command {
-        // The workspace's directory, so that what both depend on is built once.
+        // The target directory of the workspace, so that shared dependencies are built once.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         let mut cargo = Command::new(env!("CARGO"));
         cargo
@@ -81,7 +82,7 @@ impl Package {
         assert!(built.status.success(), "{}", text(&built.stderr));
     }
 
-    /// Starts the program, and waits until it listens. It ends with the value.
+    /// Starts the program, and waits until it listens. The program is killed on drop.
     async fn start(&self, port: u16) -> Child {
         self.build().await;
         let program = self.0.file_name().unwrap();
@@ -106,7 +107,7 @@ impl Package {
     }
 }
 
-/// Adds the dependencies of one `cargo add` line to a manifest.
+/// Adds the dependencies of a `cargo add` line to a manifest.
 fn add(manifest: &mut String, arguments: &str) {
     let mut names = Vec::new();
     let (mut features, mut default) = (Vec::new(), true);
@@ -131,8 +132,8 @@ fn add(manifest: &mut String, arguments: &str) {
     }
 }
 
-/// Returns the newest version of a crate that the workspace is tested with, because `cargo add` takes the
-/// newest.
+/// Returns the newest version of a crate in the lock file, because `cargo add` takes the newest
+/// version.
 fn newest(name: &str) -> String {
     let lock = fs::read_to_string(Path::new(ROOT).join("Cargo.lock")).unwrap();
     let entry = format!("name = \"{name}\"\nversion = \"");
@@ -145,7 +146,7 @@ fn newest(name: &str) -> String {
     versions.max_by_key(numbers).unwrap().to_owned()
 }
 
-/// Runs a shell script of the README against a server at this port.
+/// Runs a shell script of the README against a server on this port.
 async fn shell(script: &str, port: u16) -> Output {
     let script = script.replace("127.0.0.1:3000", &format!("127.0.0.1:{port}"));
     let script = format!("set -e\n{script}");
@@ -160,8 +161,9 @@ fn text(bytes: &[u8]) -> &str {
     str::from_utf8(bytes).unwrap()
 }
 
-/// Sends the README's delivery twice, and a forged one, and checks the log against the README's.
-async fn tries_as_the_readme_says(name: &str, title: &str) {
+/// Sends the delivery of the README twice and a forged one, and compares the log with that of the
+/// README.
+async fn follows_the_readme(name: &str, title: &str) {
     let port = free_port();
     let listen = |program: &str| {
         assert!(!program.contains("\n# "), "a hidden line");
@@ -194,7 +196,7 @@ async fn tries_as_the_readme_says(name: &str, title: &str) {
     let ended = timeout(Duration::from_secs(40), program.wait_with_output());
     let log = ended.await.unwrap().unwrap().stdout;
     let log = text(&log);
-    // The age is that of the second in which the shell signed.
+    // The age depends on the second in which the shell signed.
     let without_age = |line: &str| {
         let (head, tail) = line.split_once(" age_secs=").unwrap();
         format!(
@@ -219,13 +221,13 @@ async fn tries_as_the_readme_says(name: &str, title: &str) {
 }
 
 #[tokio::test]
-async fn axum_program_of_the_readme_does_what_the_readme_says() {
-    tries_as_the_readme_says("readme-axum", "axum").await;
+async fn axum_program_of_the_readme_logs_as_described() {
+    follows_the_readme("readme-axum", "axum").await;
 }
 
 #[tokio::test]
-async fn actix_program_of_the_readme_does_what_the_readme_says() {
-    tries_as_the_readme_says("readme-actix", "actix-web").await;
+async fn actix_program_of_the_readme_logs_as_described() {
+    follows_the_readme("readme-actix", "actix-web").await;
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! A Redis that does not recover on an open connection: failovers, silence, stalls, and claims that
-//! nobody waits for.
+//! Failures of Redis that an open connection does not recover from: failovers, silence, stalls, and
+//! claims whose callers gave up.
 
 use core::time::Duration;
 use std::{
@@ -39,7 +39,7 @@ async fn claim(store: &RedisStore, number: u64) -> Result<Claim, RedisStoreError
     store.claim(id(number), token(1), LEASE).await
 }
 
-/// Claims until it is granted. Returns how many claims failed, and how long it took.
+/// Claims until a claim succeeds. Returns the number of failed claims, and the elapsed time.
 async fn recover(store: &RedisStore, number: u64) -> (usize, Duration) {
     let started = Instant::now();
     let mut failures = 0;
@@ -68,7 +68,7 @@ async fn recovers_at_once_after_a_failover() {
     assert_eq!(claim(&store, 1).await.unwrap(), Claim::Acknowledged);
     assert_eq!(proxy.opened(), 2);
 
-    // Back again, while commits and releases are under way.
+    // Fails over again during commits and claims.
     replica.fail_over_to(&primary);
     proxy.set_target(primary.address());
     assert!(store.commit(id(2), token(1), LEASE).await.unwrap());
@@ -85,7 +85,7 @@ async fn recovers_once_the_address_points_to_the_new_primary() {
     claim(&store, 1).await.unwrap();
     primary.fail_over_to(&replica);
 
-    // The address still points to the old one. Many operations share few attempts to connect.
+    // The address still points to the old primary. Many operations share few attempts to connect.
     let started = Instant::now();
     let before = proxy.opened();
     let mut claims = JoinSet::new();
@@ -122,7 +122,7 @@ async fn replaces_a_connection_to_a_replica_without_its_primary() {
 }
 
 #[tokio::test]
-async fn replaces_a_connection_that_goes_silent() {
+async fn replaces_a_silent_connection() {
     let redis = Redis::start(&[]);
     let proxy = Proxy::start(redis.address()).await;
     let store = RedisStore::new(&proxy.redis_url()).unwrap();
@@ -136,7 +136,7 @@ async fn replaces_a_connection_that_goes_silent() {
 }
 
 #[tokio::test]
-async fn replaces_a_silent_connection_whose_callers_have_less_patience() {
+async fn replaces_a_silent_connection_whose_callers_give_up_early() {
     let redis = Redis::start(&[]);
     let proxy = Proxy::start(redis.address()).await;
     let store = RedisStore::new(&proxy.redis_url()).unwrap();
@@ -174,7 +174,7 @@ async fn waits_while_redis_loads_and_keeps_the_connection() {
     let redis = Redis::start(&[
         "--enable-debug-command",
         "yes",
-        // While it loads, it responds after each KiB that it read.
+        // While Redis loads, it responds after each KiB.
         "--rdbcompression",
         "no",
         "--loading-process-events-interval-bytes",
@@ -202,12 +202,12 @@ async fn waits_while_redis_loads_and_keeps_the_connection() {
                 .exec(&mut loading)
                 .unwrap();
         });
-        // Redis first saves its data, and loads then.
+        // Redis first saves its data, and then loads it.
         while !redis
             .run::<String>(&["INFO", "persistence"])
             .contains("loading:1")
         {
-            assert!(!loading.is_finished(), "Redis has loaded too fast");
+            assert!(!loading.is_finished(), "Redis loaded too fast");
         }
         loading
     };
@@ -216,13 +216,13 @@ async fn waits_while_redis_loads_and_keeps_the_connection() {
         errors.contains("errorstat_LOADING")
     };
 
-    // 0.2 s
+    // Takes 0.2 s.
     let loading = load("1000");
     assert_eq!(claim(&store, 2).await.unwrap(), Claim::Granted);
     loading.join().unwrap();
-    assert!(rejected(), "Redis has not responded with LOADING");
+    assert!(rejected(), "Redis did not respond with LOADING");
 
-    // 3 s
+    // Takes 3 s.
     let loading = load("15000");
     let started = Instant::now();
     let error = claim(&store, 3).await.unwrap_err();
@@ -233,8 +233,8 @@ async fn waits_while_redis_loads_and_keeps_the_connection() {
     assert_eq!(proxy.opened(), 1);
 }
 
-/// A server that accepts connections, responds to each `EVAL` with the next of these replies, and
-/// closes the connection for an empty one.
+/// Starts a server that responds to each `EVAL` with the next of these replies. An empty reply
+/// closes the connection. Returns the URL and the number of accepted connections.
 async fn replies(replies: &'static [&'static str]) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
@@ -264,9 +264,9 @@ async fn replies(replies: &'static [&'static str]) -> (String, Arc<AtomicUsize>)
 }
 
 #[tokio::test]
-async fn replaces_a_connection_whose_reply_is_final_and_no_other() {
+async fn replaces_a_connection_only_after_a_fatal_reply() {
     const GRANTED: &str = "+granted\r\n";
-    for (label, given, result, connections) in [
+    for (label, scripted, result, connections) in [
         ("granted", &[GRANTED] as &'static [&str], "Granted", 1),
         (
             "read-only",
@@ -315,7 +315,7 @@ async fn replaces_a_connection_whose_reply_is_final_and_no_other() {
             1,
         ),
     ] {
-        let (url, opened) = replies(given).await;
+        let (url, opened) = replies(scripted).await;
         let store = RedisStore::new(&url).unwrap();
         let claimed = match claim(&store, 1).await {
             Ok(claim) => format!("{claim:?}"),
@@ -327,7 +327,7 @@ async fn replaces_a_connection_whose_reply_is_final_and_no_other() {
 }
 
 #[tokio::test]
-async fn attempts_to_connect_are_few_while_all_fail() {
+async fn connects_rarely_while_every_attempt_fails() {
     let (url, opened) = replies(&[""]).await;
     let store = RedisStore::new(&url).unwrap();
     let started = Instant::now();
@@ -348,14 +348,14 @@ async fn attempts_to_connect_are_few_while_all_fail() {
     assert!((5..=32).contains(&opened), "{opened}");
 }
 
-/// Claims `count` deliveries at once, releases each as soon as its caller gives up, and forgets the
-/// results, as an adapter whose clients are gone.
-async fn claim_and_give_up(store: &RedisStore, count: u64, patience: Duration) {
+/// Claims `count` deliveries at once. Releases each of them as soon as its caller gives up, and
+/// ignores the results. An adapter does the same if its clients disconnect.
+async fn claim_and_give_up(store: &RedisStore, count: u64, time_limit: Duration) {
     let mut claims = JoinSet::new();
     for number in 0..count {
         let store = store.clone();
         claims.spawn(async move {
-            let _ = timeout(patience, claim(&store, number)).await;
+            let _ = timeout(time_limit, claim(&store, number)).await;
             let release = store.release(id(number), token(1));
             let _ = timeout(Duration::from_secs(2), release).await;
         });
@@ -363,7 +363,7 @@ async fn claim_and_give_up(store: &RedisStore, count: u64, patience: Duration) {
     claims.join_all().await;
 }
 
-/// Waits until no delivery is claimed, and panics if that takes longer than a second.
+/// Waits until no delivery is claimed, and panics after a second.
 async fn assert_no_claim_is_left(redis: &Redis, label: &str) {
     let started = Instant::now();
     while redis.claims() > 0 {
@@ -374,7 +374,7 @@ async fn assert_no_claim_is_left(redis: &Redis, label: &str) {
         );
         sleep(Duration::from_millis(20)).await;
     }
-    // Nothing is executed late.
+    // Late commands would appear within this time.
     sleep(Duration::from_millis(300)).await;
     assert_eq!(redis.claims(), 0, "{label}");
 }
@@ -383,11 +383,11 @@ async fn assert_no_claim_is_left(redis: &Redis, label: &str) {
 async fn no_claim_is_left_after_a_stall() {
     let mut stalls = JoinSet::new();
     for stall in [1, 2, 3, 5] {
-        for patience in [1, 300, 2000].map(Duration::from_millis) {
+        for time_limit in [1, 300, 2000].map(Duration::from_millis) {
             let redis = Redis::start(&[]);
             stalls.spawn(async move {
                 let store = RedisStore::new(&redis.url()).unwrap();
-                // Redis has run no release before the stall.
+                // Before the stall, Redis has executed no release.
                 claim(&store, 1000).await.unwrap();
                 assert!(store.commit(id(1000), token(1), LEASE).await.unwrap());
                 redis.pause(true);
@@ -398,11 +398,11 @@ async fn no_claim_is_left_after_a_stall() {
                 let end = Instant::now() + Duration::from_secs(stall);
                 let rounds = async {
                     while Instant::now() < end {
-                        claim_and_give_up(&store, 50, patience).await;
+                        claim_and_give_up(&store, 50, time_limit).await;
                     }
                 };
                 tokio::join!(stall_only, rounds);
-                let label = format!("{stall} s, given up after {patience:?}");
+                let label = format!("{stall} s, time limit {time_limit:?}");
                 assert_no_claim_is_left(&redis, &label).await;
                 let executed = redis.calls("eval");
                 assert!(executed >= 2 + 50, "{label}: {executed} scripts");
@@ -413,7 +413,7 @@ async fn no_claim_is_left_after_a_stall() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_follows_its_claim_on_a_replaced_connection() {
+async fn release_follows_its_claim_on_a_replaced_connection() {
     let redis = Redis::start(&[]);
     let proxy = Proxy::start(redis.address()).await;
     let store = RedisStore::new(&proxy.redis_url()).unwrap();
@@ -428,15 +428,15 @@ async fn a_release_follows_its_claim_on_a_replaced_connection() {
     claims.join_all().await;
     recover(&store, 1000).await;
     assert_eq!(proxy.opened(), 2);
-    // Only now, on a store that has another connection.
+    // The store now uses another connection.
     for number in (0..50).chain([1000]) {
         store.release(id(number), token(1)).await.unwrap();
     }
     assert_eq!(redis.claims(), 0);
     proxy.resume();
-    assert_no_claim_is_left(&redis, "after the old connection forwards").await;
+    assert_no_claim_is_left(&redis, "after the old connection resumed").await;
 
-    // Redis has executed all requests of the old connection.
+    // The old connection closes after Redis has executed all of its requests.
     let started = Instant::now();
     while proxy.open() > 1 {
         assert!(started.elapsed() < Duration::from_secs(5), "kept open");
@@ -445,7 +445,7 @@ async fn a_release_follows_its_claim_on_a_replaced_connection() {
 }
 
 #[tokio::test]
-async fn a_commit_and_a_release_on_a_silent_connection_take_effect_on_the_next() {
+async fn commit_and_release_on_a_silent_connection_take_effect_on_the_next() {
     let redis = Redis::start(&[]);
     let proxy = Proxy::start(redis.address()).await;
     let store = RedisStore::new(&proxy.redis_url()).unwrap();
@@ -461,7 +461,7 @@ async fn a_commit_and_a_release_on_a_silent_connection_take_effect_on_the_next()
     assert_eq!(error.to_string(), "Redis does not respond in time");
     assert!(released.is_err());
     assert_eq!(redis.claims(), 2);
-    // No other operation finds that the connection is silent.
+    // Without another operation that detects the silent connection.
     sleep(Duration::from_millis(2500)).await;
     assert_eq!(redis.claims(), 0);
     assert_eq!(claim(&store, 0).await.unwrap(), Claim::Acknowledged);
@@ -470,12 +470,12 @@ async fn a_commit_and_a_release_on_a_silent_connection_take_effect_on_the_next()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn releases_are_sent_though_the_socket_is_full() {
+async fn releases_are_sent_even_if_the_socket_is_full() {
     const CLAIMS: u64 = 600;
     let redis = Redis::start(&[]);
     let proxy = Proxy::start(redis.address()).await;
     let store = RedisStore::new(&proxy.redis_url()).unwrap();
-    // 38 MB of claims do not fit into the sockets' buffers.
+    // 38 MB of claims exceed the buffers of the sockets.
     let store = store.key_prefix(&"k".repeat(64 * 1024));
     claim(&store, 1000).await.unwrap();
     store.release(id(1000), token(1)).await.unwrap();
@@ -485,7 +485,10 @@ async fn releases_are_sent_though_the_socket_is_full() {
     proxy.resume();
     let started = Instant::now();
     while redis.calls("eval") < before + CLAIMS {
-        assert!(started.elapsed() < Duration::from_secs(20), "not sent");
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "the releases were not sent"
+        );
         sleep(Duration::from_millis(50)).await;
     }
     assert_no_claim_is_left(&redis, "full sockets").await;
@@ -518,7 +521,7 @@ async fn no_claim_of_the_adapter_is_left_after_a_stall() {
             for number in 0..50 {
                 deliveries.spawn(deliver(number));
             }
-            // Clients that hang up leave claims as well.
+            // Claims of clients that disconnect.
             for number in 50..60 {
                 deliveries.spawn(async move {
                     let _ = timeout(Duration::from_millis(500), deliver(number)).await;
@@ -528,19 +531,19 @@ async fn no_claim_of_the_adapter_is_left_after_a_stall() {
             sleep(Duration::from_secs(stall)).await;
             redis.pause(false);
             for status in deliveries.join_all().await {
-                // At the end of a stall of 1 s either may happen.
+                // A stall of 1 s may end before or after the store time-out.
                 assert!(status == 503 || stall == 1 && status == 200, "{status}");
             }
             assert!(started.elapsed() < Duration::from_secs(stall + 3));
             assert_no_claim_is_left(&redis, &format!("{stall} s")).await;
-            assert_eq!(deliver(1).await, 200, "claimed again");
+            assert_eq!(deliver(1).await, 200, "the claim was not released");
         });
     }
     stalls.join_all().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_is_blocked_does_not_fail_the_claims_of_others() {
+async fn blocked_worker_does_not_fail_claims_of_other_workers() {
     use actix_web::{App, HttpResponse, HttpServer, rt, web};
 
     async fn handle(body: web::Bytes) -> HttpResponse {
@@ -579,12 +582,13 @@ async fn a_worker_that_is_blocked_does_not_fail_the_claims_of_others() {
             connection.send(&[Step::Send(request)]).await.unwrap();
             connection.response().await.unwrap().status
         };
-        // The worker that takes the first delivery uses the store first, and then blocks.
+        // The worker of the first delivery uses the store, and then blocks.
         let blocked = tokio::spawn(deliver(1));
         sleep(Duration::from_millis(500)).await;
         let (mut served, mut waiting) = (0, JoinSet::new());
         for number in 2..14 {
-            // Connections alternate between the workers, so half of them wait for the blocked one.
+            // Connections alternate between the two workers, so half of them wait for the blocked
+            // worker.
             waiting.spawn(async move {
                 let started = Instant::now();
                 (deliver(number).await, started.elapsed())
@@ -630,10 +634,10 @@ async fn errors_name_the_cause() {
     ] {
         let store = RedisStore::new(&url).unwrap();
         let error = claim(&store, 1).await.unwrap_err();
-        let told = format!("{error} {error:?} {store:?}");
+        let printed = format!("{error} {error:?} {store:?}");
         assert!(error.to_string().starts_with(text), "{url}: {error}");
         assert_eq!(error.kind(), kind, "{url}");
-        assert!(!told.contains("hunter2"), "{told}");
+        assert!(!printed.contains("hunter2"), "{printed}");
     }
     drop(held);
     for url in ["redis://:hunt#er2@127.0.0.1", "redis://:hunt/er2@127.0.0.1"] {
@@ -651,7 +655,7 @@ async fn errors_name_the_cause() {
 }
 
 #[test]
-fn an_operation_after_the_end_of_the_stores_runtime_is_an_error() {
+fn operation_after_the_runtime_of_the_store_ended_is_an_error() {
     let runtime = || {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_all().build().unwrap()
@@ -700,7 +704,7 @@ async fn tasks_and_connections_end_with_the_last_clone() {
 }
 
 #[tokio::test]
-async fn a_node_of_a_cluster_is_rejected() {
+async fn node_of_a_cluster_is_rejected() {
     const TEXT: &str = "the server is a node of a Redis Cluster, which needs RedisStore::cluster";
     let nodes = [(); 2].map(|()| Redis::start_node());
     for (node, slots) in nodes.iter().zip([("0", "8191"), ("8192", "16383")]) {
@@ -713,7 +717,7 @@ async fn a_node_of_a_cluster_is_rejected() {
     assert_eq!(error.kind(), RedisStoreErrorKind::ClusterNode);
     assert_eq!(error.to_string(), TEXT);
 
-    // A user without INFO gets the replies of a cluster.
+    // Without the right to INFO, the store detects a cluster by its replies.
     let url = nodes[0].url().replace("://", "://narrow:word@");
     let store = RedisStore::new(&url).unwrap();
     let error = claim(&store, 1).await.unwrap_err();
@@ -740,7 +744,7 @@ async fn a_node_of_a_cluster_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_user_needs_the_documented_rights_and_no_other() {
+async fn user_needs_only_the_documented_rights() {
     const RIGHTS: [&str; 4] = ["+eval", "+get", "+set", "+del"];
     let redis = Redis::start(&[]);
     let store = |user: &str, keys: &str, rights: &[&str]| {
@@ -776,7 +780,7 @@ async fn a_user_needs_the_documented_rights_and_no_other() {
             let command = right.trim_start_matches('+');
             let code = error.code().unwrap();
             let named = format!("the user has no permission for the command {command}");
-            // Redis 7.0 does not name a command that a script calls.
+            // Redis 7.0 does not name the command that a script calls.
             let unnamed = "the user has no permission for a command of the script, which needs get, set and del";
             let cause = match (command, code) {
                 ("eval", _) | (_, "NOPERM") => &*named,
@@ -804,7 +808,7 @@ async fn a_user_needs_the_documented_rights_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_that_redis_closed_costs_no_delivery() {
+async fn idle_connection_that_redis_closed_costs_no_delivery() {
     let redis = Redis::start(&[]);
     let store = RedisStore::new(&redis.url()).unwrap();
     claim(&store, 1).await.unwrap();
@@ -819,11 +823,11 @@ async fn an_idle_connection_that_redis_closed_costs_no_delivery() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_kernel_probes_an_idle_connection() {
+async fn kernel_probes_idle_connections() {
     let redis = Redis::start(&[]);
     let store = RedisStore::new(&redis.url()).unwrap();
     claim(&store, 1).await.unwrap();
-    // proc_pid_net(5): remote address, and the timer that is active with its time in 1/100 s.
+    // proc_pid_net(5): remote address, kind of the active timer, and its time in 1/100 s.
     let connections = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
     let to_redis = format!("0100007F:{:04X} 01 ", redis.address().port());
     let line = connections.lines().find(|line| line.contains(&to_redis));

@@ -1,4 +1,4 @@
-//! The example servers: clients that close early, slow handlers, and request targets.
+//! The example servers with clients that close early, slow handlers, and unusual request targets.
 
 #[path = "../../../examples/axum/src/serve.rs"]
 #[expect(dead_code, reason = "the tests stop a server without a signal")]
@@ -43,14 +43,14 @@ const EXAMPLES: [&str; 9] = [
     "scrupp-verify",
 ];
 
-/// Those without a page that lists deliveries.
+/// Examples without a page that lists deliveries.
 const WITHOUT_LIST: [&str; 2] = ["example-rotation", "scrupp-verify"];
 
-/// How long the handlers of [`Slow`] take.
+/// Time that the handlers of [`Slow`] take.
 const HANDLING: Duration = Duration::from_secs(1);
 
-/// Starts an example, or the gateway of `scrupp-verify`, which forwards to a target that accepts
-/// everything. The secrets of the rotation are in a file.
+/// Starts an example, or the gateway of `scrupp-verify` in front of a target that accepts
+/// everything. The rotation example reads its secrets from a file.
 async fn start(example: &str) -> Program {
     let app = Router::new().fallback(|| async {});
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -58,7 +58,7 @@ async fn start(example: &str) -> Program {
     tokio::spawn(async { axum::serve(listener, app).await });
     let secrets = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/field/secrets.txt");
     let settings = [("FORWARD_TO", &*target), ("SCRUPP_SECRETS_FILE", secrets)];
-    // The examples read no arguments.
+    // The examples ignore arguments.
     let gateway = "gateway --bind 127.0.0.1:0 --forward-to-env FORWARD_TO";
     let arguments: Vec<_> = gateway.split(' ').collect();
     Program::start_with(example, &arguments, &settings).await
@@ -71,7 +71,7 @@ async fn status(address: SocketAddr, steps: &[Step]) -> io::Result<u16> {
 }
 
 #[tokio::test]
-async fn half_closed_client_gets_its_response() {
+async fn half_closed_client_gets_response() {
     for example in EXAMPLES {
         let program = start(example).await;
         let mut process_id = 0;
@@ -90,7 +90,7 @@ async fn half_closed_client_gets_its_response() {
         };
         for pause in [0, 50] {
             for length in [100, 20_000, 256 * 1024] {
-                check("with a length", length, Delivery::request, pause).await;
+                check("with Content-Length", length, Delivery::request, pause).await;
                 check(
                     "in chunks",
                     length,
@@ -113,7 +113,7 @@ fn closing(delivery: &Delivery) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn half_closed_client_gets_its_response_after_100_continue() {
+async fn half_closed_client_gets_response_after_100_continue() {
     for example in EXAMPLES {
         let program = start(example).await;
         let delivery = signed(1);
@@ -133,7 +133,7 @@ async fn half_closed_client_gets_its_response_after_100_continue() {
 }
 
 #[tokio::test]
-async fn connection_without_a_request_ends_when_the_client_closes_it() {
+async fn connection_without_a_complete_request_ends_when_the_client_closes_it() {
     let delivery = signed(1);
     let half = delivery.request();
     for example in EXAMPLES {
@@ -159,14 +159,14 @@ async fn connection_without_a_request_ends_when_the_client_closes_it() {
     }
 }
 
-/// A server like an example's, with a handler that takes a second.
+/// A server like that of an example, with a handler that takes a second.
 struct Slow {
     name: &'static str,
     address: SocketAddr,
     handler: Handler,
 }
 
-/// Counts how often a handler begins and completes.
+/// Counts the runs of a handler that began and that completed.
 #[derive(Clone, Default)]
 struct Handler(Arc<(AtomicUsize, AtomicUsize)>);
 
@@ -327,7 +327,7 @@ impl Slow {
 }
 
 #[tokio::test]
-async fn handler_completes_after_its_client_half_closes() {
+async fn handler_completes_after_client_half_closes() {
     for slow in Slow::all().await {
         for (process_id, pause) in (1..).zip([0, 300]) {
             let delivery = signed(process_id);
@@ -338,7 +338,7 @@ async fn handler_completes_after_its_client_half_closes() {
             ];
             let status = status(slow.address, &steps).await;
             assert_eq!(status.ok(), Some(200), "{}, {pause} ms", slow.name);
-            // The claim followed the result: the next attempt is a duplicate.
+            // The claim is committed, so the next attempt is a duplicate.
             assert_eq!(slow.deliver(&delivery).await, Some(200), "{}", slow.name);
             let handled = process_id as usize;
             assert_eq!(slow.handler.counts(), (handled, handled), "{}", slow.name);
@@ -347,7 +347,7 @@ async fn handler_completes_after_its_client_half_closes() {
 }
 
 #[tokio::test]
-async fn handler_is_dropped_after_its_client_resets_the_connection() {
+async fn handler_is_dropped_after_client_resets_the_connection() {
     for slow in Slow::all().await {
         let delivery = signed(1);
         let mut stream = TcpStream::connect(slow.address).await.unwrap();
@@ -359,7 +359,7 @@ async fn handler_is_dropped_after_its_client_resets_the_connection() {
 }
 
 #[tokio::test]
-async fn handler_is_dropped_after_its_half_closed_client_resets_the_connection() {
+async fn handler_is_dropped_after_half_closed_client_resets_the_connection() {
     for slow in Slow::all().await {
         // actix-web reads nothing after a FIN.
         if slow.name == "actix" {
@@ -380,7 +380,7 @@ fn reset(stream: TcpStream) {
     stream.set_zero_linger().unwrap();
 }
 
-/// Asserts that the handler which began is dropped, and that its claim is released.
+/// Asserts that the running handler is dropped, and that its claim is released.
 async fn assert_next_attempt_runs(slow: &Slow, delivery: &Delivery) {
     sleep(HANDLING + HANDLING / 2).await;
     assert_eq!(slow.handler.counts(), (1, 0), "{}", slow.name);
@@ -388,7 +388,7 @@ async fn assert_next_attempt_runs(slow: &Slow, delivery: &Delivery) {
     assert_eq!(slow.handler.counts(), (2, 1), "{}", slow.name);
 }
 
-/// Part that a client resets over HTTP/2 while the handler runs.
+/// What the client resets over HTTP/2 while the handler runs.
 #[derive(Clone, Copy, Debug)]
 enum Ended {
     Stream,
@@ -401,7 +401,7 @@ async fn handler_is_dropped_after_rst_stream() {
 }
 
 #[tokio::test]
-async fn handler_is_dropped_after_its_http2_connection_is_reset() {
+async fn handler_is_dropped_after_http2_connection_is_reset() {
     handler_is_dropped_over_http2(Ended::Connection).await;
 }
 
@@ -428,7 +428,8 @@ async fn handler_is_dropped_over_http2(ended: Ended) {
             Ended::Connection => connection.abort(),
         }
         if slow.name == "actix" {
-            // actix-web looks at the stream when it sends the response: the handler completes.
+            // actix-web detects the reset only when it sends the response, so the handler
+            // completes.
             sleep(HANDLING + HANDLING / 2).await;
             assert_eq!(slow.deliver(&delivery).await, Some(200), "{ended:?}");
             assert_eq!(slow.handler.counts(), (1, 1), "{ended:?}");
@@ -509,7 +510,7 @@ async fn request_targets_find_their_routes() {
             let status = status(program.address(), &[Step::Send(request.into())]).await;
             assert_eq!(status.unwrap(), 200, "{example}, {target}");
         }
-        // Salvo ignores empty parts of a path.
+        // Salvo ignores empty segments of a path.
         let doubled = if example == "example-salvo" { 200 } else { 404 };
         let mut pages = vec![
             ("GET /healthz?x", 200),

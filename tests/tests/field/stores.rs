@@ -1,4 +1,4 @@
-//! The example server with each store that `STORE_URL` names.
+//! The axum example with each kind of store that `STORE_URL` accepts.
 
 use core::time::Duration;
 use std::time::Instant;
@@ -12,16 +12,16 @@ use tokio::{
 
 const EXAMPLE: &str = "example-axum";
 const DEFAULT: [(&str, &str); 0] = [];
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
-/// Returns how many events the handler ran on.
+/// Returns the number of events that the handler ran on.
 async fn handled(program: &Program) -> usize {
     let deliveries = program.get("/deliveries").await.body;
     let deliveries: Vec<serde_json::Value> = serde_json::from_slice(&deliveries).unwrap();
     deliveries.len()
 }
 
-/// A retry, signed a minute after the first attempt.
+/// Returns a retry with another timestamp.
 fn retry(delivery: &Delivery) -> Delivery {
     let mut retry = delivery.clone();
     retry.sign_with(SECRET, delivery.now - 60);
@@ -29,7 +29,7 @@ fn retry(delivery: &Delivery) -> Delivery {
 }
 
 #[tokio::test]
-async fn by_default_a_killed_server_remembers_what_it_handled() {
+async fn default_store_remembers_deliveries_after_a_kill() {
     let delivery = signed(1);
     let program = Program::start(EXAMPLE, &DEFAULT).await;
     assert_eq!(program.deliver(&delivery).await, 200);
@@ -49,7 +49,7 @@ async fn by_default_a_killed_server_remembers_what_it_handled() {
 }
 
 #[tokio::test]
-async fn a_store_of_each_scheme_handles_a_delivery_once() {
+async fn each_kind_of_store_handles_a_delivery_once() {
     let (postgres, redis) = (
         Postgres::start().await,
         Redis::start(&["--requirepass", "pa55word"]),
@@ -91,14 +91,14 @@ async fn a_store_of_each_scheme_handles_a_delivery_once() {
         assert_eq!(program.deliver(&delivery).await, 200, "{url}");
         assert_eq!(handled(&program).await, usize::from(!remembers), "{url}");
     }
-    // The same table by another name of the scheme.
+    // Another scheme for the same table.
     let program = Program::start(EXAMPLE, &[("REDIS_URL", other_scheme)]).await;
     assert_eq!(program.deliver(&signed(1)).await, 200);
     assert_eq!(handled(&program).await, 0);
 }
 
 #[tokio::test]
-async fn a_wrong_url_is_named_without_its_password() {
+async fn invalid_url_is_named_without_its_password() {
     let postgres = Postgres::start().await;
     let _ = postgres.sql("CREATE ROLE limited LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
     let limited = postgres.url_of("limited");
@@ -128,12 +128,12 @@ async fn a_wrong_url_is_named_without_its_password() {
         ),
         (&limited, "the role has no right"),
         (&missing, "the database failed: "),
-        // The name of the parameter is another one.
+        // The parameter is not `password`.
         (&unknown, "the database failed: "),
     ] {
         let settings = [("STORE_URL", url)];
-        let ended = timeout(PATIENCE, Program::run(EXAMPLE, &[], &settings)).await;
-        let ended = ended.unwrap_or_else(|_| panic!("{url}: does not end"));
+        let ended = timeout(WAIT_LIMIT, Program::run(EXAMPLE, &[], &settings)).await;
+        let ended = ended.unwrap_or_else(|_| panic!("{url}: does not exit"));
         let said = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(ended.status.code(), Some(2), "{url}: {said}");
         assert!(
@@ -146,15 +146,15 @@ async fn a_wrong_url_is_named_without_its_password() {
 }
 
 #[tokio::test]
-async fn starts_without_its_postgresql_and_waits_for_it() {
+async fn starts_without_postgresql_and_recovers() {
     let postgres = Postgres::start().await;
-    // Connections are accepted, but nothing responds.
+    // The server accepts connections, but does not respond.
     let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = proxy.local_addr().unwrap();
     let url = format!("postgres://test:pa55word@{address}/postgres");
     let settings = [("STORE_URL", url)];
-    let program = timeout(PATIENCE, Program::start(EXAMPLE, &settings)).await;
-    let program = program.expect("the server starts");
+    let program = timeout(WAIT_LIMIT, Program::start(EXAMPLE, &settings)).await;
+    let program = program.expect("the server does not start");
     let delivery = signed(1);
     assert_eq!(program.deliver(&delivery).await, 503);
     assert_eq!(handled(&program).await, 0);
@@ -170,7 +170,7 @@ async fn starts_without_its_postgresql_and_waits_for_it() {
     });
     let started = Instant::now();
     while program.deliver(&delivery).await != 200 {
-        assert!(started.elapsed() < PATIENCE, "{}", program.said());
+        assert!(started.elapsed() < WAIT_LIMIT, "{}", program.said());
         sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(handled(&program).await, 1);
@@ -178,7 +178,7 @@ async fn starts_without_its_postgresql_and_waits_for_it() {
 }
 
 #[tokio::test]
-async fn starts_without_its_redis() {
+async fn starts_without_redis() {
     for url in ["redis://127.0.0.1:1", "rediss://127.0.0.1:1"] {
         let program = Program::start(EXAMPLE, &[("STORE_URL", url)]).await;
         assert_eq!(program.deliver(&signed(1)).await, 503, "{url}");

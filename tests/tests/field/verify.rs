@@ -1,5 +1,5 @@
-//! The example servers behind the library: no informational field turns a delivery away, and whatever is
-//! turned away can be found in the log.
+//! The example servers reject no genuine delivery because of an informational field, and log each
+//! rejection.
 
 use core::time::Duration;
 
@@ -18,7 +18,7 @@ const EXAMPLES: [&str; 7] = [
     "example-salvo",
 ];
 
-/// Sends a body that Scrupp signed, and returns the status of the response.
+/// Sends a signed body, and returns the status of the response.
 async fn deliver(program: &Program, body: impl Into<Vec<u8>>) -> u16 {
     let mut delivery = signed(0);
     delivery.body = body.into();
@@ -26,7 +26,7 @@ async fn deliver(program: &Program, body: impl Into<Vec<u8>>) -> u16 {
     program.deliver(&delivery).await
 }
 
-/// Waits until the program has written a line with these words.
+/// Waits for a line with these words in the program's output.
 async fn logged(program: &Program, words: &[&str]) -> String {
     let line = async {
         loop {
@@ -43,7 +43,7 @@ async fn logged(program: &Program, words: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn no_informational_field_turns_a_delivery_away() {
+async fn no_informational_field_causes_a_rejection() {
     let event = |id: u32, field: &str| {
         format!(r#"{{"event":"task.completed","process_id":{id},"status":"completed"{field}}}"#)
     };
@@ -108,7 +108,7 @@ async fn every_422_is_logged_with_the_id_of_its_delivery() {
 }
 
 #[tokio::test]
-async fn handled_deliveries_and_duplicates_are_told_apart_in_the_log() {
+async fn log_distinguishes_handled_deliveries_from_duplicates() {
     let none: [(&str, &str); 0] = [];
     for example in [
         "example-axum",

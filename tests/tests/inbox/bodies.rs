@@ -2,7 +2,7 @@ use scrupp_verify_tests::{Postgres, TaskApi};
 
 use crate::{Directory, row, rows, send, start};
 
-/// Genuine bodies that are no readable event.
+/// Genuine bodies that are not valid events.
 const UNREADABLE: [&[u8]; 7] = [
     br#"{"event":"task.completed","status":"completed"}"#,
     br#"{"event":"task.completed","process_id":-1,"status":"completed"}"#,
@@ -17,7 +17,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-/// Delivers each unreadable body, twice, and returns the stored bodies in hexadecimal digits.
+/// Delivers each unreadable body twice, and compares the stored bodies, in hexadecimal digits.
 async fn unreadable_bodies(database_url: &str, stored: impl Fn() -> String) {
     let api = TaskApi::start().await;
     let inbox = start(database_url, &api, &[]).await;
@@ -47,14 +47,14 @@ async fn unreadable_bodies(database_url: &str, stored: impl Fn() -> String) {
 }
 
 #[tokio::test]
-async fn stores_unreadable_bodies_as_they_are_in_sqlite() {
+async fn stores_unreadable_bodies_unchanged_in_sqlite() {
     let directory = Directory::new("unreadable");
     let stored = || directory.sql("SELECT group_concat(hex(body)) FROM deliveries");
     unreadable_bodies(&directory.database_url(), stored).await;
 }
 
 #[tokio::test]
-async fn stores_unreadable_bodies_as_they_are_in_postgresql() {
+async fn stores_unreadable_bodies_unchanged_in_postgresql() {
     let postgres = Postgres::start().await;
     let bodies = "SELECT string_agg(upper(encode(body, 'hex')), ',') FROM deliveries";
     unreadable_bodies(&postgres.url(), || postgres.sql(bodies)).await;

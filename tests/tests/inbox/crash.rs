@@ -8,16 +8,18 @@ use std::{
     time::Instant,
 };
 
-use scrupp_verify_tests::{Attempt, Program, Retries, Scrupp, TaskApi, Trouble, is_acknowledged};
+use scrupp_verify_tests::{
+    Attempt, Program, Retries, ScriptedResponse, Scrupp, TaskApi, is_acknowledged,
+};
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{Directory, IN_A_HURRY, completed, deliver, result, row, rows, start};
+use crate::{Directory, SHORT_TIMEOUT, completed, deliver, result, row, rows, start};
 
 #[tokio::test]
-async fn ends_the_jobs_in_hand_before_it_stops() {
+async fn completes_running_jobs_before_it_stops() {
     let (directory, api) = (Directory::new("drains"), TaskApi::start().await);
     let mut inbox = start(&directory.database_url(), &api, &[]).await;
-    api.trouble(1, [Trouble::Slow(Duration::from_millis(800))]);
+    api.script_fetches(1, [ScriptedResponse::Slow(Duration::from_millis(800))]);
     deliver(inbox.address(), &completed(1)).await;
     while api.fetches(1).is_empty() {
         sleep(Duration::from_millis(5)).await;
@@ -29,19 +31,19 @@ async fn ends_the_jobs_in_hand_before_it_stops() {
 }
 
 #[tokio::test]
-async fn resumes_after_a_crash_where_it_stood() {
+async fn resumes_unfinished_jobs_after_a_crash() {
     let (directory, api) = (Directory::new("resumes"), TaskApi::start().await);
-    let inbox = start(&directory.database_url(), &api, &IN_A_HURRY).await;
+    let inbox = start(&directory.database_url(), &api, &SHORT_TIMEOUT).await;
     deliver(inbox.address(), &completed(1)).await;
     row(&inbox, 1, "stored").await;
-    api.trouble(2, [Trouble::Slow(Duration::from_millis(1900))]);
+    api.script_fetches(2, [ScriptedResponse::Slow(Duration::from_millis(1900))]);
     deliver(inbox.address(), &completed(2)).await;
     while api.fetches(2).is_empty() {
         sleep(Duration::from_millis(5)).await;
     }
     inbox.kill().await;
 
-    let inbox = start(&directory.database_url(), &api, &IN_A_HURRY).await;
+    let inbox = start(&directory.database_url(), &api, &SHORT_TIMEOUT).await;
     assert_eq!(row(&inbox, 2, "stored").await["attempts"], 2);
     assert_eq!(result(&inbox, 1).await, (200, TaskApi::result(1, 1)));
     assert_eq!(result(&inbox, 2).await, (200, TaskApi::result(2, 2)));
@@ -53,27 +55,27 @@ const KILLS: u64 = 20;
 const DELIVERIES_BETWEEN_KILLS: u64 = 45;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_twenty_times_under_load_it_loses_nothing_that_it_acknowledged() {
+async fn loses_no_acknowledged_delivery_in_twenty_kills_under_load() {
     let (directory, api) = (Directory::new("killed"), TaskApi::start().await);
-    api.be_shaky();
-    let mut inbox = start(&directory.database_url(), &api, &IN_A_HURRY).await;
+    api.fail_sometimes();
+    let mut inbox = start(&directory.database_url(), &api, &SHORT_TIMEOUT).await;
     let load = Arc::new(Load::new(inbox.address()));
     let mut senders: JoinSet<Vec<Vec<Attempt>>> =
         (0..6).map(|_| Arc::clone(&load).send()).collect();
     let bind = inbox.address().to_string();
-    let settings = [&IN_A_HURRY[..], &[("BIND", &bind)]].concat();
+    let settings = [&SHORT_TIMEOUT[..], &[("BIND", &bind)]].concat();
 
     let mut results = HashMap::new();
     for kill in 0..KILLS {
         let sent = load.allowed.fetch_add(DELIVERIES_BETWEEN_KILLS, SeqCst);
         stored(&inbox, &mut results).await;
-        // At another moment of the load each time.
-        load.reaches(sent + 3 + (7 * kill) % 30).await;
+        // Each kill at another moment of the load.
+        load.wait_for_acknowledged(sent + 3 + (7 * kill) % 30).await;
         sleep(Duration::from_micros(700 * (kill % 5))).await;
         inbox.kill().await;
         inbox = start(&directory.database_url(), &api, &settings).await;
     }
-    load.is_over.store(true, SeqCst);
+    load.is_finished.store(true, SeqCst);
     let mut deliveries = Vec::new();
     while let Some(attempts) = senders.join_next().await {
         deliveries.extend(attempts.expect("a sender"));
@@ -86,14 +88,14 @@ async fn killed_twenty_times_under_load_it_loses_nothing_that_it_acknowledged() 
         .count();
     assert!(
         hit as u64 > KILLS,
-        "only {hit} deliveries were hit by a kill"
+        "only {hit} deliveries were interrupted by a kill"
     );
 
     let process_ids = 1..=KILLS * DELIVERIES_BETWEEN_KILLS;
     let before = results.clone();
     assert!(
         before.len() > 100,
-        "only {} were stored before",
+        "only {} results were stored before the last kill",
         before.len()
     );
     let begin = Instant::now();
@@ -110,7 +112,7 @@ async fn killed_twenty_times_under_load_it_loses_nothing_that_it_acknowledged() 
     rows.sort_unstable();
     assert!(
         rows.into_iter().eq(process_ids.clone().map(Some)),
-        "a row for each"
+        "not exactly one row for each delivery"
     );
 
     let mut fetched_again = 0;
@@ -122,18 +124,18 @@ async fn killed_twenty_times_under_load_it_loses_nothing_that_it_acknowledged() 
             status == 200 && responses.any(|response| response == now),
             "{now}"
         );
-        // What has been stored stays as it was.
+        // A stored result never changes.
         assert!(before.get(&process_id).is_none_or(|before| *before == now));
         fetched_again += u64::from(fetches > 1);
     }
     assert!(
         fetched_again > KILLS,
-        "only {fetched_again} were fetched again"
+        "only {fetched_again} results were fetched again"
     );
-    println!("{hit} deliveries hit by a kill, {fetched_again} results fetched again");
+    println!("{hit} deliveries interrupted by a kill, {fetched_again} results fetched again");
 }
 
-/// Takes up the results that are stored by now, and tells how many there are.
+/// Adds newly stored results, and returns the number of results.
 async fn stored(inbox: &Program, results: &mut HashMap<u64, String>) -> usize {
     for row in rows(inbox).await {
         let process_id = row["process_id"].as_u64().unwrap();
@@ -144,13 +146,13 @@ async fn stored(inbox: &Program, results: &mut HashMap<u64, String>) -> usize {
     results.len()
 }
 
-/// What senders share.
+/// The state that the senders share.
 struct Load {
     receiver: SocketAddr,
     allowed: AtomicU64,
     begun: AtomicU64,
     acknowledged: AtomicU64,
-    is_over: AtomicBool,
+    is_finished: AtomicBool,
 }
 
 impl Load {
@@ -160,11 +162,11 @@ impl Load {
             allowed: AtomicU64::default(),
             begun: AtomicU64::default(),
             acknowledged: AtomicU64::default(),
-            is_over: AtomicBool::default(),
+            is_finished: AtomicBool::default(),
         }
     }
 
-    /// Delivers one task after the other, and tells the attempts of each.
+    /// Delivers one task after another, and returns the attempts of each.
     async fn send(self: Arc<Self>) -> Vec<Vec<Attempt>> {
         let mut deliveries = Vec::new();
         loop {
@@ -172,11 +174,11 @@ impl Load {
                 (begun < self.allowed.load(SeqCst)).then_some(begun + 1)
             });
             if let Ok(begun) = next {
-                let scrupp = Scrupp::new(Retries::SignedAnew);
+                let scrupp = Scrupp::new(Retries::NewHeaders);
                 let event = completed(begun + 1);
                 deliveries.push(scrupp.deliver(&[self.receiver], &event).await);
                 self.acknowledged.fetch_add(1, SeqCst);
-            } else if self.is_over.load(SeqCst) {
+            } else if self.is_finished.load(SeqCst) {
                 return deliveries;
             } else {
                 sleep(Duration::from_millis(1)).await;
@@ -184,8 +186,8 @@ impl Load {
         }
     }
 
-    /// Comes back when so many are acknowledged.
-    async fn reaches(&self, acknowledged: u64) {
+    /// Waits until this many deliveries are acknowledged.
+    async fn wait_for_acknowledged(&self, acknowledged: u64) {
         while self.acknowledged.load(SeqCst) < acknowledged {
             sleep(Duration::from_millis(1)).await;
         }

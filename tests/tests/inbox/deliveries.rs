@@ -1,20 +1,22 @@
 use core::{iter::repeat_n, time::Duration};
 use std::time::Instant;
 
-use scrupp_verify_tests::{Connection, Fetch, KeyIn, SECRET, Step, TaskApi, Trouble, signed};
+use scrupp_verify_tests::{
+    Connection, Fetch, KeyIn, SECRET, ScriptedResponse, Step, TaskApi, signed,
+};
 use tokio::time::sleep;
 
-use crate::{Directory, IN_A_HURRY, completed, completed_with_url, deliver, result, row, start};
+use crate::{Directory, SHORT_TIMEOUT, completed, completed_with_url, deliver, result, row, start};
 
 fn fetch(path: &str, key: KeyIn) -> Fetch {
     Fetch::new(path, Some(key))
 }
 
 #[tokio::test]
-async fn responds_before_it_works() {
+async fn responds_before_fetching_the_result() {
     let (directory, api) = (Directory::new("answers"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
-    api.trouble(6666, [Trouble::Slow(Duration::from_secs(3))]);
+    api.script_fetches(6666, [ScriptedResponse::Slow(Duration::from_secs(3))]);
     deliver(inbox.address(), &completed(6666)).await;
     let (status, waiting) = result(&inbox, 6666).await;
     assert_eq!(status, 202);
@@ -27,7 +29,7 @@ async fn responds_before_it_works() {
 }
 
 #[tokio::test]
-async fn the_same_delivery_twice_is_one_row() {
+async fn duplicate_delivery_is_fetched_once() {
     let (directory, api) = (Directory::new("twice"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     let now = signed(1).now;
@@ -61,7 +63,7 @@ async fn fetches_from_the_documented_urls_with_the_key_in_the_header() {
             completed_with_url(3, &of(&api, "/api/v1/task/3/data")),
             "/api/v1/task/3/data",
         ),
-        // What the payload says is not followed where it leads elsewhere.
+        // A result URL with another origin or another task is ignored.
         (
             completed_with_url(4, &of(&elsewhere, "/task/4/data")),
             "/task/4/data",
@@ -80,23 +82,23 @@ async fn fetches_from_the_documented_urls_with_the_key_in_the_header() {
 }
 
 #[tokio::test]
-async fn the_key_goes_into_the_query_only_on_request_and_is_never_logged() {
+async fn key_is_in_the_query_only_if_configured_and_never_logged() {
     let (directory, api) = (Directory::new("query"), TaskApi::start().await);
     let in_query = [("SCRUPP_API_KEY_IN", "query"), ("FETCH_ATTEMPTS", "2")];
-    let settings = [&in_query[..], &IN_A_HURRY].concat();
+    let settings = [&in_query[..], &SHORT_TIMEOUT].concat();
     let inbox = start(&directory.database_url(), &api, &settings).await;
     deliver(inbox.address(), &completed(1)).await;
     row(&inbox, 1, "stored").await;
     assert_eq!(api.fetches(1), [fetch("/task/1/data", KeyIn::Query)]);
 
-    let troubles = [
-        Trouble::Status(500),
-        Trouble::Slow(Duration::from_secs(3)),
-        Trouble::Redirect(api.origin()),
-        Trouble::Body(b"no JSON".to_vec()),
+    let scripted = [
+        ScriptedResponse::Status(500),
+        ScriptedResponse::Slow(Duration::from_secs(3)),
+        ScriptedResponse::Redirect(api.origin()),
+        ScriptedResponse::Body(b"no JSON".to_vec()),
     ];
-    for (process_id, trouble) in (2..).zip(troubles) {
-        api.trouble(process_id, repeat_n(trouble, 2));
+    for (process_id, scripted) in (2..).zip(scripted) {
+        api.script_fetches(process_id, repeat_n(scripted, 2));
         deliver(inbox.address(), &completed(process_id)).await;
         row(&inbox, process_id, "failed").await;
     }
@@ -110,7 +112,7 @@ async fn the_key_goes_into_the_query_only_on_request_and_is_never_logged() {
 }
 
 #[tokio::test]
-async fn a_failed_task_is_recorded_and_nothing_is_fetched() {
+async fn failed_task_is_recorded_without_a_fetch() {
     let (directory, api) = (Directory::new("failed"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     let events = [
@@ -131,17 +133,17 @@ async fn a_failed_task_is_recorded_and_nothing_is_fetched() {
 }
 
 #[tokio::test]
-async fn tries_again_with_growing_pauses_and_gives_up_at_last() {
+async fn retries_with_growing_pauses_and_gives_up_at_the_limit() {
     let (directory, api) = (Directory::new("retries"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[("FETCH_ATTEMPTS", "4")]).await;
-    api.trouble(1, repeat_n(Trouble::Status(503), 3));
+    api.script_fetches(1, repeat_n(ScriptedResponse::Status(503), 3));
     let begin = Instant::now();
     deliver(inbox.address(), &completed(1)).await;
     assert_eq!(row(&inbox, 1, "stored").await["attempts"], 4);
     assert!(begin.elapsed() >= Duration::from_millis(50 + 100 + 200));
     assert_eq!(result(&inbox, 1).await, (200, TaskApi::result(1, 4)));
 
-    api.trouble(2, repeat_n(Trouble::Status(503), 4));
+    api.script_fetches(2, repeat_n(ScriptedResponse::Status(503), 4));
     deliver(inbox.address(), &completed(2)).await;
     let given_up = row(&inbox, 2, "failed").await;
     assert_eq!(given_up["error"], "the API responded with status 503");
@@ -150,24 +152,27 @@ async fn tries_again_with_growing_pauses_and_gives_up_at_last() {
 }
 
 #[tokio::test]
-async fn takes_no_redirect_no_flood_and_no_other_format_for_a_result() {
+async fn rejects_redirects_large_responses_and_other_formats_as_results() {
     let (directory, api) = (Directory::new("answers-rejected"), TaskApi::start().await);
     let elsewhere = TaskApi::start().await;
     let inbox = start(&directory.database_url(), &api, &[("FETCH_ATTEMPTS", "1")]).await;
     let flood = [b"[".to_vec(), vec![b' '; 16 * 1024 * 1024], b"]".to_vec()].concat();
     let rejected = [
         (
-            Trouble::Redirect(format!("{}/task/1/data", elsewhere.origin())),
+            ScriptedResponse::Redirect(format!("{}/task/1/data", elsewhere.origin())),
             "the API responded with status 302",
         ),
-        (Trouble::Body(flood), "the response of the API is too large"),
         (
-            Trouble::Body(b"<html>".to_vec()),
+            ScriptedResponse::Body(flood),
+            "the response of the API is too large",
+        ),
+        (
+            ScriptedResponse::Body(b"<html>".to_vec()),
             "the response of the API is not as documented",
         ),
     ];
-    for (process_id, (trouble, error)) in (1..).zip(rejected) {
-        api.trouble(process_id, [trouble]);
+    for (process_id, (scripted, error)) in (1..).zip(rejected) {
+        api.script_fetches(process_id, [scripted]);
         deliver(inbox.address(), &completed(process_id)).await;
         assert_eq!(row(&inbox, process_id, "failed").await["error"], error);
     }

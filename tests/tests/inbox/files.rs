@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::{Directory, completed, deliver, row, run, send, start};
 
 #[tokio::test]
-async fn acknowledges_nothing_after_its_files_were_removed_or_replaced() {
+async fn acknowledges_nothing_after_its_files_are_removed_or_replaced() {
     type Change = fn(&Directory);
     let changes: [(&str, Change); 7] = [
         ("all-removed", |directory| {
@@ -69,7 +69,7 @@ async fn acknowledges_nothing_after_its_files_were_removed_or_replaced() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_or_vacuum_of_another_program_changes_nothing() {
+async fn works_after_a_checkpoint_or_vacuum_by_another_program() {
     let (directory, api) = (Directory::new("checkpoint"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     for (process_id, sql) in (1..).zip(["PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM"]) {
@@ -85,7 +85,7 @@ async fn a_checkpoint_or_vacuum_of_another_program_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_busy_database_is_unhealthy_after_two_seconds() {
+async fn busy_database_is_unhealthy_after_two_seconds() {
     let (directory, api) = (Directory::new("busy"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     let mut other = Command::new("sqlite3")
@@ -120,7 +120,7 @@ async fn a_busy_database_is_unhealthy_after_two_seconds() {
 }
 
 #[tokio::test]
-async fn responds_to_a_head_request_for_its_health() {
+async fn responds_to_a_head_request_for_health() {
     let (directory, api) = (Directory::new("head"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     let mut connection = Connection::open(inbox.address()).await.unwrap();
@@ -133,7 +133,7 @@ async fn responds_to_a_head_request_for_its_health() {
 }
 
 #[tokio::test]
-async fn rejects_a_database_that_keeps_nothing() {
+async fn rejects_a_database_without_durable_commits() {
     let directory = Directory::new("memory");
     let file = directory.database_url();
     let in_memory = "DATABASE_URL: a database in memory forgets every delivery: expected a file";
@@ -177,7 +177,7 @@ async fn rejects_a_table_with_other_columns_and_a_read_only_database() {
 }
 
 #[tokio::test]
-async fn takes_over_a_table_whose_body_is_text() {
+async fn accepts_an_existing_table_with_text_bodies() {
     let (directory, api) = (Directory::new("text"), TaskApi::start().await);
     let _ = directory.sql(&format!(
         "CREATE TABLE deliveries (delivery_id TEXT PRIMARY KEY, process_id TEXT,
@@ -197,10 +197,10 @@ async fn takes_over_a_table_whose_body_is_text() {
     );
 }
 
-/// As on a full disk, SQLite rolls back the transaction of tasks up to 50, and the commit of tasks
-/// up to 100 fails.
+/// Simulates a full disk: SQLite rolls back the transactions of tasks up to 50, and the commits of
+/// tasks from 51 to 100 fail.
 #[tokio::test]
-async fn keeps_what_it_acknowledges_after_commits_failed() {
+async fn keeps_acknowledged_deliveries_after_failed_commits() {
     let (directory, api) = (Directory::new("full"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     let _ = directory.sql(

@@ -1,4 +1,4 @@
-//! The inbox: what it acknowledges is not lost, and the result of each task is stored once.
+//! The inbox example: no acknowledged delivery is lost, and each result is stored once.
 
 #![expect(
     clippy::indexing_slicing,
@@ -30,7 +30,7 @@ use scrupp_verify_tests::{Connection, Program, Retries, Scrupp, Step, TaskApi, s
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-/// A directory of its own for the database of a test.
+/// A directory for the database of a test. Removed on drop.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -40,7 +40,7 @@ impl Directory {
         Self(directory)
     }
 
-    /// Returns the path of the database with this suffix.
+    /// Returns the path of the database, with a suffix.
     fn path(&self, suffix: &str) -> PathBuf {
         self.0.join(format!("inbox.db{suffix}"))
     }
@@ -49,11 +49,13 @@ impl Directory {
         format!("sqlite:{}", self.path("").display())
     }
 
-    /// Runs SQL in the database, and returns what `sqlite3` prints.
+    /// Runs SQL in the database, and returns the output of `sqlite3`.
     fn sql(&self, sql: &str) -> String {
         let mut command = Command::new("sqlite3");
         let output = command.arg(self.path("")).arg(".timeout 5000").arg(sql);
-        let output = output.output().expect("sqlite3, of Debian's package");
+        let output = output
+            .output()
+            .expect("sqlite3 is missing (Debian: apt-get install sqlite3)");
         assert!(output.status.success(), "{sql}: {output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -65,11 +67,11 @@ impl Drop for Directory {
     }
 }
 
-/// With this, a fetch may take two seconds, and a lease is four.
-const IN_A_HURRY: [(&str, &str); 1] = [("FETCH_TIMEOUT_SECONDS", "2")];
+/// Limits a fetch to two seconds, and a lease to four.
+const SHORT_TIMEOUT: [(&str, &str); 1] = [("FETCH_TIMEOUT_SECONDS", "2")];
 
-/// Starts the inbox with pauses that begin with 50 ms, and fetches that no slow machine is too slow
-/// for. Of two settings with one name the later counts.
+/// Starts the inbox with pauses from 50 ms, and a fetch time-out that no slow machine exceeds. A
+/// later setting overrides an earlier one.
 async fn start(database_url: &str, api: &TaskApi, more: &[(&str, &str)]) -> Program {
     let origin = api.origin();
     let environment = [
@@ -81,11 +83,11 @@ async fn start(database_url: &str, api: &TaskApi, more: &[(&str, &str)]) -> Prog
     Program::start("example-inbox", &[&environment, more].concat()).await
 }
 
-/// Runs the inbox until it ends, for 30 seconds at most.
+/// Runs the inbox until it exits, for at most 30 seconds.
 async fn run(arguments: &[&str], environment: &[(&str, impl AsRef<OsStr>)]) -> Output {
     let ended = Program::run("example-inbox", arguments, environment);
     let ended = timeout(Duration::from_secs(30), ended).await;
-    ended.expect("the inbox ends")
+    ended.expect("the inbox does not exit")
 }
 
 fn completed(process_id: u64) -> String {
@@ -98,7 +100,7 @@ fn completed_with_url(process_id: u64, url: &str) -> String {
 }
 
 async fn deliver(address: SocketAddr, event: &str) {
-    let attempts = Scrupp::new(Retries::SignedAnew)
+    let attempts = Scrupp::new(Retries::NewHeaders)
         .deliver(&[address], event)
         .await;
     assert_eq!(attempts, [Some(200)], "{event}");
@@ -115,14 +117,14 @@ async fn send(address: SocketAddr, body: &[u8]) -> u16 {
     connection.response().await.unwrap().status
 }
 
-/// The rows of `GET /deliveries`.
+/// Returns the rows of `GET /deliveries`.
 async fn rows(inbox: &Program) -> Vec<Value> {
     let response = inbox.get("/deliveries").await;
     assert_eq!(response.status, 200);
     serde_json::from_slice(&response.body).unwrap()
 }
 
-/// The only row about a task, once it is in this state.
+/// Waits until the only row of a task is in this state, and returns it.
 async fn row(inbox: &Program, process_id: u64, state: &str) -> Value {
     let begin = Instant::now();
     loop {
@@ -138,7 +140,7 @@ async fn row(inbox: &Program, process_id: u64, state: &str) -> Value {
     }
 }
 
-/// The result that is stored for a task.
+/// Returns the status and the body of the stored result of a task.
 async fn result(inbox: &Program, process_id: u64) -> (u16, String) {
     let response = inbox.get(&format!("/results/{process_id}")).await;
     (response.status, String::from_utf8(response.body).unwrap())

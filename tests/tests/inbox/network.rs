@@ -19,7 +19,7 @@ const PROXY_VARIABLES: [&str; 6] = [
 ];
 
 #[tokio::test]
-async fn sends_the_key_for_this_machine_through_no_proxy() {
+async fn sends_no_request_to_localhost_through_a_proxy() {
     let (directory, api) = (Directory::new("proxy"), TaskApi::start().await);
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     proxy.set_nonblocking(true).unwrap();
@@ -44,7 +44,7 @@ async fn sends_the_key_for_this_machine_through_no_proxy() {
 }
 
 #[tokio::test]
-async fn a_tunnel_of_a_proxy_does_not_see_the_key() {
+async fn proxy_tunnel_does_not_receive_the_key() {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", proxy.local_addr().unwrap());
     let seen = spawn_blocking(move || {
@@ -79,7 +79,7 @@ async fn a_tunnel_of_a_proxy_does_not_see_the_key() {
 }
 
 #[tokio::test]
-async fn names_itself_in_every_request() {
+async fn sends_its_user_agent_with_every_request() {
     let (directory, api) = (Directory::new("agent"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     deliver(inbox.address(), &completed(1)).await;
@@ -117,7 +117,7 @@ async fn needs_certificates_for_https_only() {
 }
 
 #[tokio::test]
-async fn a_failed_connection_has_its_cause_and_not_the_key() {
+async fn failed_connection_is_reported_with_its_cause_but_not_the_key() {
     let settings = [
         ("SCRUPP_API_ORIGIN", "http://127.0.0.1:1"),
         ("SCRUPP_API_KEY_IN", "query"),

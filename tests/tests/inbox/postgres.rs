@@ -6,7 +6,7 @@ use std::{
 };
 
 use scrupp_verify_tests::{
-    PgBouncer, Postgres, Retries, Scrupp, TaskApi, Trouble, is_acknowledged,
+    PgBouncer, Postgres, Retries, ScriptedResponse, Scrupp, TaskApi, is_acknowledged,
 };
 use tokio::{
     io::copy_bidirectional,
@@ -29,7 +29,7 @@ async fn works_behind_pgbouncer_in_transaction_mode() {
     let mut senders = JoinSet::new();
     for sender in 0..8 {
         senders.spawn(async move {
-            let scrupp = Scrupp::new(Retries::SignedAnew);
+            let scrupp = Scrupp::new(Retries::NewHeaders);
             for process_id in (1..=DELIVERIES).filter(|id| id % 8 == sender) {
                 let attempts = scrupp.deliver(&[address], &completed(process_id)).await;
                 assert!(is_acknowledged(&attempts));
@@ -73,7 +73,7 @@ async fn acknowledges_nothing_while_the_database_is_read_only() {
         let _ = postgres.sql(&format!(
             "BEGIN READ WRITE; ALTER ROLE test SET default_transaction_read_only = {is}; COMMIT"
         ));
-        // The setting applies to new connections.
+        // The setting applies to new connections only.
         let _ = postgres.sql(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
@@ -102,7 +102,7 @@ async fn rejects_a_table_whose_body_is_text() {
 }
 
 #[tokio::test]
-async fn recovers_from_connections_that_fall_silent() {
+async fn recovers_from_silent_connections() {
     let postgres = Postgres::start().await;
     let (port, silence) = silent_proxy(postgres.port()).await;
     let api = TaskApi::start().await;
@@ -111,7 +111,7 @@ async fn recovers_from_connections_that_fall_silent() {
     deliver(inbox.address(), &completed(1)).await;
     row(&inbox, 1, "stored").await;
 
-    // All workers wait for this lock, and their connections fall silent meanwhile.
+    // All workers wait for this lock while their connections become silent.
     let lock = "BEGIN; LOCK TABLE deliveries; SELECT pg_sleep(4); COMMIT";
     let mut locked = Command::new("psql")
         .args([&postgres.url(), "--quiet", "--command", lock])
@@ -122,10 +122,9 @@ async fn recovers_from_connections_that_fall_silent() {
     silence.send_replace(());
     assert!(locked.wait().unwrap().success());
 
-    // New connections work.
-    let patient = Scrupp::new(Retries::SignedAnew).timeout(Duration::from_secs(8));
+    let sender = Scrupp::new(Retries::NewHeaders).timeout(Duration::from_secs(8));
     let event = completed(2);
-    let attempts = patient.deliver(&[inbox.address()], &event).await;
+    let attempts = sender.deliver(&[inbox.address()], &event).await;
     assert!(is_acknowledged(&attempts), "{attempts:?}");
     let begin = Instant::now();
     while postgres.sql("SELECT count(result) FROM deliveries") != "2" {
@@ -141,22 +140,25 @@ async fn stores_a_result_of_4_mib() {
     let api = TaskApi::start().await;
     let inbox = start(&postgres.url(), &api, &[]).await;
     let large = format!("\"\\\\'$1{}\"", "\u{e4}".repeat(2 * 1024 * 1024));
-    api.trouble(1, [Trouble::Body(large.clone().into_bytes())]);
+    api.script_fetches(1, [ScriptedResponse::Body(large.clone().into_bytes())]);
     deliver(inbox.address(), &completed(1)).await;
     assert_eq!(row(&inbox, 1, "stored").await["attempts"], 1);
     assert!(result(&inbox, 1).await == (200, large));
 }
 
 #[tokio::test]
-async fn requests_that_give_up_leave_no_silent_connection_behind() {
+async fn timed_out_requests_leave_no_silent_connection() {
     let postgres = Postgres::start().await;
     let (port, silence) = silent_proxy(postgres.port()).await;
     let api = TaskApi::start().await;
     let url = format!("postgres://test@127.0.0.1:{port}/postgres");
     let inbox = Arc::new(start(&url, &api, &[]).await);
-    // Every worker fetches, and uses no connection.
+    // Occupies every worker with a fetch, so that none uses a connection.
     for process_id in 1..=4 {
-        api.trouble(process_id, [Trouble::Slow(Duration::from_secs(60))]);
+        api.script_fetches(
+            process_id,
+            [ScriptedResponse::Slow(Duration::from_secs(60))],
+        );
         deliver(inbox.address(), &completed(process_id)).await;
     }
     while (1..=4).any(|process_id| api.fetches(process_id).is_empty()) {
@@ -172,7 +174,7 @@ async fn requests_that_give_up_leave_no_silent_connection_behind() {
     while postgres.sql(locks) == "0" {
         sleep(Duration::from_millis(10)).await;
     }
-    // Twice as many as the pool has connections.
+    // Twice as many requests as connections in the pool.
     let mut checks = JoinSet::new();
     for _ in 0..20 {
         let inbox = Arc::clone(&inbox);
@@ -182,13 +184,13 @@ async fn requests_that_give_up_leave_no_silent_connection_behind() {
     silence.send_replace(());
     assert!(locked.wait().unwrap().success());
 
-    let patient = Scrupp::new(Retries::SignedAnew).timeout(Duration::from_secs(8));
-    let attempts = patient.deliver(&[inbox.address()], &completed(5)).await;
+    let sender = Scrupp::new(Retries::NewHeaders).timeout(Duration::from_secs(8));
+    let attempts = sender.deliver(&[inbox.address()], &completed(5)).await;
     assert!(is_acknowledged(&attempts), "{attempts:?}");
 }
 
-/// Starts a proxy to a port of this machine, and returns its port. Each message silences all
-/// connections that are open then.
+/// Starts a proxy to a local port, and returns its port. Each message to the sender silences all
+/// open connections.
 async fn silent_proxy(server: u16) -> (u16, watch::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,15 +1,18 @@
 use core::time::Duration;
 
-use scrupp_verify_tests::{Postgres, TaskApi, Trouble};
+use scrupp_verify_tests::{Postgres, ScriptedResponse, TaskApi};
 use tokio::time::sleep;
 
 use crate::{Directory, completed, deliver, result, row, rows, start};
 
 #[tokio::test]
-async fn a_job_that_ends_with_its_process_is_given_up_at_the_limit() {
+async fn job_interrupted_by_kills_is_given_up_at_the_limit() {
     let (directory, api) = (Directory::new("takes"), TaskApi::start().await);
     let settings = [("FETCH_ATTEMPTS", "2"), ("FETCH_TIMEOUT_SECONDS", "0.5")];
-    api.trouble(1, [(); 2].map(|()| Trouble::Slow(Duration::from_secs(60))));
+    api.script_fetches(
+        1,
+        [(); 2].map(|()| ScriptedResponse::Slow(Duration::from_secs(60))),
+    );
     for fetches in 1..=2 {
         let inbox = start(&directory.database_url(), &api, &settings).await;
         if fetches == 1 {
@@ -28,12 +31,12 @@ async fn a_job_that_ends_with_its_process_is_given_up_at_the_limit() {
     assert_eq!(api.fetches(1).len(), 2);
 }
 
-/// Starts an inbox with three deliveries, changes the rows, and makes them due.
+/// Starts an inbox, and applies each change to one of two rows.
 async fn changed(database_url: &str, sql: impl Fn(&str), changes: &[&str], states: &[&str]) {
     let api = TaskApi::start().await;
     let settings = [("FETCH_PAUSE_SECONDS", "3600"), ("FETCH_ATTEMPTS", "3")];
     for process_id in 1..=4 {
-        api.trouble(process_id, [Trouble::Status(500)]);
+        api.script_fetches(process_id, [ScriptedResponse::Status(500)]);
     }
     let inbox = start(database_url, &api, &settings).await;
     for (change, state) in changes.iter().zip(states) {
@@ -47,7 +50,7 @@ async fn changed(database_url: &str, sql: impl Fn(&str), changes: &[&str], state
             "UPDATE deliveries SET {change} WHERE process_id = '1'"
         ));
         sql("UPDATE deliveries SET due_at = 0");
-        // The good row is listed and fetched, whatever stands beside it.
+        // The other row is still listed and fetched.
         row(&inbox, 2, "stored").await;
         let changed = row(&inbox, 1, state).await;
         assert!(
@@ -58,13 +61,13 @@ async fn changed(database_url: &str, sql: impl Fn(&str), changes: &[&str], state
         assert_eq!(result(&inbox, 1).await.0, 404, "{change}");
         sql("DELETE FROM deliveries");
         for process_id in [1, 2] {
-            api.trouble(process_id, [Trouble::Status(500)]);
+            api.script_fetches(process_id, [ScriptedResponse::Status(500)]);
         }
     }
 }
 
 #[tokio::test]
-async fn one_unreadable_row_of_sqlite_affects_no_other() {
+async fn unreadable_row_in_sqlite_affects_no_other_row() {
     let directory = Directory::new("changed");
     let changes = [
         ("body = 'garbage'", "unreadable"),
@@ -84,7 +87,7 @@ async fn one_unreadable_row_of_sqlite_affects_no_other() {
 }
 
 #[tokio::test]
-async fn one_unreadable_row_of_postgresql_affects_no_other() {
+async fn unreadable_row_in_postgresql_affects_no_other_row() {
     let postgres = Postgres::start().await;
     let changes = [
         ("body = 'garbage'", "unreadable"),
@@ -100,11 +103,11 @@ async fn one_unreadable_row_of_postgresql_affects_no_other() {
 }
 
 #[tokio::test]
-async fn a_final_status_ends_the_job_at_once() {
+async fn permanent_error_status_ends_the_job_at_once() {
     let (directory, api) = (Directory::new("final"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
     for (process_id, status) in (1..).zip([400, 401, 403, 404, 410]) {
-        api.trouble(process_id, [Trouble::Status(status)]);
+        api.script_fetches(process_id, [ScriptedResponse::Status(status)]);
         deliver(inbox.address(), &completed(process_id)).await;
         let failed = row(&inbox, process_id, "failed").await;
         let error = format!("the API responded with status {status}");
@@ -117,18 +120,18 @@ async fn a_final_status_ends_the_job_at_once() {
         }
     }
     for (process_id, status) in (11..).zip([408, 425, 429, 500]) {
-        api.trouble(process_id, [Trouble::Status(status)]);
+        api.script_fetches(process_id, [ScriptedResponse::Status(status)]);
         deliver(inbox.address(), &completed(process_id)).await;
         assert_eq!(row(&inbox, process_id, "stored").await["attempts"], 2);
     }
 }
 
 #[tokio::test]
-async fn waits_as_long_as_the_api_asks() {
+async fn waits_as_long_as_retry_after_requires() {
     let (directory, api) = (Directory::new("retry-after"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
-    api.trouble(1, [Trouble::RetryAfter(3600)]);
-    api.trouble(2, [Trouble::Status(503)]);
+    api.script_fetches(1, [ScriptedResponse::RetryAfter(3600)]);
+    api.script_fetches(2, [ScriptedResponse::Status(503)]);
     for process_id in [1, 2] {
         deliver(inbox.address(), &completed(process_id)).await;
     }

@@ -1,12 +1,12 @@
 use core::time::Duration;
 
-use scrupp_verify_tests::{Postgres, Retries, Scrupp, TaskApi, Trouble, is_acknowledged};
+use scrupp_verify_tests::{Postgres, Retries, ScriptedResponse, Scrupp, TaskApi, is_acknowledged};
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{IN_A_HURRY, completed, deliver, result, row, rows, start};
+use crate::{SHORT_TIMEOUT, completed, deliver, result, row, rows, start};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_processes_on_one_postgresql_take_no_job_twice() {
+async fn two_processes_with_one_postgresql_run_each_job_once() {
     let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
     let url = postgres.url();
@@ -17,9 +17,9 @@ async fn two_processes_on_one_postgresql_take_no_job_twice() {
     let mut senders = JoinSet::new();
     for sender in 0..6 {
         senders.spawn(async move {
-            let scrupp = Scrupp::new(Retries::SignedAnew);
+            let scrupp = Scrupp::new(Retries::NewHeaders);
             for process_id in (1..=DELIVERIES).filter(|id| id % 6 == sender) {
-                // To both of them: the second is a duplicate of the first.
+                // Both receivers get each delivery, so the second one is a duplicate.
                 for receiver in receivers {
                     let attempts = scrupp.deliver(&[receiver], &completed(process_id)).await;
                     assert!(is_acknowledged(&attempts), "{attempts:?}");
@@ -43,51 +43,54 @@ async fn two_processes_on_one_postgresql_take_no_job_twice() {
         .map(|said| said.matches("result fetched").count());
     assert!(
         worked.iter().all(|jobs| *jobs > 0),
-        "both worked: {worked:?}"
+        "a process did no job: {worked:?}"
     );
     println!("jobs done by each: {worked:?}");
 }
 
 #[tokio::test]
-async fn the_job_of_a_killed_process_is_taken_by_the_other_after_its_lease() {
+async fn another_process_runs_the_job_of_a_killed_one_after_its_lease() {
     let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
-    let one = start(&postgres.url(), &api, &IN_A_HURRY).await;
-    api.trouble(1, [Trouble::Slow(Duration::from_millis(1900))]);
+    let one = start(&postgres.url(), &api, &SHORT_TIMEOUT).await;
+    api.script_fetches(1, [ScriptedResponse::Slow(Duration::from_millis(1900))]);
     deliver(one.address(), &completed(1)).await;
     while api.fetches(1).is_empty() {
         sleep(Duration::from_millis(5)).await;
     }
-    let other = start(&postgres.url(), &api, &IN_A_HURRY).await;
+    let other = start(&postgres.url(), &api, &SHORT_TIMEOUT).await;
     one.kill().await;
     assert_eq!(row(&other, 1, "stored").await["attempts"], 2);
     assert_eq!(result(&other, 1).await, (200, TaskApi::result(1, 2)));
 }
 
 #[tokio::test]
-async fn a_process_that_sleeps_past_its_lease_changes_nothing_any_more() {
+async fn process_that_exceeds_its_lease_changes_nothing() {
     let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
-    let one = start(&postgres.url(), &api, &IN_A_HURRY).await;
-    api.trouble(1, [Trouble::Slow(Duration::from_millis(300))]);
+    let one = start(&postgres.url(), &api, &SHORT_TIMEOUT).await;
+    api.script_fetches(1, [ScriptedResponse::Slow(Duration::from_millis(300))]);
     deliver(one.address(), &completed(1)).await;
     while api.fetches(1).is_empty() {
         sleep(Duration::from_millis(5)).await;
     }
     one.pause().await;
-    let other = start(&postgres.url(), &api, &IN_A_HURRY).await;
+    let other = start(&postgres.url(), &api, &SHORT_TIMEOUT).await;
     let stored = row(&other, 1, "stored").await;
     one.resume().await;
 
     sleep(Duration::from_millis(1500)).await;
-    assert!(one.said().contains("process_id=1"), "it went on");
+    assert!(
+        one.said().contains("process_id=1"),
+        "the process did not continue"
+    );
     assert_eq!(row(&one, 1, "stored").await, stored);
     assert_eq!(result(&one, 1).await, (200, TaskApi::result(1, 2)));
     assert_eq!(api.fetches(1).len(), 2);
 }
 
 #[tokio::test]
-async fn without_its_database_it_acknowledges_nothing() {
+async fn acknowledges_nothing_without_its_database() {
     let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
     let inbox = start(&postgres.url(), &api, &[]).await;
@@ -95,8 +98,8 @@ async fn without_its_database_it_acknowledges_nothing() {
     row(&inbox, 1, "stored").await;
     drop(postgres);
 
-    let patient = Scrupp::new(Retries::SignedAnew).timeout(Duration::from_secs(6));
-    let once = patient.max_attempts(1);
+    let sender = Scrupp::new(Retries::NewHeaders).timeout(Duration::from_secs(6));
+    let once = sender.max_attempts(1);
     for process_id in [1, 2] {
         let event = completed(process_id);
         let attempts = once.deliver(&[inbox.address()], &event).await;

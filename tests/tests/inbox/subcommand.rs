@@ -1,19 +1,19 @@
 use core::iter::repeat_n;
 
-use scrupp_verify_tests::{TaskApi, Trouble};
+use scrupp_verify_tests::{ScriptedResponse, TaskApi};
 
 use crate::{Directory, run};
 
 #[tokio::test]
-async fn polls_until_a_task_has_ended() {
+async fn polls_until_the_task_ends() {
     let api = TaskApi::start().await;
     api.statuses(1, ["queued", "running", "completed"]);
-    api.trouble(1, [Trouble::Status(500)]);
+    api.script_fetches(1, [ScriptedResponse::Status(500)]);
     api.statuses(2, ["running", "failed"]);
-    api.trouble(3, repeat_n(Trouble::Status(500), 2));
+    api.script_fetches(3, repeat_n(ScriptedResponse::Status(500), 2));
     api.statuses(4, ["partially_completed"]);
     for (process_id, status) in (5..).zip([401, 403, 404, 410]) {
-        api.trouble(process_id, [Trouble::Status(status)]);
+        api.script_fetches(process_id, [ScriptedResponse::Status(status)]);
     }
     let origin = api.origin();
     let environment = [
@@ -63,7 +63,7 @@ async fn polls_until_a_task_has_ended() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_ends_a_poll_at_once() {
+async fn invalid_key_ends_a_poll_at_once() {
     let api = TaskApi::start().await;
     let origin = api.origin();
     let environment = [
@@ -77,7 +77,7 @@ async fn a_wrong_key_ends_a_poll_at_once() {
 }
 
 #[tokio::test]
-async fn says_which_setting_is_wrong() {
+async fn names_the_invalid_setting() {
     let attempts = "FETCH_ATTEMPTS: expected a number from 1 to 1000\n";
     let pause = "FETCH_PAUSE_SECONDS: expected a number from 0.01 to 3600\n";
     let timeout = "FETCH_TIMEOUT_SECONDS: expected a number from 0.1 to 3600\n";
@@ -151,7 +151,7 @@ async fn says_which_setting_is_wrong() {
 }
 
 #[tokio::test]
-async fn an_empty_setting_is_unset() {
+async fn empty_setting_counts_as_unset() {
     let api = TaskApi::start().await;
     let origin = api.origin();
     let empty = [
@@ -166,7 +166,7 @@ async fn an_empty_setting_is_unset() {
     let ended = run(&["poll", "1"], &environment).await;
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
 
-    // The default is a file in the current directory.
+    // The default database is a file in the current directory.
     let environment = [("DATABASE_URL", ""), ("BIND", "nonsense")];
     let ended = run(&[], &environment).await;
     let errors = String::from_utf8(ended.stderr).unwrap();

@@ -1,5 +1,5 @@
-//! Deliveries of every outcome, a Prometheus that scrapes the metrics, and the queries of the dashboard and
-//! of the alerts.
+//! Evaluates the queries of the dashboard and of the alerts in Prometheus, after deliveries of
+//! every outcome.
 
 use core::{future::pending, ops::RangeInclusive, time::Duration};
 use std::{net::SocketAddr, path::Path};
@@ -20,20 +20,20 @@ use tokio::{
 
 use crate::DASHBOARD;
 
-/// For `$__rate_interval`: the deliveries, and some seconds before the first.
+/// Value of `$__rate_interval`: the time of the deliveries, and some seconds before the first.
 const WINDOW: Duration = Duration::from_secs(20);
 
-/// How long after the first delivery the panels are checked.
+/// Time from the first delivery to the check of the panels.
 const CHECK: Duration = Duration::from_secs(14);
 
-/// How many deliveries of a kind are sent, times the kind's number.
+/// Number of deliveries of the first kind. The n-th kind has n times as many.
 const COUNT: u64 = 10;
 
-/// The last digit of the process id tells the handler what to do.
+/// Last digit of a process id that makes the handler fail or hang.
 const FAILS: u64 = 1;
 const HANGS: u64 = 2;
 
-/// A store whose claims fail, or whose commits come too late.
+/// A store with a fixed result of each claim, and commits that are too late.
 struct Store {
     claim: Result<Claim, &'static str>,
 }
@@ -64,7 +64,7 @@ impl DeliveryStore for Store {
     }
 }
 
-/// Serves metrics of this process.
+/// Serves the metrics of this process.
 fn serve_metrics() -> SocketAddr {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let mut builder = PrometheusBuilder::new().with_http_listener(address);
@@ -76,7 +76,7 @@ fn serve_metrics() -> SocketAddr {
     address
 }
 
-/// Serves deliveries, with a layer and a store of its own.
+/// Serves deliveries with its own layer and store.
 async fn serve(dedup: impl Into<Dedup>) -> SocketAddr {
     let secrets = [SECRET, PREVIOUS_SECRET].map(|secret| Secret::new(secret).unwrap());
     let verify = ScruppVerify::new(secrets)
@@ -104,7 +104,7 @@ async fn deliver(to: SocketAddr, delivery: &Delivery) -> u16 {
     connection.response().await.unwrap().status
 }
 
-/// Sends a delivery, and hangs up while the handler runs.
+/// Sends a delivery, and disconnects while the handler runs.
 async fn hang_up(to: SocketAddr, delivery: &Delivery) {
     let mut connection = Connection::open(to).await.unwrap();
     let steps = [Step::Send(delivery.request())];
@@ -112,7 +112,7 @@ async fn hang_up(to: SocketAddr, delivery: &Delivery) {
     sleep(Duration::from_millis(200)).await;
 }
 
-/// Sends deliveries of every outcome: of the n-th, n times [`COUNT`].
+/// Sends deliveries of every outcome: n times [`COUNT`] of the n-th.
 async fn send_to_service([service, broken, late]: [SocketAddr; 3]) {
     let old = |delivery: &mut Delivery| delivery.sign_with(PREVIOUS_SECRET, delivery.now);
     for number in 1..=COUNT {
@@ -158,13 +158,14 @@ async fn send_to_example(example: &Program) {
     }
 }
 
-/// About so many in the window. Prometheus extrapolates to its ends.
+/// Returns a range around the number of deliveries in the window. Prometheus extrapolates to the
+/// ends of the window.
 fn about(count: u64) -> RangeInclusive<f64> {
     let count = count as f64;
     count * 0.9..=count * 1.3
 }
 
-/// Returns the range of each series of a panel, by values of its labels.
+/// Returns the expected range of each series of a panel, by label values.
 fn expected(title: &str) -> Vec<(&'static [&'static str], RangeInclusive<f64>)> {
     let per_second = |count: u64| {
         let (low, high) = about(count).into_inner();
@@ -172,7 +173,7 @@ fn expected(title: &str) -> Vec<(&'static [&'static str], RangeInclusive<f64>)> 
     };
     match title {
         "Outcomes" => vec![
-            // Those with a late commit too.
+            // Includes the deliveries with a late commit.
             (&["handled"], per_second(2 * COUNT)),
             (&["failed"], per_second(2 * COUNT)),
             (&["dropped"], per_second(COUNT)),
@@ -185,7 +186,7 @@ fn expected(title: &str) -> Vec<(&'static [&'static str], RangeInclusive<f64>)> 
             (&["store_unavailable"], per_second(COUNT)),
             (&["missing_signature"], 0.0..=0.0),
         ],
-        // Scrupp's timestamps are whole seconds.
+        // A timestamp has whole seconds.
         "Age of deliveries" => vec![(&[], 0.0..=2.0)],
         "Time to verify" => vec![(&[], 1e-6..=0.1)],
         "Time in the handler" => vec![(&[], 1e-6..=0.5)],
@@ -200,14 +201,14 @@ fn expected(title: &str) -> Vec<(&'static [&'static str], RangeInclusive<f64>)> 
             (&["1"], per_second(4 * COUNT)),
             (&["0"], per_second(5 * COUNT)),
         ],
-        // One delivery is being received. There are three layers.
+        // One body is being received. There are three layers.
         "Unverified bodies" => vec![(&[], 20_000.0..=3.0 * 67_108_864.0)],
         "Budget in use" => vec![(&[], 1e-5..=1e-3)],
         _ => panic!("a panel without a check: {title}"),
     }
 }
 
-/// Checks what the dashboard shows of an instance.
+/// Checks the values of the dashboard's panels for an instance.
 async fn check_panels(prometheus: &Prometheus, instance: SocketAddr, only: Option<&str>) {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     for panel in dashboard["panels"].as_array().unwrap() {
@@ -252,7 +253,7 @@ async fn dashboard_shows_what_was_sent_and_every_alert_can_be_evaluated() {
     let bind = of_example.to_string();
     let settings = [("METRICS_BIND", &*bind), ("STORE_URL", "memory:")];
     let example = Program::start("example-axum", &settings).await;
-    // Series of a histogram begin with their first value.
+    // The first value of a histogram creates its series.
     for (address, status) in [(service, 200), (broken, 503), (late, 200)] {
         assert_eq!(deliver(address, &signed(9)).await, status);
     }
@@ -275,7 +276,7 @@ async fn dashboard_shows_what_was_sent_and_every_alert_can_be_evaluated() {
     send_to_service([service, broken, late]).await;
     assert!(sent.elapsed() < CHECK - Duration::from_secs(3), "too slow");
     sleep_until(sent + CHECK - Duration::from_secs(3)).await;
-    // A body that does not arrive.
+    // A body that stays incomplete.
     let mut slow = Connection::open(service).await.unwrap();
     let mut large = signed(1);
     large.pad_to(20_000);

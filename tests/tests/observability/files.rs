@@ -1,4 +1,4 @@
-//! The files in `observability/` agree with each other and with the code.
+//! The files in `observability/` and the code use the same names.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ const ALERTS_TEST: &str = include_str!("../../../observability/prometheus/alerts
 const RUNBOOK: &str = include_str!("../../../observability/RUNBOOK.md");
 const CODE: &str = include_str!("../../../scrupp-verify-metrics/src/lib.rs");
 
-/// Every metric. Those in seconds are histograms.
+/// All metrics. Metrics in seconds are histograms.
 const METRICS: [&str; 9] = [
     "scrupp_verify_deliveries_total",
     "scrupp_verify_verified_total",
@@ -30,7 +30,7 @@ fn every_metric_in_the_files_exists() {
     for text in [ALERTS, ALERTS_TEST, DASHBOARD, RUNBOOK] {
         assert!(series(text).count() > 0);
         for name in series(text) {
-            assert!(metric(name).is_some(), "{name} is no series");
+            assert!(metric(name).is_some(), "{name} is not a series");
         }
     }
 }
@@ -137,7 +137,7 @@ fn every_alert_fires_in_a_test() {
 #[test]
 fn dashboard_has_the_shape_that_grafana_imports() {
     let dashboard = dashboard();
-    assert!(dashboard["id"].is_null(), "an id is of one Grafana");
+    assert!(dashboard["id"].is_null(), "the id must be null");
     assert!(is_text(&dashboard["title"]) && is_text(&dashboard["uid"]));
     assert!(dashboard["schemaVersion"].is_u64());
     let variables = dashboard["templating"]["list"].as_array().unwrap();
@@ -166,7 +166,10 @@ fn dashboard_has_the_shape_that_grafana_imports() {
 
         let [x, y, w, h] =
             ["x", "y", "w", "h"].map(|side| panel["gridPos"][side].as_u64().unwrap());
-        assert!(w > 0 && h > 0 && x + w <= 24, "{title}: beyond the grid");
+        assert!(
+            w > 0 && h > 0 && x + w <= 24,
+            "{title}: outside of the grid"
+        );
         for cell in (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y))) {
             assert!(taken.insert(cell), "{title}: overlaps at {cell:?}");
         }
@@ -182,7 +185,7 @@ fn dashboard_has_the_shape_that_grafana_imports() {
                 refs.insert(target["refId"].as_str().unwrap()),
                 "{title}: refId"
             );
-            // Each series is selected by both variables.
+            // Both variables select each series.
             let expression = target["expr"].as_str().unwrap();
             let selected = expression
                 .matches(r#"{job=~"$job", instance=~"$instance""#)
@@ -198,7 +201,8 @@ fn series(text: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| word.starts_with("scrupp_verify_"))
 }
 
-/// Returns the metric of a series. A histogram has three, none of which has its name.
+/// Returns the metric of a series. A histogram has three series, and none has the name of the
+/// metric.
 fn metric(series: &str) -> Option<&'static str> {
     METRICS
         .into_iter()
@@ -209,7 +213,8 @@ fn metric(series: &str) -> Option<&'static str> {
         })
 }
 
-/// Returns the label and the value of everything like `label="value"`, `label=~"value"` or `label!="value"`.
+/// Returns the label and the value of each matcher, such as `label="value"`, `label=~"value"` or
+/// `label!="value"`.
 fn matchers(text: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices('"') {
@@ -252,14 +257,14 @@ fn alerts() -> impl Iterator<Item = &'static str> {
     fields("- alert: ")
 }
 
-/// Returns the rest of each line of the alerts that starts like this.
+/// Returns the rest of each line of the alerts with this prefix.
 fn fields(start: &'static str) -> impl Iterator<Item = &'static str> {
     ALERTS
         .lines()
         .filter_map(move |line| line.trim_start().strip_prefix(start))
 }
 
-/// Returns `old-secret` for `ScruppVerifyOldSecret`.
+/// Returns the name of an alert in kebab case: `old-secret` for `ScruppVerifyOldSecret`.
 fn kebab_case(alert: &str) -> String {
     let name = alert.strip_prefix("ScruppVerify").unwrap();
     let words = name.split_inclusive(|_: char| true).map(|c| {

@@ -1,5 +1,5 @@
-//! Processes that are killed between any two statements of a handler lose nothing, and handle nothing
-//! twice.
+//! Processes that are killed between any two statements of a handler lose no delivery, and handle
+//! none twice.
 
 use core::{net::SocketAddr, time::Duration};
 use std::{
@@ -28,10 +28,10 @@ use crate::{
 
 const LEASE: Duration = Duration::from_millis(500);
 
-/// The least number of deliveries, in each database.
+/// Least number of deliveries in each database.
 const DELIVERIES: u64 = 500;
 
-/// The number of kills at each point, in each database.
+/// Number of kills at each point in each database.
 const KILLS: usize = 10;
 
 const POINTS: [Point; 6] = [
@@ -44,13 +44,13 @@ const POINTS: [Point; 6] = [
 ];
 
 #[tokio::test]
-async fn killed_at_every_point_sqlite_has_each_effect_once() {
+async fn sqlite_has_each_effect_once_despite_kills_at_every_point() {
     let directory = Directory::new();
     has_each_effect_once(directory.file().to_str().unwrap()).await;
 }
 
 #[tokio::test]
-async fn killed_at_every_point_postgres_has_each_effect_once() {
+async fn postgres_has_each_effect_once_despite_kills_at_every_point() {
     let postgres = Postgres::start().await;
     has_each_effect_once(&postgres.url()).await;
 }
@@ -66,7 +66,7 @@ async fn has_each_effect_once(url: &str) {
     }
     for kill in 0..KILLS {
         for point in POINTS {
-            // At another delivery each time.
+            // Each kill at another delivery.
             let stop = format!("{point:?} {}", 1 + kill % 5);
             let mut worker = Worker::start(url, &stop, &address).await;
             worker.line("reached").await;
@@ -76,7 +76,7 @@ async fn has_each_effect_once(url: &str) {
         }
     }
     let _worker = Worker::start(url, "", &address).await;
-    load.is_over.store(true, SeqCst);
+    load.is_finished.store(true, SeqCst);
     let mut sent: Vec<_> = senders.join_all().await.into_iter().flatten().collect();
     sent.sort_unstable();
 
@@ -86,26 +86,26 @@ async fn has_each_effect_once(url: &str) {
     assert_eq!(database.counts().await, (count, count));
     let hit = sent.iter().filter(|(_, attempts)| *attempts > 1).count();
     let kills = KILLS * POINTS.len();
-    println!("{count} deliveries, {hit} of them in several attempts, {kills} kills");
-    assert!(hit >= kills, "only {hit} deliveries in several attempts");
+    println!("{count} deliveries, {hit} with several attempts, {kills} kills");
+    assert!(hit >= kills, "only {hit} deliveries with several attempts");
 }
 
 /// The state that the senders share.
 #[derive(Default)]
 struct Load {
     last: AtomicU64,
-    is_over: AtomicBool,
+    is_finished: AtomicBool,
 }
 
 impl Load {
-    /// Sends one delivery after the other, each until it is acknowledged. Returns them with the number
-    /// of attempts.
+    /// Sends one delivery after another until each is acknowledged. Returns the deliveries with
+    /// their numbers of attempts.
     async fn send(self: Arc<Self>, receiver: watch::Receiver<SocketAddr>) -> Vec<(i64, usize)> {
-        let scrupp = Scrupp::new(Retries::SignedAnew).max_attempts(1);
+        let scrupp = Scrupp::new(Retries::NewHeaders).max_attempts(1);
         let mut sent = Vec::new();
         loop {
             let process_id = self.last.fetch_add(1, SeqCst) + 1;
-            if process_id > DELIVERIES && self.is_over.load(SeqCst) {
+            if process_id > DELIVERIES && self.is_finished.load(SeqCst) {
                 return sent;
             }
             let event = String::from_utf8(signed(process_id).body).unwrap();
@@ -123,17 +123,18 @@ impl Load {
     }
 }
 
-/// A server in a process of its own.
+/// A server in a separate process.
 struct Worker {
     child: Child,
     output: Lines<BufReader<ChildStdout>>,
 }
 
-/// The variable with a worker's database, and with the point and the pass that it stops at.
+/// Environment variable with the database of a worker, and the point and the attempt at which the
+/// worker stops.
 const SETTINGS: &str = "SCRUPP_TEST_WORKER";
 
 impl Worker {
-    /// Starts a worker, and tells the senders its address.
+    /// Starts a worker, and publishes its address to the senders.
     async fn start(url: &str, stop: &str, address: &watch::Sender<SocketAddr>) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["crash::worker", "--exact", "--ignored", "--nocapture"])
@@ -150,12 +151,12 @@ impl Worker {
         worker
     }
 
-    /// Waits for a line, and returns the rest of it.
+    /// Waits for a line with a prefix, and returns the rest of the line.
     async fn line(&mut self, prefix: &str) -> String {
         let line = async {
             loop {
                 let line = self.output.next_line().await.unwrap();
-                if let Some(rest) = line.expect("a worker that runs").strip_prefix(prefix) {
+                if let Some(rest) = line.expect("a running worker").strip_prefix(prefix) {
                     return rest.to_owned();
                 }
             }
@@ -165,7 +166,7 @@ impl Worker {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a process of the other tests"]
+#[ignore = "runs as a process of other tests"]
 async fn worker() {
     let Ok(settings) = env::var(SETTINGS) else {
         return;
@@ -175,7 +176,7 @@ async fn worker() {
     let (point, pass) = (settings.next().unwrap().to_owned(), settings.next());
     let mut passes: u32 = pass.map_or(0, |pass| pass.parse().unwrap());
     let (address, mut points) = database.serve(LEASE).await;
-    // After what the test harness has written.
+    // On a new line, because the test harness may have written to this one.
     println!("\nlistening on {address}");
     tokio::spawn(async move {
         let mut stopped = Vec::new();
@@ -192,6 +193,6 @@ async fn worker() {
             let _ = next.send(true);
         }
     });
-    // Ends with the process that started it.
+    // Exits when the process that started the worker ends.
     let _ = spawn_blocking(|| stdin().read(&mut [0])).await;
 }

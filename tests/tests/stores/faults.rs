@@ -1,4 +1,4 @@
-//! Servers that are killed, or fall silent.
+//! Servers that are killed or become silent.
 
 use core::time::Duration;
 use std::{
@@ -18,7 +18,7 @@ use crate::{
     suite::Shape,
 };
 
-/// A kind of store on a server of its own.
+/// A kind of store with its own server.
 pub(crate) trait Server: Shape {
     fn kill(&mut self);
 
@@ -30,19 +30,19 @@ pub(crate) trait Server: Shape {
 const DELIVERIES: u64 = 60;
 const LEASE: Duration = Duration::from_millis(1500);
 
-/// While the server is killed or paused, every operation fails in time. Afterwards the same store
-/// works, has forgotten no acknowledgement, and holds no claim longer than its lease.
+/// Asserts that every operation fails in time while the server is killed or paused. Afterwards, the
+/// same store works again. No acknowledgement is lost, and no claim outlives its lease.
 pub(crate) async fn survives_a_server_that_is_killed_or_paused<S: Server>() {
     let mut shape = S::start().await;
     let store = shape.store().await;
     let events = Arc::new(Mutex::new(Vec::new()));
-    let is_over = Arc::new(AtomicBool::new(false));
+    let is_finished = Arc::new(AtomicBool::new(false));
     let mut tasks = JoinSet::new();
     for _ in 0..8 {
         let (store, events) = (store.clone(), Arc::clone(&events));
-        let is_over = Arc::clone(&is_over);
+        let is_finished = Arc::clone(&is_finished);
         tasks.spawn(async move {
-            while !is_over.load(Ordering::Relaxed) {
+            while !is_finished.load(Ordering::Relaxed) {
                 let number = fastrand::u64(..DELIVERIES);
                 let op = match Op::random(&[LEASE, RETENTION]) {
                     Op::Claim(by, _) | Op::CommitIn(by, _) => Op::Claim(by, LEASE),
@@ -59,7 +59,10 @@ pub(crate) async fn survives_a_server_that_is_killed_or_paused<S: Server>() {
         let begin = Instant::now();
         let is_success = |(_, event): &(u64, Event)| event.begin > begin && event.result.is_some();
         while !events.lock().unwrap().iter().any(is_success) {
-            assert!(begin.elapsed() < Duration::from_secs(30), "does not work");
+            assert!(
+                begin.elapsed() < Duration::from_secs(30),
+                "the store does not recover"
+            );
             sleep(Duration::from_millis(20)).await;
         }
         sleep(Duration::from_millis(700)).await;
@@ -83,7 +86,7 @@ pub(crate) async fn survives_a_server_that_is_killed_or_paused<S: Server>() {
             true => shape.restart().await,
             false => shape.pause(false),
         }
-        // A server that goes on executes what it has received.
+        // A resumed server executes the commands that it had received.
         for (_, event) in events.lock().unwrap().iter_mut() {
             if event.result.is_none() && event.begin + LIMIT > begin {
                 event.end = event.end.max(Instant::now() + LATE);
@@ -91,7 +94,7 @@ pub(crate) async fn survives_a_server_that_is_killed_or_paused<S: Server>() {
         }
         works_again().await;
     }
-    is_over.store(true, Ordering::Relaxed);
+    is_finished.store(true, Ordering::Relaxed);
     tasks.join_all().await;
     sleep(LATE + LEASE).await;
     let events = core::mem::take(&mut *events.lock().unwrap());

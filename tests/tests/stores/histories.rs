@@ -1,4 +1,4 @@
-//! Operations that overlap, and whether the rules can explain their results.
+//! Histories of concurrent operations, and a check that the rules explain their results.
 
 use core::time::Duration;
 use std::{collections::HashSet, time::Instant};
@@ -8,16 +8,17 @@ use tokio::time::timeout;
 
 use crate::model::{Model, Op, attempt, id_of};
 
-/// The time limit of an operation. An adapter has one too.
+/// Time limit of an operation, like the store time-out of an adapter.
 pub(crate) const LIMIT: Duration = Duration::from_millis(1200);
 
-/// How long after a failure a claim may still have its effect.
+/// Time after a failure within which a claim may still take effect.
 pub(crate) const LATE: Duration = Duration::from_secs(2);
 
-/// The same for other operations. A store may go on with them.
+/// Time after a failure within which another operation may still take effect. A store may retry a
+/// commit or a release.
 const LINGER: Duration = Duration::from_secs(60);
 
-/// How far a store's clock may be from this one.
+/// Largest difference between the clock of a store and the local clock.
 const TOLERANCE: Duration = Duration::from_millis(20);
 
 /// An operation on one delivery.
@@ -26,12 +27,13 @@ pub(crate) struct Event {
     pub(crate) op: Op,
     pub(crate) begin: Instant,
     pub(crate) end: Instant,
-    /// `None` for a failure. The operation then has its effect once, or never, until `end`.
+    /// The result, or `None` for a failure. A failed operation takes effect at most once, before
+    /// `end`.
     pub(crate) result: Option<String>,
 }
 
 impl Event {
-    /// Returns the token that holds the claim after this event.
+    /// Returns the token that holds the claim after this operation.
     fn holder(&self) -> Option<u8> {
         match self.op {
             Op::Claim(by, _) => Some(by),
@@ -39,7 +41,7 @@ impl Event {
         }
     }
 
-    /// Returns whether the row that this event wrote can be live, or expired, for another event.
+    /// Returns true if the row of this operation can be live, or expired, during another operation.
     fn can_be(&self, is_expired: bool, other: &Self) -> bool {
         let (Op::Claim(_, duration) | Op::Commit(_, duration)) = self.op else {
             return false;
@@ -51,10 +53,11 @@ impl Event {
     }
 }
 
-/// Runs an operation without a transaction, as an adapter does.
+/// Runs an operation with a time limit, as an adapter does. Replaces commits in a transaction by
+/// claims.
 pub(crate) async fn observe<S: DeliveryStore>(store: &S, number: u64, op: Op) -> Event {
     let op = match op {
-        // Claims are what is most often in each other's way.
+        // Claims, because they conflict most often.
         Op::CommitIn(by, lease) => Op::Claim(by, lease),
         op => op,
     };
@@ -75,8 +78,8 @@ pub(crate) async fn observe<S: DeliveryStore>(store: &S, number: u64, op: Op) ->
     }
 }
 
-/// Panics unless the operations on a delivery could have come one after the other, each at a time
-/// between its begin and its end.
+/// Panics unless some order of the operations on a delivery explains their results. Each operation
+/// takes effect between its begin and its end.
 pub(crate) fn check(mut events: Vec<Event>) {
     assert!(events.len() <= 128, "{} events", events.len());
     events.sort_by_key(|event| event.begin);
@@ -90,7 +93,8 @@ pub(crate) fn check(mut events: Vec<Event>) {
     }
 }
 
-/// Looks for an order of the events that are not in `done`, after which `writer` wrote the row.
+/// Returns true if some order of the operations outside of `done` explains their results, after
+/// `writer` wrote the row.
 fn is_explained(
     events: &[Event],
     done: u128,
@@ -102,7 +106,7 @@ fn is_explained(
     let required = open
         .clone()
         .filter(|number| events[*number].result.is_some());
-    // The next event begins before each of those that have a result ends.
+    // The next operation must begin before any operation with a result ends.
     let Some(due) = required.map(|number| events[number].end).min() else {
         return true;
     };
@@ -131,7 +135,7 @@ fn is_explained(
                 "Granted" | "true" => Some(number),
                 _ => writer.filter(|_| model.row.is_some()),
             };
-            // A failure without an effect can be left out.
+            // A failed operation without an effect needs no place in the order.
             let has_effect = event.result.is_some() || next != writer;
             if has_effect && is_explained(events, done | 1 << number, next, seen) {
                 return true;
@@ -156,7 +160,7 @@ fn rejects_histories_that_break_a_rule() {
     let release = |by| Op::Release(by);
     for (name, is_valid, events) in [
         (
-            "two at once, one granted",
+            "two concurrent claims, one granted",
             true,
             vec![
                 event(0, 100, claim(1), "Granted"),
@@ -164,7 +168,7 @@ fn rejects_histories_that_break_a_rule() {
             ],
         ),
         (
-            "two at once, both granted",
+            "two concurrent claims, both granted",
             false,
             vec![
                 event(0, 100, claim(1), "Granted"),
@@ -172,7 +176,7 @@ fn rejects_histories_that_break_a_rule() {
             ],
         ),
         (
-            "two at once, none granted",
+            "two concurrent claims, none granted",
             false,
             vec![
                 event(0, 100, claim(1), "InFlight"),
@@ -180,7 +184,7 @@ fn rejects_histories_that_break_a_rule() {
             ],
         ),
         (
-            "granted after a release that overlaps",
+            "granted during a release",
             true,
             vec![
                 event(0, 10, claim(1), "Granted"),
@@ -189,7 +193,7 @@ fn rejects_histories_that_break_a_rule() {
             ],
         ),
         (
-            "granted before the release",
+            "granted before a release",
             false,
             vec![
                 event(0, 10, claim(1), "Granted"),
@@ -207,7 +211,7 @@ fn rejects_histories_that_break_a_rule() {
             ],
         ),
         (
-            "granted after the lease",
+            "granted after the lease expired",
             true,
             vec![
                 event(0, 10, claim(1), "Granted"),
@@ -216,7 +220,7 @@ fn rejects_histories_that_break_a_rule() {
             ],
         ),
         (
-            "a late commit that counts",
+            "commit after the claim was lost",
             false,
             vec![
                 event(0, 10, claim(1), "Granted"),
@@ -225,7 +229,7 @@ fn rejects_histories_that_break_a_rule() {
             ],
         ),
         (
-            "in flight after the lease",
+            "in flight after the lease expired",
             false,
             vec![
                 event(0, 10, claim(1), "Granted"),
@@ -233,7 +237,7 @@ fn rejects_histories_that_break_a_rule() {
             ],
         ),
         (
-            "a failed claim that had its effect late",
+            "a failed claim that took effect later",
             true,
             vec![
                 event(0, 500, claim(1), "failed"),
@@ -243,7 +247,7 @@ fn rejects_histories_that_break_a_rule() {
             ],
         ),
         (
-            "a failed claim that had its effect too late",
+            "a failed claim that took effect too late",
             false,
             vec![
                 event(0, 40, claim(1), "failed"),
@@ -253,7 +257,7 @@ fn rejects_histories_that_break_a_rule() {
             ],
         ),
         (
-            "granted beside a failed commit, and acknowledged later",
+            "granted after an acknowledgement by a failed commit",
             false,
             vec![
                 event(0, 10, claim(1), "Granted"),

@@ -1,5 +1,4 @@
-//! One suite for all stores of claims, against one model and on real servers; and what only some
-//! stores have.
+//! One test suite for all stores, with one model and real servers, and further tests of each store.
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -30,7 +29,7 @@ use std::{
 use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
 use tokio::task::JoinSet;
 
-/// Instantiates the tests of every store for a kind of store, and further parts of the suite by name.
+/// Instantiates the suite for a kind of store, with further parts by name.
 macro_rules! suite {
     ($name:ident: $shape:ty $(, $part:ident)*) => {
         mod $name {
@@ -40,8 +39,8 @@ macro_rules! suite {
             }
 
             #[tokio::test(flavor = "multi_thread")]
-            async fn keeps_the_rules_among_many_tasks() {
-                crate::suite::keeps_the_rules_among_many_tasks::<$shape>().await;
+            async fn results_of_concurrent_tasks_follow_the_rules() {
+                crate::suite::results_of_concurrent_tasks_follow_the_rules::<$shape>().await;
             }
 
             $(suite!(@$part $name: $shape);)*
@@ -49,13 +48,13 @@ macro_rules! suite {
     };
     (@processes $name:ident: $shape:ty) => {
         #[tokio::test(flavor = "multi_thread")]
-        async fn processes_grant_each_delivery_once() {
+        async fn each_delivery_is_granted_to_one_process() {
             let worker = concat!(stringify!($name), "::worker");
             crate::processes::grant_each_delivery_once::<$shape>(worker).await;
         }
 
         #[tokio::test]
-        #[ignore = "a process of the test above"]
+        #[ignore = "runs as a process of the test above"]
         async fn worker() {
             crate::processes::work::<$shape>().await;
         }
@@ -87,7 +86,7 @@ fn token(number: u8) -> ClaimToken {
     ClaimToken::from_bytes([number; 16])
 }
 
-/// A directory of a test's own, which is removed with the value.
+/// A directory for the files of a test. Removed on drop.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -115,7 +114,7 @@ impl Drop for Directory {
     }
 }
 
-/// Of many claims of one delivery at once, one is granted.
+/// Asserts that one of many concurrent claims of a delivery is granted.
 async fn grants_each_delivery_once<S>(stores: impl Fn() -> S)
 where
     S: DeliveryStore + Send + Sync + 'static,
@@ -132,7 +131,8 @@ where
     }
 }
 
-/// An acknowledgement is remembered, and a released claim is free again.
+/// Asserts that an acknowledgement is remembered, and that a released delivery can be claimed
+/// again.
 async fn remembers<S>(store: &S)
 where
     S: DeliveryStore,

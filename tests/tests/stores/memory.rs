@@ -1,4 +1,4 @@
-//! Memory.
+//! The in-memory store.
 
 use core::time::Duration;
 use std::time::SystemTime;
@@ -28,7 +28,7 @@ impl Shape for Memory {
     }
 }
 
-/// A store whose seconds are milliseconds, because it counts no fractions of them.
+/// A store with a clock in milliseconds, because the clock of `MemoryStore` has whole seconds.
 #[derive(Clone)]
 pub(crate) struct Millis(MemoryStore);
 

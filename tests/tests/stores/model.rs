@@ -4,12 +4,12 @@ use scrupp_verify_core::dedup::{DeliveryId, DeliveryStore};
 
 use crate::{RETENTION, id, token};
 
-/// One operation by one of three tokens. A duration of zero expires at once.
+/// An operation by one of three tokens. A duration of zero expires at once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
     Claim(u8, Duration),
     Commit(u8, Duration),
-    /// The strict commit inside a handler's transaction.
+    /// A commit in a transaction of the handler, which requires a live claim.
     CommitIn(u8, Duration),
     Release(u8),
 }
@@ -28,10 +28,11 @@ impl Op {
     }
 }
 
-/// The rules once more, in the plainest way, for a clock that stands still.
+/// A model of the rules for a single delivery, without a clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Model {
-    /// The holder of a claim, or `None` for an acknowledgement; and whether it has expired.
+    /// The row, if there is one: the holder of the claim, or `None` for an acknowledgement, and
+    /// true if the row has expired.
     pub(crate) row: Option<(Option<u8>, bool)>,
 }
 
@@ -39,7 +40,7 @@ impl Model {
     /// Panics unless the result of an operation follows the rules.
     pub(crate) fn check(&mut self, number: u64, op: Op, result: &str) {
         let expected = match (op, self.row) {
-            // An expired row may have been removed before.
+            // The store may have removed the expired row.
             (Op::CommitIn(by, retention), Some((Some(holder), true))) if holder == by => {
                 if result == "true" {
                     self.row = Some((None, retention.is_zero()));
@@ -80,7 +81,7 @@ impl Model {
     }
 }
 
-/// Runs an operation, unless it needs a transaction.
+/// Runs an operation. Returns `None` for a commit in a transaction.
 pub(crate) async fn run<S>(store: &S, id: DeliveryId, op: Op) -> Option<String>
 where
     S: DeliveryStore,
@@ -109,20 +110,20 @@ fn text(result: impl core::fmt::Debug) -> String {
     format!("{result:?}")
 }
 
-/// Random operations on a few deliveries.
+/// Returns random operations on 200 deliveries.
 pub(crate) fn operations(count: usize) -> Vec<(u64, Op)> {
     let durations = [Duration::ZERO, RETENTION];
     let step = |_| (fastrand::u64(..200), Op::random(&durations));
     (0..count).map(step).collect()
 }
 
-/// The number of operations: more in the long run.
+/// Returns the number of operations, 2000 unless `SCRUPP_STORE_OPERATIONS` is set.
 pub(crate) fn count() -> usize {
     let count = std::env::var("SCRUPP_STORE_OPERATIONS");
     count.map_or(2_000, |count| count.parse().unwrap())
 }
 
-/// Ids that no other test uses.
+/// Returns an id that no other test uses.
 pub(crate) fn id_of(number: u64) -> DeliveryId {
     id(1_000_000 + number)
 }

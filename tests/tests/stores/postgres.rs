@@ -1,4 +1,4 @@
-//! PostgreSQL, straight and through PgBouncer.
+//! PostgreSQL, directly and through PgBouncer.
 
 use core::time::Duration;
 use std::{net::SocketAddr, time::Instant};
@@ -21,7 +21,7 @@ use crate::{
 
 pub(crate) type Straight = Database<false>;
 
-/// Through PgBouncer in transaction mode.
+/// PostgreSQL through PgBouncer in transaction mode.
 pub(crate) type Pooled = Database<true>;
 
 pub(crate) struct Database<const IS_POOLED: bool> {
@@ -92,7 +92,7 @@ async fn pool(url: &str) -> PgPool {
 
 async fn pool_of(connections: u32, url: &str) -> PgPool {
     let options: PgConnectOptions = url.parse().unwrap();
-    // PgBouncer rejects a parameter that it does not know, and sqlx sends this one by default.
+    // PgBouncer rejects this parameter, which sqlx sends by default.
     let options = options.extra_float_digits(None);
     let pool = PgPoolOptions::new().max_connections(connections);
     pool.connect_with(options).await.unwrap()
@@ -125,7 +125,7 @@ async fn late_commit_is_rolled_back() {
 }
 
 #[tokio::test]
-async fn tables_of_ones_own_and_missing_ones() {
+async fn custom_table_works_and_missing_table_is_an_error() {
     let postgres = Postgres::start().await;
     let pool = pool(&postgres.url()).await;
     let missing = SqlxStore::new(pool.clone());
@@ -172,7 +172,7 @@ async fn needs_no_right_to_create_a_table_that_exists() {
 }
 
 #[tokio::test]
-async fn expired_deliveries_are_found_by_the_index() {
+async fn purge_finds_expired_deliveries_by_the_index() {
     let postgres = Postgres::start().await;
     let pool = pool(&postgres.url()).await;
     let store = store(&pool).await;
@@ -208,7 +208,7 @@ async fn read_only_server_is_an_error_until_it_is_writable_or_replaced() {
     let primary = Postgres::start().await;
     let address = |server: &Postgres| SocketAddr::from(([127, 0, 0, 1], server.port()));
     let proxy = Proxy::start(address(&primary)).await;
-    // One connection, because each reads the settings again on its own.
+    // A single connection, because each connection reads the settings on its own.
     let store = store(&pool_of(1, &proxy.postgres_url()).await).await;
     let set_read_only = |is| {
         let set = format!("ALTER SYSTEM SET default_transaction_read_only = {is}");
@@ -216,7 +216,7 @@ async fn read_only_server_is_an_error_until_it_is_writable_or_replaced() {
         let _ = primary.sql("SELECT pg_reload_conf()");
     };
     let rejected = async || {
-        // The server reads its settings again soon.
+        // The server reloads its settings after a moment.
         let begin = Instant::now();
         loop {
             match store.claim(id(2), token(1), LEASE).await {
@@ -234,7 +234,7 @@ async fn read_only_server_is_an_error_until_it_is_writable_or_replaced() {
     set_read_only("off");
     while store.release(id(2), token(1)).await.is_err() {}
 
-    // The standby takes over its address, and connections to the old primary stay open.
+    // The address now points to the standby, while connections to the old primary stay open.
     let standby = primary.start_standby().await;
     remembers(&store).await;
     set_read_only("on");
@@ -249,11 +249,11 @@ async fn read_only_server_is_an_error_until_it_is_writable_or_replaced() {
 }
 
 #[tokio::test]
-async fn connections_that_fall_silent_are_replaced() {
+async fn silent_connections_are_replaced() {
     let server = Postgres::start().await;
     let proxy = Proxy::start(([127, 0, 0, 1], server.port()).into()).await;
     let store = store(&pool(&proxy.postgres_url()).await).await;
-    // All connections of the pool wait for this lock, and fall silent meanwhile.
+    // All connections of the pool wait for this lock while they become silent.
     let other = pool(&server.url()).await;
     let mut lock = other.begin().await.unwrap();
     sqlx::query("LOCK TABLE scrupp_deliveries")
@@ -292,7 +292,7 @@ async fn attempt_to_connect_outlives_its_caller() {
         assert!(claim.is_err(), "{claim:?}");
     }
     server.pause(false);
-    // Without a further caller.
+    // The store connects without a further operation.
     let connected = async {
         while lazy.num_idle() < 4 {
             sleep(Duration::from_millis(20)).await;
@@ -305,7 +305,7 @@ async fn attempt_to_connect_outlives_its_caller() {
 }
 
 #[tokio::test]
-async fn waits_for_another_transaction_a_second_at_most() {
+async fn waits_at_most_a_second_for_another_transaction() {
     let server = Postgres::start().await;
     let single = pool_of(1, &server.url()).await;
     let store = store(&single).await;
@@ -327,13 +327,13 @@ async fn waits_for_another_transaction_a_second_at_most() {
     handler.commit().await.unwrap();
     let claim = store.claim(id(1), token(2), LEASE).await.unwrap();
     assert_eq!(claim, Claim::Acknowledged);
-    // The limit ended with the claim.
+    // The lock time-out applies to the claim only.
     let limit = sqlx::query_scalar::<_, String>("SHOW lock_timeout");
     assert_eq!(limit.fetch_one(&single).await.unwrap(), "0");
 }
 
 #[tokio::test]
-async fn commit_that_another_transaction_overtook_is_false() {
+async fn commit_after_a_concurrent_write_is_false() {
     let server = Postgres::start().await;
     let pool = pool(&server.url()).await;
     let store = store(&pool).await;
@@ -343,7 +343,7 @@ async fn commit_that_another_transaction_overtook_is_false() {
     let mut handler = pool.begin_with(begin).await.unwrap();
     let read = sqlx::query("SELECT 1").execute(&mut *handler).await;
     read.unwrap();
-    // A renewed claim.
+    // Renews the claim in another transaction.
     store.claim(id(1), token(1), LEASE).await.unwrap();
     assert!(!store.commit_in(&claimed, &mut handler).await.unwrap());
     handler.rollback().await.unwrap();
@@ -351,7 +351,7 @@ async fn commit_that_another_transaction_overtook_is_false() {
 }
 
 #[tokio::test]
-async fn sends_no_time_of_the_process() {
+async fn sends_no_time_of_the_local_clock() {
     let server = Postgres::start().await;
     let store = store(&pool_of(1, &server.url()).await).await;
     let sent = async || {

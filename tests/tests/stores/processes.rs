@@ -1,4 +1,4 @@
-//! Several processes with one store.
+//! Several processes with the same store.
 
 use std::{
     env,
@@ -11,9 +11,9 @@ use scrupp_verify_core::dedup::{Claim, DeliveryStore};
 
 use crate::{LEASE, RETENTION, model::id_of, suite::Shape, token};
 
-/// A kind of store that processes can share.
+/// A kind of store that several processes can share.
 pub(crate) trait Shared: Shape {
-    /// Returns where another process finds the store.
+    /// Returns the address of the store for another process.
     fn address(&self) -> String;
 
     async fn connect(address: &str) -> Self::Store;
@@ -24,8 +24,8 @@ const NUMBER: &str = "SCRUPP_STORE_WORKER";
 const DELIVERIES: u64 = 100;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Of two and of four processes that claim the same deliveries, one is granted each. The processes
-/// run the test `worker` of this program.
+/// Asserts that one of two and of four processes is granted each delivery. The processes run the
+/// test `worker` of this program.
 pub(crate) async fn grant_each_delivery_once<S: Shared>(worker: &str) {
     let shape = S::start().await;
     for count in [2, 4_u8] {
@@ -64,7 +64,8 @@ pub(crate) async fn grant_each_delivery_once<S: Shared>(worker: &str) {
     }
 }
 
-/// Claims each delivery of a batch until the store responds, and acknowledges every second one.
+/// Claims each delivery of a batch, and acknowledges every second one that was granted. Repeats a
+/// claim until the store responds.
 pub(crate) async fn work<S: Shared>() {
     let Ok(address) = env::var(ADDRESS) else {
         return;

@@ -1,4 +1,4 @@
-//! Redis Cluster, Sentinel, and connections that the service already has.
+//! Redis Cluster, Sentinel, and connections that the caller supplies.
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use core::{
@@ -34,7 +34,7 @@ async fn claim(store: &RedisStore, id: DeliveryId) -> Result<Claim, RedisStoreEr
     claim
 }
 
-/// Claims until the store can tell.
+/// Claims until a claim succeeds.
 async fn recover(store: &RedisStore, id: DeliveryId) -> Claim {
     let started = Instant::now();
     loop {
@@ -46,7 +46,7 @@ async fn recover(store: &RedisStore, id: DeliveryId) -> Claim {
     }
 }
 
-/// Recovers from a failover, and measures from when the servers had switched.
+/// Waits for the recovery after a failover, and measures the time since the servers switched.
 async fn recover_after(
     label: &str,
     store: &RedisStore,
@@ -73,7 +73,7 @@ async fn acknowledge(store: &RedisStore, id: DeliveryId) {
     assert!(store.commit(id, token(1), RETENTION).await.unwrap());
 }
 
-/// Ids whose keys are in the slots that a node of a cluster had at first.
+/// Returns ids whose keys are in the initial slots of a node.
 fn ids_on(cluster: &RedisCluster, index: u64) -> impl Iterator<Item = DeliveryId> + use<> {
     let mut look = cluster.node(1).connection();
     (10_000..).map(id).filter(move |id| {
@@ -83,7 +83,7 @@ fn ids_on(cluster: &RedisCluster, index: u64) -> impl Iterator<Item = DeliveryId
     })
 }
 
-/// Runs a command, again if a sentinel closes the connection.
+/// Runs a command. Tries again if a sentinel closes the connection.
 fn run_on<T: redis::FromRedisValue>(url: &str, command: &[&str]) -> T {
     let client = redis::Client::open(url).unwrap();
     let started = Instant::now();
@@ -116,7 +116,7 @@ async fn replicated(primary: &Redis, replica: &Redis) {
     }
 }
 
-/// Checks a store against the model, and with a second one beside it.
+/// Checks a store against the model, while a second store uses the same deliveries.
 async fn check(label: &str, stores: [RedisStore; 2]) {
     let stores = stores.map(|store| store.key_prefix(label));
     remembers(&stores[0]).await;
@@ -131,7 +131,7 @@ async fn check(label: &str, stores: [RedisStore; 2]) {
             op,
             Op::Claim(_, Duration::ZERO) | Op::Commit(_, Duration::ZERO)
         ) {
-            // Redis's shortest expiry is 1 ms.
+            // The shortest expiry in Redis is 1 ms.
             sleep(Duration::from_millis(2)).await;
         }
     }
@@ -139,7 +139,7 @@ async fn check(label: &str, stores: [RedisStore; 2]) {
 
 const CLUSTER_RIGHTS: &[&str] = &["+eval", "+get", "+set", "+del", "+cluster|slots", "+asking"];
 
-/// Creates the user of [`as_user`] with these rights only.
+/// Gives the user of [`as_user`] only these rights.
 fn set_user(redis: &Redis, keys: &str, rights: &[&str]) {
     let keys = format!("~{keys}");
     let user = ["ACL", "SETUSER", "narrow", "reset", "on", ">word", &keys];
@@ -151,7 +151,7 @@ fn as_user(url: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn given_connections_follow_the_model_and_grant_each_delivery_once() {
+async fn supplied_connections_follow_the_model_and_grant_each_delivery_once() {
     let redis = Redis::start(&[]);
     let cluster = RedisCluster::start();
     let cluster_store = || RedisStore::cluster([&cluster.urls()[2]]).unwrap();
@@ -167,7 +167,7 @@ async fn given_connections_follow_the_model_and_grant_each_delivery_once() {
     let connection = RedisStore::from_connection(connection).unwrap();
     check("of a cluster", [connection, cluster_store()]).await;
 
-    // All nodes have a part.
+    // The keys are on all nodes.
     for index in 0..3 {
         let keys: u64 = cluster.node(index).run(&["DBSIZE"]);
         assert!(keys > 10, "{keys} keys on node {index}");
@@ -190,7 +190,7 @@ async fn cluster_follows_a_failover_of_a_killed_primary() {
     recover_after("cluster, killed", &store, id, move || is_primary(&new)).await;
     assert_eq!(recover(&store, handled).await, Claim::Acknowledged);
 
-    // The old primary comes back as a replica, and then takes over again.
+    // The old primary restarts as a replica, and then takes over again.
     cluster.restart(0);
     cluster.wait_until_ok();
     replicated(cluster.node(replica), cluster.node(0)).await;
@@ -200,7 +200,7 @@ async fn cluster_follows_a_failover_of_a_killed_primary() {
             assert_eq!(claimed, Claim::Acknowledged);
         }
         assert!(started.elapsed() < Duration::from_secs(30));
-        // The nodes give up after 5 s.
+        // A requested failover times out after 5 s.
         if asked.is_none_or(|asked| asked.elapsed() > Duration::from_secs(6)) {
             let () = cluster.node(0).run(&["CLUSTER", "FAILOVER"]);
             asked = Some(Instant::now());
@@ -225,11 +225,11 @@ async fn cluster_follows_a_failover_of_a_silent_primary() {
     acknowledge(&store, others.next().unwrap()).await;
     replicated(cluster.node(0), cluster.node(replica)).await;
     let client = ClusterClient::new(cluster.urls()).unwrap();
-    let given = client.get_async_connection().await.unwrap();
-    let given = RedisStore::from_connection(given).unwrap();
+    let supplied = client.get_async_connection().await.unwrap();
+    let supplied = RedisStore::from_connection(supplied).unwrap();
 
     cluster.pause(0, true);
-    // The other nodes are as fast as before.
+    // Claims on other nodes stay fast.
     let new = cluster.urls().remove(replica);
     let id = ids.next().unwrap();
     let silent = recover_after("cluster, silent", &store, id, move || is_primary(&new));
@@ -248,13 +248,13 @@ async fn cluster_follows_a_failover_of_a_silent_primary() {
     assert_eq!(claim(&store, handled).await.unwrap(), Claim::Acknowledged);
     let late = ids.next().unwrap();
     acknowledge(&store, late).await;
-    // The client's own connection sends to the silent node still.
+    // A supplied client still sends to the silent node.
     for _ in 0..3 {
-        let error = claim(&given, late).await.unwrap_err();
+        let error = claim(&supplied, late).await.unwrap_err();
         assert_eq!(error.kind(), RedisStoreErrorKind::TimedOut);
     }
 
-    // The old primary lacks this, and first believes that it still has the slots.
+    // The old primary lacks this acknowledgement, and treats its slots as its own at first.
     cluster.pause(0, false);
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(2) {
@@ -304,7 +304,7 @@ async fn no_claim_is_left_after_a_node_of_a_cluster_stalls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_follows_its_claim_on_a_replaced_connection_to_a_node() {
+async fn release_follows_its_claim_on_a_replaced_connection_to_a_node() {
     let node = Redis::start_node();
     let () = node.run(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
     let proxy = Proxy::start(node.address()).await;
@@ -328,7 +328,7 @@ async fn a_release_follows_its_claim_on_a_replaced_connection_to_a_node() {
     }
     assert_eq!(node.claims(), 0);
     proxy.resume();
-    // Redis has executed all requests of the old connection, once that is closed.
+    // The old connection closes after Redis has executed all of its requests.
     let started = Instant::now();
     while proxy.open() > 1 {
         assert!(started.elapsed() < Duration::from_secs(5), "kept open");
@@ -338,7 +338,7 @@ async fn a_release_follows_its_claim_on_a_replaced_connection_to_a_node() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_late_reply_about_slots_keeps_the_connection() {
+async fn late_reply_about_slots_keeps_the_connection() {
     let cluster = RedisCluster::start();
     let store = RedisStore::cluster(cluster.urls()).unwrap();
     let mut ids = [0, 1].map(|index| ids_on(&cluster, index).step_by(2));
@@ -349,7 +349,7 @@ async fn a_late_reply_about_slots_keeps_the_connection() {
     for index in [0, 1] {
         cluster.pause(index, true);
     }
-    // Of the nodes that are asked for their slots, only the third responds at once.
+    // The store asks all nodes for the slots. Only the third node responds at once.
     let claimed = timeout(Duration::from_millis(700), claim(&store, id)).await;
     assert!(claimed.is_err());
     for index in [0, 1] {
@@ -365,7 +365,7 @@ async fn a_late_reply_about_slots_keeps_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cluster_follows_a_slot_that_is_moved() {
+async fn cluster_follows_a_moved_slot() {
     let cluster = RedisCluster::start();
     let slot: u16 = cluster.node(0).run(&["CLUSTER", "KEYSLOT", "{one}:"]);
     let owner = usize::from(slot) * 3 / 16384;
@@ -401,7 +401,8 @@ async fn cluster_follows_a_slot_that_is_moved() {
     assert_eq!(from.run::<u64>(&["DBSIZE"]), 0);
 }
 
-/// A primary with a replica, and a store that has acknowledged delivery 1 in both.
+/// Returns a primary with a replica, a sentinel, and a store whose acknowledgement of delivery 1 is
+/// on both servers.
 async fn watched() -> (Redis, Redis, Sentinel, RedisStore) {
     let first = Redis::start(&[]);
     let second = first.start_replica();
@@ -413,7 +414,7 @@ async fn watched() -> (Redis, Redis, Sentinel, RedisStore) {
     (first, second, sentinel, store)
 }
 
-/// Returns a check that the sentinel names a server.
+/// Returns a check that the sentinel reports this server as the primary.
 fn names(sentinel: &Sentinel, server: &Redis) -> impl Fn() -> bool + Send + use<> {
     let (url, port) = (sentinel.url(), server.address().port());
     move || {
@@ -422,8 +423,8 @@ fn names(sentinel: &Sentinel, server: &Redis) -> impl Fn() -> bool + Send + use<
     }
 }
 
-/// Checks that an acknowledgement counts until the old primary, which lacks it, is a replica. At
-/// first the old primary believes that it is one still.
+/// Asserts that an acknowledgement counts until the old primary, which lacks it, becomes a replica.
+/// At first the old primary still acts as one.
 async fn stale_primary_is_not_used(store: &RedisStore, number: u64, old: &Redis) {
     let started = Instant::now();
     let mut is_demoted = false;
@@ -436,7 +437,7 @@ async fn stale_primary_is_not_used(store: &RedisStore, number: u64, old: &Redis)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentinel_replaces_a_killed_primary() {
+async fn store_follows_sentinel_after_a_killed_primary() {
     let (mut first, second, sentinel, store) = watched().await;
     first.kill();
     let switched = names(&sentinel, &second);
@@ -449,7 +450,7 @@ async fn sentinel_replaces_a_killed_primary() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentinel_replaces_a_silent_primary() {
+async fn store_follows_sentinel_after_a_silent_primary() {
     let (first, second, sentinel, store) = watched().await;
     first.pause(true);
     let switched = names(&sentinel, &second);
@@ -462,11 +463,11 @@ async fn sentinel_replaces_a_silent_primary() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentinel_demotes_a_primary() {
+async fn store_follows_a_primary_that_sentinel_demotes() {
     let (first, second, sentinel, store) = watched().await;
     let () = sentinel.run(&["SENTINEL", "FAILOVER", NAME]);
     sentinel.wait_for_primary(&second);
-    // Until the old primary is demoted, claims on its open connections count there only.
+    // Before its demotion, the old primary still accepts claims on open connections.
     let started = Instant::now();
     while is_primary(&first.url()) {
         assert!(started.elapsed() < Duration::from_secs(30));
@@ -479,7 +480,7 @@ async fn sentinel_demotes_a_primary() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentinels_in_trouble_hold_nothing_up() {
+async fn failing_sentinels_delay_no_operation() {
     let primary = Redis::start(&[]);
     let replica = primary.start_replica();
     let sentinel = Sentinel::start(NAME, &primary, 1);
@@ -496,7 +497,7 @@ async fn sentinels_in_trouble_hold_nothing_up() {
             let mut request = [0; 1024];
             let _ = stream.read(&mut request);
             let _ = stream.write_all(address.as_bytes());
-            // The client closes the connection.
+            // Waits until the client closes the connection.
             let _ = stream.read(&mut request);
         }
     });
@@ -513,7 +514,7 @@ async fn sentinels_in_trouble_hold_nothing_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_need_the_documented_rights_and_no_other() {
+async fn users_need_only_the_documented_rights() {
     let cluster = RedisCluster::start();
     let urls = cluster.urls();
     let urls = urls.iter().map(|url| as_user(url));
@@ -542,7 +543,7 @@ async fn users_need_the_documented_rights_and_no_other() {
     let ask = ["ACL", "SETUSER", "narrow", "on", ">word", "-@all"];
     let () = sentinel.run(&[&ask[..], &["+sentinel|get-master-addr-by-name"]].concat());
     let rights = ["+eval", "+get", "+set", "+del", "+role"];
-    // Without `ROLE`, a replica shows at the first operation.
+    // Without `ROLE`, the store detects a replica at the first operation.
     for (prefix, rights) in [("all", &rights[..]), ("no-role", &rights[..4])] {
         set_user(&primary, &format!("{prefix}*"), rights);
         let store = RedisStore::sentinel([as_user(&sentinel.url())], &name).unwrap();
@@ -559,7 +560,7 @@ async fn users_need_the_documented_rights_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_given_connection_is_replaced_by_its_owner() {
+async fn supplied_connection_is_replaced_by_its_owner() {
     let redis = Redis::start(&[]);
     let client = redis::Client::open(redis.url()).unwrap();
     let connection = client.get_multiplexed_async_connection().await.unwrap();

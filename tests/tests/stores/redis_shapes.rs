@@ -1,4 +1,4 @@
-//! The shapes of Redis in the suite.
+//! The kinds of Redis servers in the suite.
 
 use core::time::Duration;
 
@@ -86,7 +86,7 @@ impl Server for Cluster {
     }
 }
 
-/// A primary that a Sentinel knows.
+/// A primary with a Redis Sentinel.
 pub(crate) struct Watched(Redis, Sentinel);
 
 impl Shape for Watched {
@@ -128,7 +128,7 @@ impl Server for Watched {
 }
 
 #[tokio::test]
-async fn sends_no_time_of_the_process() {
+async fn sends_no_time_of_the_local_clock() {
     let redis = Redis::start(&["--slowlog-log-slower-than", "0"]);
     let store = Single::connect(&redis.url()).await;
     let sent = async || {

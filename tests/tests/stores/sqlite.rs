@@ -19,7 +19,7 @@ use sqlx::{
 
 use crate::{Directory, LEASE, RETENTION, id, processes::Shared, remembers, suite::Shape, token};
 
-/// One file.
+/// A database file.
 pub(crate) struct File {
     directory: Directory,
     handler: SqlitePool,
@@ -72,7 +72,7 @@ fn options(directory: &Directory) -> SqliteConnectOptions {
 }
 
 #[tokio::test]
-async fn remembers_across_a_restart() {
+async fn remembers_acknowledgements_after_a_restart() {
     let directory = Directory::new();
     remembers(&store(&directory).await).await;
     let again = store(&directory).await;
@@ -81,7 +81,7 @@ async fn remembers_across_a_restart() {
 }
 
 #[tokio::test]
-async fn new_deliveries_remove_expired_ones_by_the_index() {
+async fn claims_remove_expired_deliveries_by_the_index() {
     let directory = Directory::new();
     let store = store(&directory).await;
     let pool = SqlitePoolOptions::new().connect_with(options(&directory));
@@ -132,16 +132,16 @@ async fn acknowledgement_is_committed_or_rolled_back_with_the_effects() {
     };
     let claim = async |by, lease| store.claim(id(1), token(by), lease).await.unwrap();
 
-    // Rolled back: the delivery is still claimed, and free once that is released.
+    // A rollback keeps the claim, which a release ends.
     assert_eq!(claim(1, LEASE).await, Claim::Granted);
     assert!(effect(&a, false).await);
     store.release(id(1), token(1)).await.unwrap();
-    // A is late: B took over, and commits first.
+    // A is late: B claims and commits first.
     assert_eq!(claim(1, Duration::ZERO).await, Claim::Granted);
     assert_eq!(claim(2, LEASE).await, Claim::Granted);
     assert!(effect(&b, true).await);
     assert!(!effect(&a, true).await);
-    // The adapter's own commit afterwards finds it done, and a failure releases nothing.
+    // A later commit by the adapter succeeds without a change, and a release has no effect.
     assert!(store.commit(id(1), token(2), RETENTION).await.unwrap());
     store.release(id(1), token(2)).await.unwrap();
     assert_eq!(claim(3, LEASE).await, Claim::Acknowledged);
@@ -153,7 +153,7 @@ async fn acknowledgement_is_committed_or_rolled_back_with_the_effects() {
 }
 
 #[tokio::test]
-async fn settings_that_lose_commits_are_rejected() {
+async fn settings_without_durable_commits_are_rejected() {
     let directory = Directory::new();
     for (journal, synchronous) in [
         (SqliteJournalMode::Delete, SqliteSynchronous::Full),
@@ -174,12 +174,12 @@ async fn settings_that_lose_commits_are_rejected() {
 }
 
 #[tokio::test]
-async fn releases_with_another_format_share_a_table_if_it_says_so() {
+async fn older_release_accepts_a_newer_compatible_format_only() {
     let directory = Directory::new();
     let old = store(&directory).await;
     let pool = SqlitePoolOptions::new().connect_with(options(&directory));
     let pool = pool.await.unwrap();
-    // A newer release adds what the old one can ignore.
+    // A newer release adds a column that older releases ignore.
     query("ALTER TABLE scrupp_deliveries ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0")
         .execute(&pool)
         .await
@@ -188,7 +188,7 @@ async fn releases_with_another_format_share_a_table_if_it_says_so() {
     query(set).bind(1).execute(&pool).await.unwrap();
     old.migrate().await.unwrap();
     remembers(&old).await;
-    // And later what it cannot.
+    // A still newer release changes what older releases need.
     query(set).bind(2).execute(&pool).await.unwrap();
     let error = old.migrate().await.unwrap_err();
     assert_eq!(error.kind(), SqlxStoreErrorKind::FormatTooNew);
@@ -244,7 +244,7 @@ async fn errors_name_the_kind_and_the_cause() {
 }
 
 #[tokio::test]
-async fn another_process_that_holds_the_database_is_busy_in_time() {
+async fn database_locked_by_another_process_is_a_busy_error_in_time() {
     let directory = Directory::new();
     let store = store(&directory).await;
     let mut other = Command::new("sqlite3")
@@ -271,7 +271,7 @@ async fn another_process_that_holds_the_database_is_busy_in_time() {
 }
 
 #[tokio::test]
-async fn commit_that_another_transaction_overtook_is_false() {
+async fn commit_after_a_concurrent_write_is_false() {
     let directory = Directory::new();
     let store = store(&directory).await;
     let pool = SqlitePoolOptions::new().connect_with(options(&directory));
@@ -279,7 +279,7 @@ async fn commit_that_another_transaction_overtook_is_false() {
     let claimed = Claimed::new(id(1), token(1), RETENTION);
     let claim = async |number| store.claim(id(number), token(1), LEASE).await.unwrap();
     assert_eq!(claim(1).await, Claim::Granted);
-    // Without IMMEDIATE, the transaction has read before another one writes.
+    // Without IMMEDIATE, the transaction reads before another one writes.
     let mut transaction = pool.begin().await.unwrap();
     let read = "SELECT count(*) FROM scrupp_deliveries";
     let read = query_scalar::<_, i64>(read).fetch_one(&mut *transaction);
@@ -291,7 +291,8 @@ async fn commit_that_another_transaction_overtook_is_false() {
     assert!(store.commit(id(1), token(1), RETENTION).await.unwrap());
 }
 
-/// The disk is full at 400 KiB, and then it is not. The process is the test `fills_the_disk`.
+/// Limits the file size to 400 KiB, and then lifts the limit. The process runs the test
+/// `fills_the_disk`.
 #[tokio::test]
 async fn full_disk_rejects_claims_and_loses_no_acknowledgement() {
     let directory = Directory::new();
@@ -335,7 +336,7 @@ async fn full_disk_rejects_claims_and_loses_no_acknowledgement() {
 const FILE: &str = "SCRUPP_STORE_FILE";
 
 #[tokio::test]
-#[ignore = "the process of the test above"]
+#[ignore = "runs as a process of the test above"]
 async fn fills_the_disk() {
     let Ok(file) = env::var(FILE) else { return };
     let store = SqlxStore::sqlite_file(file);

@@ -16,28 +16,28 @@ use crate::{
     remembers, token,
 };
 
-/// A kind of store, and what its stores share.
+/// A kind of store, with the server or the file that its stores share.
 pub(crate) trait Shape: Sized {
     type Store: DeliveryStore<Error: Debug + Send> + Clone + Send + Sync + 'static;
 
-    /// Starts what the stores need.
+    /// Starts the server or creates the file.
     async fn start() -> Self;
 
-    /// Returns one more store. It has connections of its own.
+    /// Returns another store with its own connections.
     async fn store(&self) -> Self::Store;
 
-    /// Acknowledges a delivery in a transaction of the handler, if the store can.
+    /// Acknowledges a delivery in a transaction. Returns `None` if the store has no transactions.
     async fn commit_in(&self, _: &Self::Store, _: &Claimed) -> Option<bool> {
         None
     }
 }
 
-/// Of a random sequence of operations, each has the result that the rules demand.
+/// Asserts that each of many random operations has the result that the model expects.
 pub(crate) async fn follows_the_model<S: Shape>() {
     let shape = S::start().await;
     let store = shape.store().await;
     remembers(&store).await;
-    // What expires at once has expired after the shortest time that a store can measure.
+    // Waits after each operation, so that a duration of zero has expired by the clock of the store.
     let mut models = vec![(Model::default(), Instant::now()); 200];
     for (number, op) in operations(count()) {
         let (model, expires_at) = &mut models[number as usize];
@@ -57,8 +57,8 @@ pub(crate) async fn follows_the_model<S: Shape>() {
     }
 }
 
-/// Whatever tasks do at once, the results are those of some order of their operations.
-pub(crate) async fn keeps_the_rules_among_many_tasks<S: Shape>() {
+/// Asserts that some order of concurrent operations explains their results.
+pub(crate) async fn results_of_concurrent_tasks_follow_the_rules<S: Shape>() {
     const SHORT: Duration = Duration::from_millis(50);
 
     let shape = S::start().await;
@@ -97,7 +97,7 @@ pub(crate) async fn keeps_the_rules_among_many_tasks<S: Shape>() {
             check(events);
         }
     }
-    // Every result has come, more than a few times.
+    // Every result occurs more than ten times.
     seen.retain(|_, count| *count > 10);
     let results = [
         "claim Acknowledged",

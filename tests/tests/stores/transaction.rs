@@ -1,4 +1,4 @@
-//! The effects of a handler and the acknowledgement in one transaction, through a server, in SQLite and
+//! Handlers that acknowledge a delivery in the transaction of its effects, in SQLite and
 //! PostgreSQL.
 
 use core::{net::SocketAddr, time::Duration};
@@ -32,7 +32,7 @@ use tokio::{
 
 use crate::{Directory, RETENTION, id, token};
 
-/// A database that has the claims and a table of effects.
+/// A database with the table of claims and a table of effects.
 #[derive(Clone)]
 pub(crate) enum Database {
     Sqlite(SqlitePool),
@@ -50,7 +50,7 @@ macro_rules! with_pool {
 }
 
 impl Database {
-    /// Opens the database at the URL of a PostgreSQL server, or in a file.
+    /// Opens a PostgreSQL database by its URL, or an SQLite database by its path.
     pub(crate) async fn open(url: &str) -> Self {
         if url.starts_with("postgres:") {
             return Self::Postgres(PgPool::connect(url).await.unwrap());
@@ -72,20 +72,20 @@ impl Database {
         });
     }
 
-    /// Returns the deliveries that had an effect, once for each effect.
+    /// Returns the process id of each effect.
     pub(crate) async fn effects(&self) -> Vec<i64> {
         let effects = "SELECT process_id FROM effects ORDER BY process_id";
         with_pool!(self, pool => query_scalar(effects).fetch_all(pool).await.unwrap())
     }
 
-    /// Counts effects and acknowledgements at one moment.
+    /// Counts effects and acknowledgements in one snapshot.
     pub(crate) async fn counts(&self) -> (i64, i64) {
         let counts = "SELECT (SELECT count(*) FROM effects),
             (SELECT count(*) FROM scrupp_deliveries WHERE token IS NULL)";
         with_pool!(self, pool => query_as(counts).fetch_one(pool).await.unwrap())
     }
 
-    /// Starts a server on it.
+    /// Starts a server with this database.
     pub(crate) async fn serve(self, lease: Duration) -> (SocketAddr, Points) {
         let (steps, points) = mpsc::unbounded_channel();
         let dedup = with_pool!(&self, pool => Dedup::new(SqlxStore::new(pool.clone())));
@@ -107,7 +107,7 @@ impl Database {
     }
 }
 
-/// A point in the handling of a delivery, in their order.
+/// A point in the handling of a delivery, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
     Claimed,
@@ -115,14 +115,14 @@ pub(crate) enum Point {
     Affected,
     Acknowledged,
     Committed,
-    /// After the adapter's own commit, before the response.
+    /// After the commit by the adapter, before the response.
     Completed,
 }
 
-/// An attempt at a point, where it waits. Continues if it is told true, and otherwise fails.
+/// A handler that waits at a point. Continues if it receives true, and fails otherwise.
 type Step = (Point, oneshot::Sender<bool>);
 
-/// The attempts of a server, at each point.
+/// The handlers of a server that wait at points.
 pub(crate) struct Points(mpsc::UnboundedReceiver<Step>);
 
 impl Points {
@@ -131,7 +131,7 @@ impl Points {
         next.await.unwrap().unwrap()
     }
 
-    /// Lets attempts continue until one is at a point.
+    /// Lets handlers continue until one waits at this point.
     async fn run_to(&mut self, point: Point) -> oneshot::Sender<bool> {
         loop {
             match self.next().await {
@@ -150,9 +150,9 @@ struct Service {
 
 impl Service {
     async fn at(&self, point: Point) -> Result<(), sqlx::Error> {
-        let (next, told) = oneshot::channel();
+        let (next, signal) = oneshot::channel();
         let _ = self.steps.send((point, next));
-        match told.await {
+        match signal.await {
             Ok(true) => Ok(()),
             _ => Err(sqlx::Error::WorkerCrashed),
         }
@@ -206,12 +206,12 @@ async fn completed(State(service): State<Service>, request: Request, next: Next)
 
 const LEASE: Duration = Duration::from_millis(300);
 
-/// A server on a database of its own, which ends with the value.
+/// A server with its own database. Both are stopped on drop.
 struct Receiver {
     database: Database,
     address: SocketAddr,
     points: Points,
-    /// The delivery that is sent.
+    /// Process id of the next delivery.
     process_id: u64,
     _ends: (Option<Postgres>, Option<Directory>),
 }
@@ -240,9 +240,9 @@ impl Receiver {
         }
     }
 
-    /// Sends one attempt at the delivery, whose result is the status of the response.
+    /// Sends one attempt at the delivery. The task returns the status of the response.
     fn deliver(&self) -> JoinHandle<u16> {
-        let scrupp = Scrupp::new(Retries::SignedAnew).max_attempts(1);
+        let scrupp = Scrupp::new(Retries::NewHeaders).max_attempts(1);
         let scrupp = scrupp.timeout(Duration::from_secs(60));
         let event = String::from_utf8(signed(self.process_id).body).unwrap();
         let address = self.address;
@@ -267,11 +267,11 @@ impl Receiver {
         attempt.await.unwrap()
     }
 
-    /// Checks that the delivery was handled once, and that another attempt at it is a duplicate. Turns
-    /// to the next delivery.
+    /// Asserts that the delivery was handled once, and that another attempt is a duplicate.
+    /// Advances to the next delivery.
     async fn assert_handled_once(&mut self) {
         let duplicate = self.deliver();
-        // The handler does not run.
+        // The first point is after the handler, so the handler did not run.
         let (point, next) = self.points.next().await;
         assert_eq!(point, Point::Completed);
         next.send(true).unwrap();
@@ -309,7 +309,7 @@ async fn late_attempt_is_rolled_back() {
 }
 
 #[tokio::test]
-async fn delivery_cannot_be_claimed_while_its_acknowledgement_is_not_committed() {
+async fn uncommitted_acknowledgement_blocks_further_claims() {
     for mut receiver in Receiver::on_both().await {
         let first = receiver.deliver();
         let first_next = receiver.run_to(Point::Acknowledged).await;
@@ -334,7 +334,7 @@ async fn serialization_failure_is_a_lost_lease() {
             let mut transaction = pool.begin_with(begin).await.unwrap();
             let rows = query("SELECT id FROM scrupp_deliveries");
             rows.fetch_all(&mut *transaction).await.unwrap();
-            // Another transaction changes the row after it was read.
+            // Another transaction changes the row after the read.
             store.claim(id(1), token(1), LEASE).await.unwrap();
             let claimed = Claimed::new(id(1), token(1), RETENTION);
             assert!(!store.commit_in(&claimed, &mut transaction).await.unwrap());
@@ -343,7 +343,7 @@ async fn serialization_failure_is_a_lost_lease() {
 }
 
 #[tokio::test]
-async fn handler_that_fails_runs_again_unless_it_has_committed() {
+async fn failed_handler_runs_again_unless_it_has_committed() {
     for mut receiver in Receiver::on_both().await {
         for point in [Point::Affected, Point::Acknowledged, Point::Committed] {
             let first = receiver.deliver();

@@ -1,10 +1,10 @@
-//! Does the time until a candidate is rejected tell where it differs from the tag?
+//! Measures whether the time of a rejection depends on where the received tag differs.
 //!
-//! Run by `scripts/check-constant-time`, in a release build. `verify` is what the core does once
-//! the body is there, `leaky` the same with a comparison that stops early. Of each, candidates
-//! that differ from the tag in the first byte are timed against such that differ in the last, in
-//! random order, each for a body of its own. `dudect-bencher` prints the greatest t of Welch's
-//! test; over 5, two different times are a fact.
+//! `scripts/check-constant-time` runs this program in a release build. `verify` times the core once
+//! the body is complete. `leaky` times a comparison that stops at the first difference. Each sample
+//! has its own body, and a tag that differs in the first or the last byte, at random.
+//! `dudect-bencher` prints the greatest t of Welch's test. A |t| above 5 means that the times
+//! differ.
 
 use dudect_bencher::{
     BenchRng, Class, CtRunner, ctbench_main,
@@ -29,8 +29,8 @@ fn verify(runner: &mut CtRunner, rng: &mut BenchRng) {
             ("x-scrupp-timestamp", "1735471800"),
             ("x-scrupp-signature", &signature),
         ];
-        let mut delivery = verifier.begin(&head, NOW).expect("a good head");
-        delivery.update(&body).expect("a short body");
+        let mut delivery = verifier.begin(&head, NOW).expect("valid headers");
+        delivery.update(&body).expect("a body within the limit");
         runner.run_one(class, || delivery.clone().finish().is_ok());
     }
 }
@@ -56,7 +56,8 @@ impl Bench {
         }
     }
 
-    /// A body and a candidate for it, which differs in the first byte (left) or the last (right).
+    /// Returns a body and a tag for it that differs in the first byte (left) or the last byte
+    /// (right).
     fn sample(&self, rng: &mut BenchRng) -> (Class, [u8; 32], [u8; 32]) {
         let mut body = [0; 32];
         rng.fill_bytes(&mut body);
@@ -74,7 +75,7 @@ impl Bench {
 }
 
 fn secret() -> Secret {
-    Secret::new(TEXT).expect("a secret without space around it")
+    Secret::new(TEXT).expect("a valid secret")
 }
 
 fn tag(signature: &str) -> [u8; 32] {

@@ -1,31 +1,30 @@
-//! Does a branch or an index depend on the secret, or on the tag that a candidate is compared
-//! with?
+//! Checks that no branch and no index depends on the secret or the expected tag.
 //!
-//! Run by `scripts/check-constant-time` under Memcheck, in a dev and in a release build. The
-//! secret counts as undefined, and so does everything computed from it: the prepared key, the states of
-//! the hash, the tag, the outcome of each comparison. Nothing is declassified on the way, so the
-//! one thing that may be reported is the verdict itself, a single branch at the end: each
-//! verification must add exactly one report. The script looks at where these reports come from.
+//! `scripts/check-constant-time` runs this program under Memcheck, in a dev and in a release build.
+//! The secret is marked as undefined. Memcheck propagates the mark to the prepared key, the states
+//! of the hash, the tag and the outcome of each comparison. Nothing is declassified before the
+//! verdict, so only the branch on the verdict may be reported. Each verification must add exactly
+//! one report. The script checks which line the reports come from.
 //!
-//! With `--leaky` it is the comparison in `leaky` that is looked at.
+//! With `--leaky`, the program runs the comparison in `leaky` instead.
 
 use std::process::ExitCode;
 
 use scrupp_verify_constant_time::{
     leaky::LeakyDelivery,
-    memcheck::{is_there, make_defined, make_undefined, reports, undefined_bytes},
+    memcheck::{is_running, make_defined, make_undefined, reports, undefined_bytes},
 };
 use scrupp_verify_core::{
-    Keyring, Rejection, RejectionKind, Headers, Secret, Signer, UnixTime, Verified, Verifier,
+    Headers, Keyring, Rejection, RejectionKind, Secret, Signer, UnixTime, Verified, Verifier,
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
 
-/// At least so many bytes of a prepared secret depend on the secret: two states of SHA-256. Some
-/// others are not initialized.
+/// Least number of bytes of a prepared secret that depend on the secret: two states of SHA-256.
+/// Other bytes are not initialized.
 const KEY_BYTES: usize = 64;
 
-/// Shorter than a block of the hash, as long, longer, and a short one again.
+/// Secrets that are shorter than a block of the hash, as long, longer, and short again.
 const SECRETS: [&str; 4] = [
     "sk_live_51H",
     "0123456789012345678901234567890123456789012345678901234567890123",
@@ -34,8 +33,8 @@ const SECRETS: [&str; 4] = [
 ];
 
 fn main() -> ExitCode {
-    if !is_there() {
-        eprintln!("this is to be run under Valgrind");
+    if !is_running() {
+        eprintln!("this program must run under Valgrind");
         return ExitCode::from(2);
     }
     let found = match std::env::args().nth(1).as_deref() {
@@ -43,24 +42,21 @@ fn main() -> ExitCode {
         _ => preparation() + verification(),
     };
     if found > 0 {
-        println!("{found} of the cases show more, or something else, than a verdict");
+        println!("{found} cases have unexpected reports or verdicts");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }
 
-/// Of the secret itself the first and the last byte are looked at, for whitespace; the others
-/// are not.
+/// Prepares secrets. `Secret::new` reads the first and the last byte of a secret to reject
+/// whitespace, and no other byte.
 fn preparation() -> usize {
     let is_off = |text: &&&str| {
         let before = reports();
         let secret = undefined(text);
         let seen = reports() - before;
         let prepared = undefined_bytes(&secret) >= KEY_BYTES + undefined_bytes(&known(text));
-        println!(
-            "a secret of {} bytes is prepared: {seen} reports",
-            text.len()
-        );
+        println!("preparing a secret of {} bytes: {seen} reports", text.len());
         seen != 0 || !prepared
     };
     SECRETS.iter().filter(is_off).count()
@@ -78,7 +74,7 @@ fn verification() -> usize {
         }
     }
     println!(
-        "1 to {} secrets, each accepted, and rejected by 33 differences: {off} cases are off",
+        "verifying with 1 to {} secrets, valid and invalid tags: {off} cases differ",
         SECRETS.len()
     );
     off
@@ -96,7 +92,7 @@ fn accepted(held: usize, signer: usize, body: &[u8]) -> usize {
         .count()
 }
 
-/// One candidate for each byte that differs, and one that has nothing to do with the tag.
+/// Verifies one tag for each byte that may differ, and one tag of another secret.
 fn rejected(held: usize, body: &[u8]) -> usize {
     let tag_of = |secret| sign(secret, body)[0].1.clone();
     let flipped = (0..32).map(|byte| {
@@ -122,8 +118,8 @@ fn sign(secret: &str, body: &[u8]) -> [(&'static str, String); 2] {
     signed.pairs().map(|(name, value)| (name, value.to_owned()))
 }
 
-/// The verdict, with the number of reports until it was there. There is one only if the tags that
-/// are compared count as undefined.
+/// Returns the verdict, and the number of reports up to the verdict. The number is zero if the
+/// compared tags are not marked as undefined.
 fn verify(
     held: usize,
     head: &impl Headers,
@@ -139,9 +135,9 @@ fn verify(
         let delivery = verifier.verify(head, body, NOW);
         delivery.map(|delivery| *delivery.verified())
     } else {
-        let mut delivery = verifier.begin(head, NOW).expect("a good head");
+        let mut delivery = verifier.begin(head, NOW).expect("valid headers");
         for chunk in body.chunks(chunk_bytes) {
-            delivery.update(chunk).expect("a short body");
+            delivery.update(chunk).expect("a body within the limit");
         }
         delivery.finish()
     };
@@ -150,17 +146,17 @@ fn verify(
     (verdict, seen)
 }
 
-/// A secret whose bytes count as undefined, all but the first and the last.
+/// Returns a secret whose bytes are marked as undefined, except the first and the last.
 fn undefined(secret: &str) -> Secret {
     let mut bytes = secret.as_bytes().to_vec();
     if let [_, inner @ .., _] = &mut bytes[..] {
         make_undefined(inner);
     }
-    Secret::new(&bytes).expect("a secret without space around it")
+    Secret::new(&bytes).expect("a valid secret")
 }
 
 fn known(secret: &str) -> Secret {
-    Secret::new(secret).expect("a secret without space around it")
+    Secret::new(secret).expect("a valid secret")
 }
 
 fn leaky() -> usize {

@@ -1,4 +1,4 @@
-//! Stands for a dependency that needs `std`, whether or not it is ever called.
+//! A dependency that needs `std`, even if no function of it is called.
 
 #![no_std]
 

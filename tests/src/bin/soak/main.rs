@@ -1,9 +1,13 @@
-//! Sends deliveries while everything fails at once: four receivers share a store, handlers fail and
-//! hang, senders hang up, and receivers are killed. The store's server is killed, fails over, loses
-//! power, and goes silent. Then counts the result of each delivery. `--long` sends 10,000 of them.
+//! Sends deliveries to four receivers that share a store, while everything fails, and counts the
+//! outcome of each delivery.
 //!
-//! A failover waits until the replica is in sync, so every record survives it. Each delivery that is
-//! handled twice has to have another reason.
+//! Handlers fail and hang, senders disconnect, and receivers are killed. The server of the store is
+//! killed, fails over, loses power, and stops responding. Two loads run
+//! at the same time. In one, retries repeat the headers of the first attempt. In the other, each
+//! retry is signed again. `--long` sends 10,000 deliveries in each.
+//!
+//! A failover waits until the replica is in sync, so no record is lost. A delivery that is handled
+//! twice must have another cause.
 
 mod report;
 mod servers;
@@ -30,7 +34,7 @@ use tokio::{
 const RECEIVERS: usize = 4;
 const PER_SECOND: u64 = 100;
 
-/// Longer than a lease of the receivers.
+/// Longer than the lease of the receivers.
 const SETTLING: Duration = Duration::from_secs(5);
 
 #[tokio::main]
@@ -51,11 +55,11 @@ async fn main() {
         }
     }
     println!("store {store}");
-    let (as_before, anew) = tokio::join!(
-        soak(&store, deliveries, Retries::AsBefore),
-        soak(&store, deliveries, Retries::SignedAnew)
+    let (same, new) = tokio::join!(
+        soak(&store, deliveries, Retries::SameHeaders),
+        soak(&store, deliveries, Retries::NewHeaders)
     );
-    if !(as_before && anew) {
+    if !(same && new) {
         process::exit(1);
     }
 }
@@ -85,7 +89,7 @@ async fn soak(store: &str, deliveries: u64, retries: Retries) -> bool {
     report.is_sound()
 }
 
-/// Every delivery with all its attempts, a few hundred at once.
+/// Sends every delivery until it is acknowledged, at most 300 at once.
 async fn send_all(
     sender: Scrupp,
     receivers: Vec<SocketAddr>,
@@ -116,8 +120,8 @@ struct Receivers {
     servers: Servers,
     receivers: Vec<Program>,
     log: PathBuf,
-    /// The faults that come next, the last one first.
-    to_come: Vec<Fault>,
+    /// The next faults, in reverse order.
+    upcoming: Vec<Fault>,
     harm: Harm,
 }
 
@@ -125,7 +129,7 @@ struct Receivers {
 #[derive(Default)]
 struct Harm {
     killed: BTreeSet<u32>,
-    /// How often each fault of the store was made.
+    /// Number of times that each fault of the store occurred.
     faults: BTreeMap<Fault, usize>,
 }
 
@@ -145,7 +149,7 @@ impl Receivers {
             servers: Servers::start(store).await,
             receivers: Vec::new(),
             log,
-            to_come: Vec::new(),
+            upcoming: Vec::new(),
             harm: Harm::default(),
         };
         for _ in 0..RECEIVERS {
@@ -168,14 +172,14 @@ impl Receivers {
         self.receivers.iter().map(Program::address).collect()
     }
 
-    /// Kills a receiver and starts it again a moment later, or lets the store fail.
+    /// Kills and restarts a receiver, or causes a fault of the store.
     async fn fail(&mut self) {
-        if self.to_come.is_empty() {
-            self.to_come = self.servers.faults().to_vec();
-            self.to_come.extend([Fault::KilledReceiver; 2]);
-            fastrand::shuffle(&mut self.to_come);
+        if self.upcoming.is_empty() {
+            self.upcoming = self.servers.faults().to_vec();
+            self.upcoming.extend([Fault::KilledReceiver; 2]);
+            fastrand::shuffle(&mut self.upcoming);
         }
-        match self.to_come.pop() {
+        match self.upcoming.pop() {
             None | Some(Fault::KilledReceiver) => self.kill_receiver().await,
             Some(fault) => {
                 self.servers.fail(fault).await;

@@ -4,7 +4,7 @@ use scrupp_verify_tests::{Attempt, Retries, is_acknowledged};
 
 use crate::{Harm, servers::Fault};
 
-/// The result of all deliveries.
+/// The outcomes of all deliveries.
 #[derive(Default)]
 pub(crate) struct Report {
     deliveries: usize,
@@ -15,7 +15,7 @@ pub(crate) struct Report {
     again_after_kill: usize,
     again_after_failed_commit: usize,
     again_after_power_loss: usize,
-    again_for_no_reason: usize,
+    again_without_reason: usize,
     in_flight: usize,
 }
 
@@ -33,7 +33,7 @@ impl Report {
             in_flight,
             ..Self::default()
         };
-        // Of each delivery, who handled it, and the result of the commit that followed.
+        // For each delivery: the processes that handled it, and the results of their commits.
         let mut handled = BTreeMap::<&str, Vec<(&str, Option<&str>)>>::new();
         for line in log.lines() {
             match line.split(' ').collect::<Vec<_>>().as_slice() {
@@ -43,12 +43,12 @@ impl Report {
                     let committed = successes.rfind(|(by, result)| by == pid && result.is_none());
                     *committed.map(|(_, result)| result).expect("a success") = Some(result);
                 }
-                _ => panic!("a log of another kind: {line}"),
+                _ => panic!("unexpected log line: {line}"),
             }
         }
         report.handled = handled.len();
         for successes in handled.values() {
-            // All but the last one should have been the last one.
+            // Each success before the last one needs a reason why another followed.
             let Some((_, earlier)) = successes.split_last() else {
                 continue;
             };
@@ -59,25 +59,26 @@ impl Report {
                     Some("done") if harm.count(Fault::PowerLoss) > 0 => {
                         report.again_after_power_loss += 1
                     }
-                    Some("done") => report.again_for_no_reason += 1,
+                    Some("done") => report.again_without_reason += 1,
                     None if killed => report.again_after_kill += 1,
                     None | Some("failed") if harm.includes_the_store() => {
                         report.again_after_failed_commit += 1
                     }
-                    _ => report.again_for_no_reason += 1,
+                    _ => report.again_without_reason += 1,
                 }
             }
         }
         report
     }
 
-    /// Acknowledged without having been handled, or never acknowledged.
+    /// Returns the number of deliveries that were acknowledged but not handled, or never
+    /// acknowledged.
     fn lost(&self) -> usize {
         self.acknowledged.saturating_sub(self.handled) + (self.deliveries - self.acknowledged)
     }
 
     pub(crate) fn is_sound(&self) -> bool {
-        self.lost() == 0 && self.again_for_no_reason == 0 && self.in_flight == 0
+        self.lost() == 0 && self.again_without_reason == 0 && self.in_flight == 0
     }
 
     pub(crate) fn print(&self, retries: Retries, harm: &Harm) {
@@ -96,12 +97,12 @@ impl Report {
             self.again_after_failed_commit
         );
         println!(
-            "    forgotten when the power failed {}",
+            "    forgotten after power loss    {}",
             self.again_after_power_loss
         );
         println!(
-            "    anything else                 {}",
-            self.again_for_no_reason
+            "    no known reason               {}",
+            self.again_without_reason
         );
         println!("  claims left          {}", self.in_flight);
         println!("  lost                 {}", self.lost());
@@ -125,24 +126,24 @@ mod tests {
     }
 
     #[test]
-    fn tells_a_delivery_that_is_handled_again_after_its_commit() {
+    fn counts_delivery_handled_again_after_its_commit() {
         let log = "success 1 a\ncommit 1 a done\nsuccess 2 a\ncommit 2 a done\n";
         let report = report(&[vec![Some(200)]], &[1], log);
-        assert_eq!(report.again_for_no_reason, 1);
+        assert_eq!(report.again_without_reason, 1);
         assert!(!report.is_sound());
     }
 
     #[test]
-    fn tells_one_that_was_killed_before_its_commit() {
+    fn counts_delivery_handled_again_after_its_receiver_was_killed() {
         let log = "success 1 a\nsuccess 2 a\ncommit 2 a done\n";
         let killed = report(&[vec![None, Some(200)]], &[1], log);
         assert_eq!((killed.again_after_kill, killed.is_sound()), (1, true));
         let alive = report(&[vec![None, Some(200)]], &[], log);
-        assert_eq!((alive.again_for_no_reason, alive.is_sound()), (1, false));
+        assert_eq!((alive.again_without_reason, alive.is_sound()), (1, false));
     }
 
     #[test]
-    fn tells_one_that_the_same_receiver_handles_after_a_failed_commit() {
+    fn counts_delivery_handled_again_after_a_failed_commit() {
         let harm = Harm {
             faults: [(Fault::Silence, 1)].into(),
             ..Harm::default()
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_one_that_was_forgotten_when_the_power_failed() {
+    fn counts_delivery_handled_again_after_power_loss() {
         let harm = Harm {
             faults: [(Fault::PowerLoss, 1)].into(),
             ..Harm::default()
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_lost() {
+    fn counts_lost_deliveries() {
         let never_handled = report(&[vec![Some(200)]], &[], "");
         assert_eq!((never_handled.lost(), never_handled.is_sound()), (1, false));
         let never_acknowledged = report(&[vec![Some(503), None]], &[], "");

@@ -1,4 +1,4 @@
-//! The stores' servers, and their faults.
+//! The servers of the stores, and their faults.
 
 use core::{mem, time::Duration};
 use std::{env, fs, path::PathBuf, process};
@@ -12,9 +12,9 @@ pub(crate) const STORES: [&str; 4] = ["redis", "cluster", "postgres", "sqlite"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
     KilledReceiver,
-    /// The server is killed, and starts again after two seconds with what it had.
+    /// The server is killed, and restarts with its data after two seconds.
     Killed,
-    /// The server is killed, and has lost the last second of what it had.
+    /// The server is killed, and restarts without the data of the last second.
     PowerLoss,
     /// A replica becomes the primary.
     Failover,
@@ -31,7 +31,7 @@ impl Fault {
             Self::Killed => "server killed",
             Self::PowerLoss => "power lost",
             Self::Failover => "failed over",
-            Self::Silence => "went silent",
+            Self::Silence => "silent",
             Self::Locked => "locked",
         }
     }
@@ -40,7 +40,7 @@ impl Fault {
 const STOPPED: Duration = Duration::from_secs(2);
 const SILENT: Duration = Duration::from_secs(4);
 
-/// The servers of a store, or its file.
+/// The servers of a store, or the file of SQLite.
 pub(crate) enum Servers {
     Redis {
         primary: Redis,
@@ -63,7 +63,7 @@ impl Servers {
             "sqlite" => {
                 let number = fastrand::u64(..);
                 let folder = env::temp_dir().join(format!("soak-{}-{number}", process::id()));
-                fs::create_dir(&folder).expect("a folder");
+                fs::create_dir(&folder).expect("a directory");
                 Self::Sqlite(folder)
             }
             "postgres" => {
@@ -77,7 +77,7 @@ impl Servers {
                 Self::Cluster(cluster)
             }),
             _ => {
-                // As most are set up: on the disk within a second.
+                // A common setting: writes reach the disk within a second.
                 let primary = Redis::start(&["--appendfsync", "everysec"]);
                 Self::Redis {
                     replica: primary.start_replica(),
@@ -142,7 +142,7 @@ impl Servers {
         }
     }
 
-    /// Returns how many deliveries are claimed and not acknowledged.
+    /// Returns the number of deliveries that are claimed and not acknowledged.
     pub(crate) async fn claims(&self) -> usize {
         match self {
             Self::Redis { primary, .. } => primary.claims(),
@@ -168,14 +168,14 @@ async fn fail_redis(primary: &mut Redis, replica: &mut Redis, proxy: &Proxy, fau
         Fault::Failover => {
             block_in_place(|| primary.fail_over_to(replica));
             mem::swap(primary, replica);
-            // For a moment the address still points to the old primary.
+            // The address points to the old primary for a moment.
             sleep(Duration::from_millis(300)).await;
             proxy.set_target(primary.address());
         }
         Fault::Silence => {
             proxy.hold();
             sleep(SILENT).await;
-            // Redis now gets requests that nobody waits for.
+            // Redis now executes requests whose callers have given up.
             proxy.resume();
         }
         Fault::PowerLoss => {
@@ -194,7 +194,8 @@ async fn fail_redis(primary: &mut Redis, replica: &mut Redis, proxy: &Proxy, fau
     }
 }
 
-/// The first and the last node are a primary and its replica, and fail over to each other.
+/// Fails a cluster. The first and the last node are a primary and its replica, which fail over to
+/// each other.
 async fn fail_cluster(cluster: &mut RedisCluster, fault: Fault) {
     match fault {
         Fault::Failover => block_in_place(|| cluster.fail_over()),

@@ -1,4 +1,4 @@
-//! Many genuine deliveries of the largest size at once: 150 MiB for a budget of 64 MiB.
+//! Many concurrent deliveries of the largest size: 150 MiB for a budget of 64 MiB.
 
 use core::{net::SocketAddr, time::Duration};
 use std::{env, sync::Arc, time::Instant};
@@ -11,13 +11,13 @@ use crate::abuse;
 
 const DELIVERIES: u64 = 600;
 
-/// A disk does not commit so many claims at once in time.
+/// In memory, because a disk cannot commit so many claims at once within the store time-out.
 const IN_MEMORY: &str = "memory:";
 
-/// Rounds of the comparison, unless `SCRUPP_ABUSE_ROUNDS` is set. 20 rounds have to pass.
+/// Rounds of the comparison, unless `SCRUPP_ABUSE_ROUNDS` is set.
 const ROUNDS: u64 = 2;
 
-/// Allowance for what else the machine does during a round, which takes a second or two.
+/// Allowance for other load on the machine during a round, which takes one or two seconds.
 const NOISE: Duration = Duration::from_millis(250);
 
 abuse! { large_deliveries_do_not_block_each_other:
@@ -28,12 +28,15 @@ abuse! { large_deliveries_do_not_block_each_other:
     custom_large_deliveries_do_not_block_each_other "example-custom",
 }
 
-/// Every delivery gets 200, and two or four worker threads take at most 1.5 times as long as one.
+/// Asserts that every delivery gets 200, and that two and four worker threads take at most 1.5
+/// times as long as one thread.
 ///
-/// Fails if deliveries hold parts of the budget while they wait for more of it: several threads
-/// then fill the budget with deliveries of which none is complete. The times are medians over the
-/// rounds of the slowest delivery in each. actix-web has its own workers and ignores the setting,
-/// so only its statuses are asserted.
+/// Fails if a delivery holds a part of the budget while it waits for more. Several threads then
+/// fill the budget with incomplete deliveries.
+///
+/// The time of a round is that of its slowest delivery. The comparison uses the median over the
+/// rounds. actix-web has its own workers and ignores the setting, so only its statuses are
+/// asserted.
 async fn large_deliveries_do_not_block_each_other(front_end: FrontEnd) {
     let _alone = alone().await;
     let threads = ["1", "2", "4"];
@@ -51,9 +54,9 @@ async fn large_deliveries_do_not_block_each_other(front_end: FrontEnd) {
         servers.push((front_end.start_with(&settings).await, Vec::new()));
     }
     let rounds = env::var("SCRUPP_ABUSE_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
-    // The servers take turns, so that whatever else the machine does slows down all of them.
+    // The servers take turns, so other load on the machine slows down all of them.
     for round in 0..rounds {
-        // Several reads for each body.
+        // Each body arrives in several reads.
         let split = |request: &[u8]| request.chunks(32 * 1024).map(send).collect();
         let requests = genuine(round * DELIVERIES, split).await;
         for (server, loads) in &mut servers {
@@ -90,10 +93,10 @@ abuse! { slow_deliveries_do_not_block_each_other:
     custom_slow_deliveries_do_not_block_each_other "example-custom",
 }
 
-/// Every delivery gets 200 although each takes a second to arrive.
+/// Asserts that every delivery gets 200 if each takes a second to arrive.
 ///
-/// Fails for the same reason as the test above, with more chances for it: the deliveries grow side
-/// by side until they fill the budget.
+/// Fails for the same reason as the test above, but more often: all deliveries grow at the same
+/// time until they fill the budget.
 async fn slow_deliveries_do_not_block_each_other(front_end: FrontEnd) {
     let _alone = alone().await;
     let settings = [("STORE_URL", IN_MEMORY.to_owned())];
@@ -113,7 +116,7 @@ fn send(bytes: &[u8]) -> Step {
     Step::Send(bytes.to_vec())
 }
 
-/// Returns the requests of genuine deliveries of exactly the body limit, about tasks after `task`.
+/// Returns genuine deliveries of exactly the body limit, with the task ids that follow `task`.
 async fn genuine(task: u64, split: fn(&[u8]) -> Vec<Step>) -> Vec<Arc<[Step]>> {
     let mut signing = JoinSet::new();
     for number in 1..=DELIVERIES {
@@ -131,16 +134,16 @@ async fn genuine(task: u64, split: fn(&[u8]) -> Vec<Step>) -> Vec<Arc<[Step]>> {
     signing.join_all().await
 }
 
-/// Result of a load of deliveries.
+/// The result of a load of deliveries.
 struct Load {
     failed: usize,
     slowest: Duration,
 }
 
-/// Sends all of them at once, each on its own connection.
+/// Sends all deliveries at once, each on its own connection.
 async fn deliver_at_once(address: SocketAddr, requests: &[Arc<[Step]>]) -> Load {
-    // One after another, because a tokio listener queues 128 connections at most, and the operating
-    // system drops some of those that exceed it.
+    // Opens connections one after another, because the listener queues at most 128 connections, and
+    // the operating system drops some of the others.
     let mut connections = Vec::new();
     for _ in requests {
         connections.push(Connection::open(address).await.unwrap());

@@ -1,4 +1,4 @@
-//! HTTP/2 streams whose bodies wait for budget, and so stay in the server's windows.
+//! HTTP/2 streams whose bodies wait for budget, so their bytes fill the server's windows.
 
 use core::{future::poll_fn, net::SocketAddr, time::Duration};
 use std::sync::{
@@ -18,28 +18,29 @@ const UPLOADS: usize = 900;
 
 const CONNECTIONS: usize = 200;
 
-/// As many as fill the window of a connection if each fills its own.
+/// Two streams fill the window of a connection.
 const STREAMS: usize = 2;
 
-/// The connection's window of 128 KiB, the first 16 KiB of each body, which need no budget, with the
-/// frame of 16 KiB that exceeds them, and 64 KiB for the connection itself and for changes among the
-/// slow uploads.
+/// The window of a connection (128 KiB), 32 KiB for each body, and 64 KiB for the connection itself
+/// and for changes among the slow uploads. Of each body, the server holds the first 16 KiB, which
+/// need no budget, and the frame of 16 KiB that exceeds them.
 const LIMIT: u64 = (128 + 32 * STREAMS as u64 + 64) * KIB;
 
-abuse! { http2_streams_hold_no_more_than_a_window:
-    axum_http2_streams_hold_no_more_than_a_window "example-axum",
-    actix_http2_streams_hold_no_more_than_a_window "example-actix",
-    warp_http2_streams_hold_no_more_than_a_window "example-warp",
-    hyper_http2_streams_hold_no_more_than_a_window "example-hyper",
-    custom_http2_streams_hold_no_more_than_a_window "example-custom",
+abuse! { http2_streams_hold_at_most_a_window:
+    axum_http2_streams_hold_at_most_a_window "example-axum",
+    actix_http2_streams_hold_at_most_a_window "example-actix",
+    warp_http2_streams_hold_at_most_a_window "example-warp",
+    hyper_http2_streams_hold_at_most_a_window "example-hyper",
+    custom_http2_streams_hold_at_most_a_window "example-custom",
 }
 
-/// While slow uploads fill the budget, each of 200 HTTP/2 connections that send whatever the server
-/// grants takes no more than its window and the first bytes of two bodies.
+/// Asserts that each of 200 HTTP/2 connections holds at most its window and the start of two
+/// bodies, while slow uploads fill the budget. Each client sends all that the server's windows
+/// allow.
 ///
-/// Fails with hyper's default windows of 1 MiB. What actix-web itself reads ahead is its own, so its
-/// numbers are only printed.
-async fn http2_streams_hold_no_more_than_a_window(front_end: FrontEnd) {
+/// Fails with hyper's default windows of 1 MiB. actix-web reads ahead on its own, so its numbers
+/// are only printed.
+async fn http2_streams_hold_at_most_a_window(front_end: FrontEnd) {
     let _alone = alone().await;
     let server = front_end.start().await;
     let _uploads = slow_uploads(&server, UPLOADS).await;
@@ -63,7 +64,7 @@ async fn http2_streams_hold_no_more_than_a_window(front_end: FrontEnd) {
     );
 }
 
-/// Opens a connection, and sends as much of each stream's body as the server grants.
+/// Opens a connection, and sends as much of each body as the server's windows allow.
 async fn fill_windows(
     tasks: &mut JoinSet<()>,
     address: SocketAddr,

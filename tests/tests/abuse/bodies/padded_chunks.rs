@@ -1,4 +1,4 @@
-//! Chunks that carry much more than their data.
+//! Chunks that are much larger on the wire than their content.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ const CONNECTIONS: usize = 20;
 
 const CHUNK_BYTES: usize = 4 * KIB as usize;
 
-/// Leading zeros in each line of a chunk's size. hyper accepts any number of them, and reads up to
-/// 408 KiB at once. This is short enough for at least one chunk in each read buffer, which stays in
-/// memory as long as the chunk is kept and not copied.
+/// Leading zeros in the size line of each chunk. hyper accepts any number of them, and reads up to
+/// 408 KiB at once. The padding is short enough for at least one chunk in each read buffer. A chunk
+/// that is kept without a copy keeps its read buffer in memory.
 const PADDING_BYTES: usize = 128 * KIB as usize;
 
 abuse! { padded_chunks_do_not_exceed_the_budget:
@@ -26,11 +26,11 @@ abuse! { padded_chunks_do_not_exceed_the_budget:
     custom_padded_chunks_do_not_exceed_the_budget "example-custom",
 }
 
-/// 20 forged bodies of nearly 256 KiB each, with 8 MiB of padding each, take no more than the budget
-/// and 32 MiB.
+/// Asserts that 20 forged bodies of nearly 256 KiB with 8 MiB of padding each use at most the
+/// budget and 32 MiB.
 ///
-/// Fails if the memory behind the chunks is not what the budget counts. The numbers of actix-web,
-/// which reads ahead on its own, are only printed.
+/// Fails if the memory behind the chunks exceeds what the budget counts. actix-web reads ahead on
+/// its own, so its numbers are only printed.
 async fn padded_chunks_do_not_exceed_the_budget(front_end: FrontEnd) {
     let _alone = alone().await;
     let server = front_end.start().await;
@@ -50,11 +50,11 @@ async fn padded_chunks_do_not_exceed_the_budget(front_end: FrontEnd) {
         let request = Arc::clone(&request);
         uploads.spawn(async move {
             let _ = stream.write_all(&request).await;
-            // The last chunk never comes, and the connection stays open.
+            // The last chunk never arrives, and the connection stays open.
             stream
         });
     }
-    // The server ends a body after 10 s.
+    // The server rejects an incomplete body after 10 s.
     growth.settle(Duration::from_millis(9500)).await;
     let peak = growth.peak;
     println!(

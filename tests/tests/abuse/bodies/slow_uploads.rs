@@ -1,4 +1,4 @@
-//! Slow uploads that fill the budget, and small deliveries beside them.
+//! Small deliveries while slow uploads fill the budget.
 
 use core::time::Duration;
 use std::time::Instant;
@@ -13,7 +13,7 @@ const UPLOADS: usize = 900;
 
 const DELIVERIES: u64 = 22;
 
-/// Time after which a delivery counts as failed.
+/// Time limit of a delivery.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 abuse! { slow_uploads_do_not_delay_small_deliveries:
@@ -24,8 +24,9 @@ abuse! { slow_uploads_do_not_delay_small_deliveries:
     custom_slow_uploads_do_not_delay_small_deliveries "example-custom",
 }
 
-/// 22 genuine deliveries of 200 bytes, one after another, all get 200 within a second and half of
-/// them within 100 ms, while 900 forged uploads of the largest size fill the budget.
+/// Asserts that 22 genuine deliveries of 200 bytes, one after another, get 200 within a second
+/// each, and half of them within 100 ms. Meanwhile 900 forged uploads of the largest size fill the
+/// budget.
 ///
 /// Fails if the first bytes of a body wait for budget.
 async fn slow_uploads_do_not_delay_small_deliveries(front_end: FrontEnd) {

@@ -1,4 +1,4 @@
-//! The contract for bodies: reading them whole, within the limits.
+//! The contract for reading bodies within the limits.
 
 use core::{pin::pin, time::Duration};
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::support::{
     EVENT, Middleware, PATH, Turn, genuine, problem, signed, unsigned, while_time_passes,
 };
 
-/// Returns content in which no eight bytes repeat.
+/// Returns content without a repeated sequence of eight bytes.
 fn large(bytes: usize) -> &'static [u8] {
     let numbers = (0..bytes.div_ceil(8)).flat_map(|number| (number as u64).to_be_bytes());
     numbers.take(bytes).collect::<Vec<_>>().leak()
 }
 
 #[tokio::test(start_paused = true)]
-async fn hands_on_complete_chunk_without_copy() {
+async fn passes_complete_chunk_to_handler_without_copy() {
     let content = large(200_000);
     for content in [EVENT, content] {
         let received = verify().accept(genuine(content)).await;
@@ -62,7 +62,7 @@ async fn reads_hundreds_of_ready_chunks_without_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hands_on_empty_body() {
+async fn passes_empty_body_to_handler() {
     for request in [
         genuine(b""),
         signed(b""),
@@ -129,14 +129,14 @@ async fn rejects_body_that_exceeds_the_limit() {
     for (label, request) in [
         ("declared", genuine(EVENT)),
         (
-            "declared as shorter",
+            "declared too short",
             signed(EVENT).length(1).body([Turn::Data(EVENT)]),
         ),
-        ("first chunk, broken then", first_chunk(Turn::Error)),
+        ("first chunk, then an error", first_chunk(Turn::Error)),
         ("first chunk, then another", first_chunk(Turn::Data(b"."))),
         ("first chunk, then trailers", first_chunk(Turn::Trailers)),
         (
-            "by the second chunk",
+            "with the second chunk",
             signed(EVENT).body([Turn::Data(start), Turn::Data(end)]),
         ),
         (
@@ -173,7 +173,7 @@ async fn rejects_body_that_was_not_signed() {
             vec![Turn::Data(&EVENT[..10]), Turn::Trailers],
         ),
         (
-            "with a byte more",
+            "with one more byte",
             vec![Turn::Data(EVENT), Turn::Data(b" ")],
         ),
     ] {
@@ -190,7 +190,7 @@ async fn rejects_body_that_is_not_complete_at_the_deadline() {
         ("never begins", vec![Turn::Stall]),
         ("stalls", vec![Turn::Data(b"{"), Turn::Stall]),
         (
-            "trickles",
+            "sends bytes slowly",
             [Turn::Wait(second), Turn::Data(b"{")].repeat(100),
         ),
         ("sends empty chunks", vec![Turn::Endless(b"")]),
@@ -218,7 +218,7 @@ async fn accepts_slow_body_that_is_complete_before_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rejects_body_that_finds_no_budget_before_the_deadline() {
+async fn rejects_body_that_gets_no_budget_before_the_deadline() {
     let verify = verify().buffer_budget(100_000);
     let script = || [Turn::Data(large(20_000)), Turn::Stall];
     let longer = verify.clone().body_timeout(Duration::from_secs(60));

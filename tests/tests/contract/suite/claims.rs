@@ -27,7 +27,7 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Delivers the event again, and panics unless the adapter responds as to a duplicate.
+/// Delivers the event again, and panics unless the response is that to a duplicate.
 async fn assert_duplicate(verify: &ScruppVerify) {
     let response = verify.reject(genuine(EVENT)).await;
     assert_eq!(response.kind, None);
@@ -123,7 +123,7 @@ async fn rejects_delivery_if_the_claim_fails_or_takes_too_long() {
         let expected = problem(RejectionKind::StoreUnavailable);
         assert_eq!(rejected.collect().await, expected, "{claim:?}");
         assert!(started.elapsed() - elapsed <= Duration::from_millis(1));
-        // The store may have granted the claim all the same.
+        // The store may have granted the claim after the adapter gave up.
         sleep(SECOND).await;
         let operations = ["claim for 60s", "release now", "release"];
         assert_eq!(store.operations(), operations, "{claim:?}");
@@ -158,8 +158,8 @@ async fn never_claims_rejected_delivery() {
     }
 }
 
-/// Runs a handler that takes one second, for a client that disconnects after `connected`. Returns
-/// the operations of the store until five seconds later.
+/// Runs a handler for one second, while the client disconnects after `connected`. Returns the
+/// operations of the store within five more seconds.
 async fn operations(store: RecordingStore, outcome: u16, connected: Duration) -> Vec<String> {
     let handler = move |_| async move {
         sleep(SECOND).await;
@@ -268,7 +268,7 @@ async fn store_gets_lease_and_retention() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn delivery_id_decides_which_deliveries_are_the_same() {
+async fn delivery_id_decides_which_deliveries_are_duplicates() {
     let dedup = Dedup::new(MemoryStore::default()).delivery_id(|delivery| {
         let sent = delivery.verified().time().as_secs();
         DeliveryId::of(&[&sent.to_be_bytes(), &delivery.body()[..1]])
@@ -294,7 +294,7 @@ async fn runs_handler_once_in_each_scope() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scope_applies_to_a_delivery_id_of_ones_own() {
+async fn scope_applies_to_custom_delivery_id() {
     let store = MemoryStore::default();
     let scoped = |scope: &str| {
         let dedup = Dedup::new(store.clone()).delivery_id(|_| DeliveryId::of(&[b"one"]));
@@ -322,7 +322,7 @@ async fn handler_gets_the_claim() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn event_of_two_accounts_at_one_endpoint_is_two_deliveries() {
+async fn same_event_of_two_accounts_is_two_deliveries() {
     let lookup = |path: &str| {
         let account = path.strip_prefix("/webhooks/scrupp/");
         Ok(account.map(|account| Account::new(account, secret())))
@@ -336,7 +336,7 @@ async fn event_of_two_accounts_at_one_endpoint_is_two_deliveries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn remembers_delivery_to_the_last_second_of_the_window() {
+async fn remembers_delivery_until_the_last_second_of_the_window() {
     let now = Arc::new(AtomicU64::new(0));
     let clock = {
         let now = Arc::clone(&now);
@@ -344,7 +344,7 @@ async fn remembers_delivery_to_the_last_second_of_the_window() {
     };
     let (past, future) = (Duration::from_secs(300), Duration::from_secs(60));
     let shortest = past + future;
-    // In the second row the window is wider than the retention.
+    // In the second row, the window exceeds the retention.
     for past in [past, Duration::from_secs(1000)] {
         let store = MemoryStore::default().clock(clock.clone());
         let dedup = Dedup::new(store).retention(shortest, Tolerance::default());

@@ -1,4 +1,4 @@
-//! The contract for observers: what is observed of a delivery, and when.
+//! The contract for observations.
 
 use core::{future::pending, time::Duration};
 use std::sync::{Arc, Mutex};
@@ -22,12 +22,12 @@ const LARGE: &[u8] = &[b' '; 40_000];
 struct Seen(Arc<Mutex<Vec<String>>>);
 
 impl Seen {
-    /// Returns what was observed since the last call.
+    /// Returns the observations since the last call.
     fn take(&self) -> Vec<String> {
         core::mem::take(&mut self.0.lock().unwrap())
     }
 
-    /// Returns an observer that keeps a line for each observation.
+    /// Returns an observer that records a line for each observation.
     fn observer(&self) -> impl Fn(&Observation<'_>) + use<> {
         let seen = self.clone();
         move |observation| seen.0.lock().unwrap().push(line(observation))
@@ -64,7 +64,7 @@ fn line(observation: &Observation<'_>) -> String {
     }
 }
 
-/// Returns an adapter with an observer that has seen the limit.
+/// Returns an adapter, and its observer after the observation of the budget's limit.
 async fn observed() -> (ScruppVerify, Seen) {
     let seen = Seen::default();
     let verify = verify().observe(seen.observer());
@@ -201,7 +201,7 @@ async fn observes_a_release_of_each_kind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn observes_what_is_reserved_of_the_budget() {
+async fn observes_reservations_of_the_budget() {
     let (verify, seen) = observed().await;
     let half = LARGE.len() / 2;
     let large = |second| {
@@ -239,7 +239,7 @@ async fn observer_that_panics_changes_no_verdict() {
         .observe(|_: &Observation<'_>| panic!("the observer panics"));
     verify.accept(genuine(EVENT)).await;
     verify.reject(unsigned()).await;
-    // While the thread is panicking already.
+    // Panics while the thread unwinds from another panic.
     let panics = {
         let verify = verify.clone();
         let handler = |_| async { panic!("the handler panics") as Outcome };

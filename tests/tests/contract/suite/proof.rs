@@ -37,7 +37,7 @@ async fn delivery_is_the_body_with_its_proof() {
     let received = verify().accept(genuine(EVENT)).await;
     assert_eq!(received.delivery.verified(), &received.verified);
     assert_eq!(received.delivery.body(), &received.body);
-    // The proof is for the very bytes that the handler gets, which are not copied.
+    // The body of the proof and the body of the handler are the same allocation.
     assert_eq!(received.delivery.body().as_ptr(), received.body.as_ptr());
 }
 
@@ -54,7 +54,7 @@ async fn replaced_keyring_applies_from_the_next_delivery_on() {
     let received = verify.accept(genuine(EVENT)).await;
     assert_eq!(received.verified.secret_index(), 1);
 
-    // The id is the same under another keyring.
+    // The delivery id does not depend on the keyring.
     keyring.replace(secret());
     let duplicate = verify.reject(genuine(EVENT)).await;
     assert_eq!((duplicate.status, duplicate.kind), (200, None));
@@ -89,7 +89,7 @@ async fn rejects_unknown_account_like_wrong_signature() {
         let mismatch = reject(path, body).await;
         assert_eq!(mismatch, problem(RejectionKind::SignatureMismatch));
         unknown.kind = mismatch.kind;
-        assert_eq!(unknown, mismatch, "the client can tell them apart");
+        assert_eq!(unknown, mismatch, "the client can distinguish them");
     }
 }
 
@@ -103,7 +103,7 @@ async fn reads_body_of_unknown_account() {
 
 #[tokio::test(start_paused = true)]
 async fn never_looks_up_account_of_rejected_headers() {
-    let verify = verify_with_lookup(|_| panic!("the account was looked up"));
+    let verify = verify_with_lookup(|_| panic!("the account is looked up"));
     for (request, kind) in [
         (unsigned(), RejectionKind::MissingSignature),
         (signed(EVENT).length(262_145), RejectionKind::BodyTooLarge),
@@ -118,7 +118,7 @@ async fn reads_clock_once_when_the_headers_arrive() {
     let reads = Arc::new(AtomicU64::new(0));
     let clock = {
         let reads = Arc::clone(&reads);
-        // Leaps by years, back and ahead, whenever it is read again.
+        // Jumps by years in either direction at each further read.
         move || match reads.fetch_add(1, Ordering::Relaxed) {
             0 => Some(UnixTime::from_secs(NOW)),
             1 => Some(UnixTime::from_secs(1)),

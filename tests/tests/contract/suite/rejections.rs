@@ -1,4 +1,4 @@
-//! The contract for rejections: the response, and the drain of the unread body.
+//! The contract for rejections: the response, and the drain of the rest of the body.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::{
     EVENT, Middleware, TestRequest, Turn, problem, signed, unsigned, while_time_passes,
 };
 
-/// Returns every rejection that the headers alone decide.
+/// Returns a rejection of each kind that needs only the headers.
 fn rejected_by_head() -> [(RejectionKind, ScruppVerify, TestRequest); 4] {
     let looks_up = verify_with_lookup(|_| Err("no connection"));
     [
@@ -70,7 +70,7 @@ async fn responds_to_rejected_head_before_polling_the_body() {
         assert_eq!(response.kind, Some(kind));
         assert_eq!(polls.count(), 0, "{kind:?}");
 
-        // The body is drained behind the head of the response.
+        // The body is drained after the response headers are sent.
         assert_eq!(response.collect().await, problem(kind));
         assert_eq!(polls.count(), 3, "{kind:?}");
     }
@@ -117,7 +117,7 @@ async fn drains_up_to_the_deadline() {
         ("stalls", vec![Turn::Data(EVENT), Turn::Stall]),
         ("sends empty chunks", vec![Turn::Endless(b"")]),
         (
-            "trickles",
+            "sends bytes slowly",
             [Turn::Wait(Duration::from_secs(2)), Turn::Data(b" ")].repeat(100),
         ),
     ] {

@@ -1,4 +1,4 @@
-//! The contract outside a Tokio runtime with a timer.
+//! The contract without a Tokio runtime, or with one that has no timer.
 
 use core::{
     pin::pin,
@@ -18,7 +18,7 @@ async fn reject(request: TestRequest) -> Collected {
     rejected
 }
 
-/// Polls a future that waits for nothing until it is complete.
+/// Polls a future up to ten times, and panics if it stays pending.
 fn complete<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -27,7 +27,7 @@ fn complete<T>(future: impl Future<Output = T>) -> T {
             return output;
         }
     }
-    panic!("the future waits");
+    panic!("the future is pending");
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(crate) fn verify() -> ScruppVerify {
     ScruppVerify::new(secret()).clock(|| Some(UnixTime::from_secs(NOW)))
 }
 
-/// Looks up the account by the path of the request.
+/// Looks up the account by the request's path.
 pub(crate) fn verify_with_lookup(
     lookup: fn(&str) -> Result<Option<Account>, &'static str>,
 ) -> ScruppVerify {
@@ -26,7 +26,7 @@ pub(crate) fn verify_with_lookup(
         .clock(|| Some(UnixTime::from_secs(NOW)))
 }
 
-/// Responds to a rejection with this status, and with its kind as a body and as a header.
+/// Responds to a rejection with this status, with the kind in the body and in a header.
 pub(crate) fn respond_with_kind(verify: ScruppVerify, status: u16) -> ScruppVerify {
     verify.on_rejection(move |rejection| {
         let kind = rejection.kind().as_str();
