@@ -6,3 +6,8 @@ pub mod delivery;
 #[cfg(feature = "bench")]
 pub mod scheme;
 pub mod service;
+
+/// The programs of the comparison with other crates.
+#[cfg(all(doctest, feature = "bench"))]
+#[doc = include_str!("../../COMPARE.md")]
+struct Compare;

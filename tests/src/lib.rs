@@ -7,6 +7,10 @@
 mod guide {
     #[doc = include_str!("../../docs/accounts.md")]
     struct Accounts;
+    #[doc = include_str!("../../docs/duplicates.md")]
+    struct Duplicates;
+    #[doc = include_str!("../../docs/getting-started.md")]
+    struct GettingStarted;
     #[doc = include_str!("../../docs/replacing.md")]
     struct Replacing;
     #[doc = include_str!("../../docs/testing.md")]
