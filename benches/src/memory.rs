@@ -86,7 +86,7 @@ fn head(body: &[u8]) -> String {
 
 /// Waits until the server has read everything that was sent.
 fn settle(port: u16) -> Result<()> {
-    // After the body time-out, the server rejects the bodies.
+    // After the body timeout, the server rejects the bodies.
     let deadline = Instant::now() + Duration::from_secs(8);
     loop {
         thread::sleep(Duration::from_millis(100));

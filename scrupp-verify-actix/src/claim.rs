@@ -31,7 +31,7 @@ use crate::middleware::failed;
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let secret = Secret::new("topsecret")?;
-/// let now = UnixTime::now().ok_or("the clock gives no time")?;
+/// let now = UnixTime::now().ok_or("the clock returned no time")?;
 /// let headers = Signer::new(&secret).sign(now, b"{}");
 ///
 /// let without_store = ScruppVerify::new(secret);

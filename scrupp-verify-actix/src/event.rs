@@ -35,7 +35,7 @@ use crate::middleware::failed;
 ///
 /// let event = r#"{"event":"task.completed","process_id":6666,"status":"completed"}"#;
 /// for (body, status) in [(event, 200), ("{}", 422)] {
-///     let now = UnixTime::now().ok_or("the clock gives no time")?;
+///     let now = UnixTime::now().ok_or("the clock returned no time")?;
 ///     let headers = Signer::new(&secret).sign(now, body.as_bytes());
 ///     let request = test::TestRequest::post()
 ///         .uri("/")

@@ -111,7 +111,7 @@ use crate::{RejectionBody, ScruppVerifyService};
 /// let app = test::init_service(app).await;
 ///
 /// // Sign a body as Scrupp does.
-/// let now = UnixTime::now().ok_or("the clock gives no time")?;
+/// let now = UnixTime::now().ok_or("the clock returned no time")?;
 /// let headers = Signer::new(&secret).sign(now, b"{}");
 /// let request = |body: &'static str| {
 ///     test::TestRequest::post()
@@ -178,7 +178,7 @@ impl ScruppVerify {
     /// - If `lookup` fails or takes longer than [`body_timeout`](Self::body_timeout), the middleware
     ///   logs the reason and responds with 503.
     /// - At most 64 lookups run at once, because a flood of requests must not exhaust a database.
-    ///   Further lookups wait, and the time-out includes this wait.
+    ///   Further lookups wait, and the timeout includes this wait.
     ///
     /// # Security
     ///
@@ -215,7 +215,7 @@ impl ScruppVerify {
     /// let resource = web::resource("/webhooks/scrupp").wrap(verify).to(HttpResponse::Ok);
     /// let app = test::init_service(App::new().service(resource)).await;
     ///
-    /// let now = UnixTime::now().ok_or("the clock gives no time")?;
+    /// let now = UnixTime::now().ok_or("the clock returned no time")?;
     /// let headers = Signer::new(&of_17).sign(now, b"{}");
     /// for (account, status) in [("17", 200), ("18", 401), ("19", 401)] {
     ///     let request = test::TestRequest::post()
@@ -282,7 +282,7 @@ impl ScruppVerify {
         /// let resource = web::resource("/").wrap(verify).to(HttpResponse::Ok);
         /// let app = test::init_service(App::new().service(resource)).await;
         ///
-        /// let now = UnixTime::now().ok_or("the clock gives no time")?;
+        /// let now = UnixTime::now().ok_or("the clock returned no time")?;
         /// for (bytes, status) in [(1000, 200), (1001, 413)] {
         ///     let body = vec![b' '; bytes];
         ///     let headers = Signer::new(&secret).sign(now, &body);
@@ -348,7 +348,7 @@ impl ScruppVerify {
         /// let resource = web::resource("/").wrap(verify).to(HttpResponse::Ok);
         /// let app = test::init_service(App::new().service(resource)).await;
         ///
-        /// let now = UnixTime::now().ok_or("the clock gives no time")?;
+        /// let now = UnixTime::now().ok_or("the clock returned no time")?;
         /// let headers = Signer::new(&secret).sign(now, b"{}");
         /// for is_duplicate in [false, true] {
         ///     let request = test::TestRequest::post()

@@ -394,7 +394,7 @@ impl Drop for ClaimGuard {
     }
 }
 
-/// A store of any type, with its time-out.
+/// A store of any type, with its timeout.
 #[derive(Clone)]
 struct Store {
     operations: Arc<dyn Operations>,

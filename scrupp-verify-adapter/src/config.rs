@@ -65,7 +65,7 @@ impl<R, F> Config<R, F> {
 
     /// Creates the default settings with a function that looks up the account of each request.
     ///
-    /// At most 64 lookups run at once. A lookup has the same time-out as a body.
+    /// At most 64 lookups run at once. A lookup has the same timeout as a body.
     #[must_use]
     pub fn with_account_lookup<L, Fut, E>(lookup: L, on_rejection: F) -> Self
     where

@@ -13,7 +13,7 @@ use crate::{
 /// A guard that logs the outcome of a handler, and commits or releases the claim of its delivery.
 ///
 /// The guard is dropped without [`complete`](Self::complete) if the handler panics, the client
-/// disconnects, an outer time-out passes, or the server shuts down. The guard then logs a warning and
+/// disconnects, an outer timeout passes, or the server shuts down. The guard then logs a warning and
 /// releases the claim, so the next attempt runs the handler again.
 #[must_use = "dropping the guard releases the claim and logs a warning"]
 pub struct HandlerGuard {

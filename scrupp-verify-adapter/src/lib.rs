@@ -25,7 +25,7 @@
 //! let config: Config<(), ()> = Config::new(secret.clone(), ());
 //!
 //! // Sign a body as Scrupp does.
-//! let now = UnixTime::now().ok_or("the clock gives no time")?;
+//! let now = UnixTime::now().ok_or("the clock returned no time")?;
 //! let headers = Signer::new(&secret).sign(now, b"{}");
 //!
 //! let mut genuine = Full::new(Bytes::from("{}"));
@@ -85,7 +85,7 @@
 //! | delivery handled | info | `outcome` "handled", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the handler responded with a 2xx |
 //! | delivery not handled | info | `outcome` "failed", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the handler responded otherwise, or failed without a response |
 //! | delivery handled before | info | `outcome` "duplicate", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the delivery is a duplicate |
-//! | the handler was dropped before it responded | warn | `outcome` "dropped" or "panicked", `delivery_id`, `account`, `age_secs`, `secret_index` | the client disconnected, an outer time-out passed, the server shuts down, or the handler panicked |
+//! | the handler was dropped before it responded | warn | `outcome` "dropped" or "panicked", `delivery_id`, `account`, `age_secs`, `secret_index` | the client disconnected, an outer timeout passed, the server shuts down, or the handler panicked |
 //! | the reason of the rejection | info | `kind`, `delivery_id`, `account`, `age_secs` | the sender is the cause; `age_secs` is clamped to a day |
 //! | the reason of the rejection | error | `kind`, `delivery_id`, `account` | the receiver is the cause |
 //! | a verified delivery is not an event | error | `delivery_id`, `error` | an extractor cannot read the event |
@@ -93,7 +93,7 @@
 //! | the handler took longer than its lease, and the delivery was claimed again | error | `delivery_id` | the delivery may have been handled twice |
 //! | an outer ScruppVerify has already claimed this delivery: the inner one does not use its store | warn | `delivery_id` | two layers with a store wrap the handler |
 //! | the account lookup failed | error | `error` | the delivery is rejected with 503 |
-//! | an account lookup took longer than the body time-out | error | | the delivery is rejected with 503 |
+//! | an account lookup took longer than the body timeout | error | | the delivery is rejected with 503 |
 //! | too many account lookups run, and none ended in time | error | | 64 lookups run, and the delivery is rejected with 503 |
 //! | a claim token cannot be generated | error | `error` | the operating system gives no random numbers |
 //! | a handler extracts a verified delivery, but ScruppVerify does not wrap it | error | | the response is a 500 |

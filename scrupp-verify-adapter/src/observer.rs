@@ -73,7 +73,7 @@ pub enum Observation<'o> {
         time: Duration,
     },
     /// A handler panicked, or was dropped before it responded, because the client disconnected, an outer
-    /// time-out passed, or the server shuts down.
+    /// timeout passed, or the server shuts down.
     #[non_exhaustive]
     HandlerDropped {
         /// The proof.
@@ -156,7 +156,7 @@ pub enum StoreResult {
     Ok,
     /// The store returned an error.
     Failed,
-    /// The operation took longer than the store time-out.
+    /// The operation took longer than the store timeout.
     TimedOut,
 }
 

@@ -30,7 +30,7 @@ const FREE_BYTES: usize = 16 * 1024;
 /// The number of bytes to hash before yielding to other tasks.
 const HASH_STEP_BYTES: usize = 64 * 1024;
 
-/// The longest body time-out, about 34 years. Longer ones would overflow the clock.
+/// The longest body timeout, about 34 years. Longer ones would overflow the clock.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(1 << 30);
 
 /// A verified delivery for the handler.
@@ -193,7 +193,7 @@ impl<R, F> Config<R, F> {
             }
             let found = timeout_at(deadline, lookup(request)).await;
             found.unwrap_or_else(|_| {
-                log::error("an account lookup took longer than the body time-out");
+                log::error("an account lookup took longer than the body timeout");
                 Err(RejectionKind::SecretsUnavailable)
             })
         })
@@ -274,7 +274,7 @@ impl<R, F> Config<R, F> {
     }
 
     /// Returns a future that reads and drops the remaining body of a rejected delivery, up to the body
-    /// limit and the body time-out. The adapter polls it after the head of the response is sent.
+    /// limit and the body timeout. The adapter polls it after the head of the response is sent.
     ///
     /// Without the drain, the client may not get the response, because a server that closes a connection
     /// with unread bytes resets it.

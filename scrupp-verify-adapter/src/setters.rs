@@ -56,13 +56,13 @@ macro_rules! setters {
             self.set(|config| config.policy.body_limit = bytes)
         }
 
-        /// Sets the time-out for receiving a whole body.
+        /// Sets the timeout for receiving a whole body.
         ///
         /// A body that takes longer is rejected with 408. The default is 10 s, because Scrupp itself
         /// waits only a few seconds for a response. A client cannot extend the time by sending a byte at
         /// a time.
         ///
-        /// An account lookup has the same time-out, before the body is read.
+        /// An account lookup has the same timeout, before the body is read.
         ///
         /// # Examples
         ///
@@ -85,7 +85,7 @@ macro_rules! setters {
         ///
         /// The default is 67,108,864 bytes (64 MiB), enough for 256 bodies of the default body limit. A
         /// body of up to 16 KiB is not counted, and never waits. A larger body waits until its declared
-        /// length is available, or the body limit if it declares none. If the body time-out passes
+        /// length is available, or the body limit if it declares none. If the body timeout passes
         /// first, the delivery is rejected with 503.
         ///
         /// Buffers of the server itself are not counted. Clones share one budget.
@@ -153,7 +153,7 @@ macro_rules! setters {
         /// Sets a store for acknowledged deliveries, so that each event is handled once.
         ///
         /// Takes a store, or a [`Dedup`](crate::Dedup) to change the lease, the retention, the scope,
-        /// the store time-out or the id. By default, there is no store, and every attempt runs the
+        /// the store timeout or the id. By default, there is no store, and every attempt runs the
         /// handler.
         ///
         /// The store claims each verified delivery before the handler runs:

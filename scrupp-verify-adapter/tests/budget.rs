@@ -194,7 +194,7 @@ async fn waiting_body_continues_once_the_budget_is_available() {
     assert!(started.elapsed() < Duration::from_secs(1));
 }
 
-/// Returns the same settings with another body time-out.
+/// Returns the same settings with another body timeout.
 fn with_timeout(config: &Settings, timeout: Duration) -> Settings {
     let mut config = Config::clone(config);
     config.body_timeout = timeout;

@@ -84,7 +84,7 @@ fn remedy(kind: RejectionKind) -> &'static str {
              bytes. Raise the limit if your `meta` is larger."
         }
         Kind::BodyTimeout => {
-            "The body was not complete within the body time-out, by default 10 s. The network or a \
+            "The body was not complete within the body timeout, by default 10 s. The network or a \
              proxy is slow, or the client sends slowly on purpose."
         }
         Kind::BodyBroken => {
@@ -93,7 +93,7 @@ fn remedy(kind: RejectionKind) -> &'static str {
         }
         Kind::OverBudget => {
             "Other deliveries used the whole budget for unverified bodies for longer than the body \
-             time-out. Look for slow uploads, or raise the budget."
+             timeout. Look for slow uploads, or raise the budget."
         }
         Kind::RuntimeUnavailable => {
             "The receiver runs outside a Tokio runtime, or the runtime has no timer. Build the \

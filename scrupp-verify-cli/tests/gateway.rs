@@ -102,7 +102,7 @@ async fn take(
     )
 }
 
-/// Starts a gateway with a forward time-out of two seconds.
+/// Starts a gateway with a forward timeout of two seconds.
 async fn start(url: &str) -> Program {
     start_with(url, &["--forward-timeout", "2s"], &[]).await
 }

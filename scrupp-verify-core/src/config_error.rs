@@ -13,7 +13,7 @@ use core::fmt;
 /// let error = Secret::new("topsecret\n").unwrap_err();
 /// assert_eq!(error, ConfigError::SpaceAroundSecret);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The secret is empty.

@@ -8,7 +8,7 @@
 //!   it.
 //! - [`Claim::InFlight`]: the response is a 503, so Scrupp retries the delivery later.
 //! - [`Claim::Acknowledged`]: the response is a 200, and the handler does not run.
-//! - An error or a time-out: the response is a 503, and the handler does not run.
+//! - An error or a timeout: the response is a 503, and the handler does not run.
 //!
 //! Each claim has a lease. If a process crashes, its claims can be claimed again after their leases
 //! expire. Each claim also has a [`ClaimToken`], so an attempt that outlives its lease cannot

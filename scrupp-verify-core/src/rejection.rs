@@ -29,7 +29,7 @@ use core::fmt;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rejection {
     kind: RejectionKind,
     age_secs: Option<i64>,
@@ -138,7 +138,7 @@ kinds! {
     RuntimeUnavailable "runtime_unavailable", SERVICE_UNAVAILABLE:
         "there is no Tokio runtime with a timer";
     /// The clock returned `None`.
-    ClockUnavailable "clock_unavailable", SERVICE_UNAVAILABLE: "the clock gives no time";
+    ClockUnavailable "clock_unavailable", SERVICE_UNAVAILABLE: "the clock returned no time";
     /// The account lookup failed or timed out.
     SecretsUnavailable "secrets_unavailable", SERVICE_UNAVAILABLE: "the account lookup failed";
     /// The delivery store failed, timed out, or is full.

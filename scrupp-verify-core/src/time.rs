@@ -125,7 +125,7 @@ impl fmt::Display for UnixTime {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tolerance {
     past_secs: u64,
     future_secs: u64,

@@ -29,7 +29,7 @@ use crate::{AccountId, UnixTime};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Verified {
     pub(crate) sent: UnixTime,
     pub(crate) received: UnixTime,
@@ -95,7 +95,7 @@ impl Verified {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VerifiedDelivery<B> {
     pub(crate) verified: Verified,
     pub(crate) body: B,

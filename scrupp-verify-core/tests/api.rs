@@ -93,7 +93,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::ClockUnavailable,
         503,
         "clock_unavailable",
-        "the clock gives no time",
+        "the clock returned no time",
     ),
     (
         RejectionKind::SecretsUnavailable,

@@ -381,7 +381,7 @@ fn memory_store_errors_have_exact_messages() {
     );
     assert_eq!(
         MemoryStoreError::NoTime.to_string(),
-        "the clock gives no time"
+        "the clock returned no time"
     );
 }
 

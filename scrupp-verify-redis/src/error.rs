@@ -86,7 +86,7 @@ impl RedisStoreError {
     pub(crate) fn runtime_ended() -> Self {
         Self::because(
             RedisStoreErrorKind::NoRuntime,
-            "the one that created it has ended or lacks I/O or a timer",
+            "the runtime has shut down, or has no I/O or no timer",
         )
     }
 
@@ -212,7 +212,7 @@ impl fmt::Display for RedisStoreError {
             RedisStoreErrorKind::NoRuntime => "the Redis store needs a Tokio runtime",
             RedisStoreErrorKind::Unreachable => "Redis cannot be reached",
             RedisStoreErrorKind::TimedOut => "Redis does not respond in time",
-            RedisStoreErrorKind::Unauthorized => "Redis does not accept these credentials",
+            RedisStoreErrorKind::Unauthorized => "Redis rejected the credentials",
             RedisStoreErrorKind::Rejected => "Redis rejected the command",
             RedisStoreErrorKind::ClusterNode => {
                 "the server is a node of a Redis Cluster, which needs RedisStore::cluster"

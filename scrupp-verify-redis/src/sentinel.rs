@@ -44,7 +44,7 @@ impl Sentinels {
         let unexpected = |_| RedisStoreError::new(RedisStoreErrorKind::Unexpected);
         let Some((host, port)) = address.map_err(unexpected)? else {
             return Err(RedisStoreError::no_primary(
-                "the sentinels do not know the name",
+                "the sentinels do not monitor a primary of this name",
             ));
         };
         let connection = Connection::open(&client_at(&self.primary, &host, port)?).await?;

@@ -197,7 +197,7 @@ impl RedisStore {
     /// let error = RedisStore::cluster(["redis://10.0.0.1:6379/1"]).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "invalid Redis URL: neither a Unix socket nor a database is possible here"
+    ///     "invalid Redis URL: a Unix socket or a database number is not supported here"
     /// );
     /// # Ok(())
     /// # }

@@ -12,7 +12,7 @@ pub(crate) const INVALID: &str = "the host or a parameter is not valid";
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 const NONE: &str = "at least one URL is needed";
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
-const NO_DATABASE: &str = "neither a Unix socket nor a database is possible here";
+const NO_DATABASE: &str = "a Unix socket or a database number is not supported here";
 const SCHEME: &str = "the scheme must be redis:// or rediss://";
 #[cfg(not(feature = "tls"))]
 const TLS: &str = "rediss:// needs the feature `tls` of scrupp-verify-redis";

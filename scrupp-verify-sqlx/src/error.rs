@@ -9,7 +9,7 @@ use sqlx::Error as SqlxError;
 #[derive(Debug)]
 pub struct SqlxStoreError {
     kind: SqlxStoreErrorKind,
-    source: Option<SqlxError>,
+    cause: Option<SqlxError>,
 }
 
 /// The kind of a [`SqlxStoreError`].
@@ -45,7 +45,7 @@ pub enum SqlxStoreErrorKind {
 
 impl SqlxStoreError {
     pub(crate) const fn new(kind: SqlxStoreErrorKind) -> Self {
-        Self { kind, source: None }
+        Self { kind, cause: None }
     }
 
     /// Returns the kind of the error.
@@ -67,8 +67,8 @@ impl From<SqlxError> for SqlxStoreError {
             }
             _ => Kind::Other,
         };
-        let source = Some(error);
-        Self { kind, source }
+        let cause = Some(error);
+        Self { kind, cause }
     }
 }
 
@@ -127,7 +127,7 @@ impl fmt::Display for SqlxStoreError {
             Kind::Unreachable => "the database cannot be reached",
             Kind::Other => "the database failed",
         })?;
-        let mut cause = self.source();
+        let mut cause = self.cause.as_ref().map(|cause| cause as &dyn Error);
         while let Some(error) = cause {
             write!(f, ": {error}")?;
             cause = error.source();
@@ -136,11 +136,8 @@ impl fmt::Display for SqlxStoreError {
     }
 }
 
-impl Error for SqlxStoreError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
-    }
-}
+// Without a source, so that a report of the chain does not show the causes twice.
+impl Error for SqlxStoreError {}
 
 #[cfg(test)]
 mod tests {

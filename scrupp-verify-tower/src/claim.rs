@@ -30,7 +30,7 @@ use crate::layer::failed;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let secret = Secret::new("topsecret")?;
-/// let now = UnixTime::now().ok_or("the clock gives no time")?;
+/// let now = UnixTime::now().ok_or("the clock returned no time")?;
 /// let headers = Signer::new(&secret).sign(now, b"{}");
 ///
 /// let without_store = ScruppVerify::new(secret);

@@ -47,7 +47,7 @@ use crate::ScruppVerifyService;
 /// |---|---|---|
 /// | `Trace` | outside | Its span and its response events include rejections. |
 /// | `CatchPanic` | outside | The layer logs the outcome `panicked`. If `CatchPanic` is inside, the layer logs `failed` with status 500. |
-/// | `Timeout` | inside | The time-out applies to the handler only, and the layer logs the status. If `Timeout` is outside, the time includes reading the body, and the layer logs `dropped`. |
+/// | `Timeout` | inside | The timeout applies to the handler only, and the layer logs the status. If `Timeout` is outside, the time includes reading the body, and the layer logs `dropped`. |
 /// | `RequestDecompression` | inside | The signature covers the bytes as they were sent. Limit the decompressed body too: [`body_limit`](Self::body_limit) applies to the compressed one. |
 /// | `Compression` | either | Only the response changes. If `Compression` is outside, rejections are compressed too. |
 /// | `Cors` | not on this route | Deliveries do not come from browsers. If `Cors` is outside, it responds to `OPTIONS` requests itself. |
@@ -106,7 +106,7 @@ use crate::ScruppVerifyService;
 /// let app = Router::new().route("/webhooks/scrupp", post(echo).layer(verify));
 ///
 /// // Sign a body as Scrupp does.
-/// let now = UnixTime::now().ok_or("the clock gives no time")?;
+/// let now = UnixTime::now().ok_or("the clock returned no time")?;
 /// let headers = Signer::new(&secret).sign(now, b"{}");
 /// let request = |body: &'static str| {
 ///     Request::post("/webhooks/scrupp")
@@ -171,7 +171,7 @@ impl ScruppVerify {
     /// - If `lookup` fails or takes longer than [`body_timeout`](Self::body_timeout), the layer logs
     ///   the reason and responds with 503.
     /// - At most 64 lookups run at once, because a flood of requests must not exhaust a database.
-    ///   Further lookups wait, and the time-out includes this wait.
+    ///   Further lookups wait, and the timeout includes this wait.
     ///
     /// # Security
     ///
@@ -208,7 +208,7 @@ impl ScruppVerify {
     /// });
     /// let app = Router::new().route("/webhooks/scrupp", post(async || {}).layer(verify));
     ///
-    /// let now = UnixTime::now().ok_or("the clock gives no time")?;
+    /// let now = UnixTime::now().ok_or("the clock returned no time")?;
     /// let headers = Signer::new(&of_17).sign(now, b"{}");
     /// for (account, status) in [("17", 200), ("18", 401), ("19", 401)] {
     ///     let request = Request::post(format!("/webhooks/scrupp?account={account}"))
@@ -271,7 +271,7 @@ impl ScruppVerify {
         /// let verify = ScruppVerify::new(secret.clone()).body_limit(1000);
         /// let app = Router::new().route("/", post(async || {}).layer(verify));
         ///
-        /// let now = UnixTime::now().ok_or("the clock gives no time")?;
+        /// let now = UnixTime::now().ok_or("the clock returned no time")?;
         /// for (bytes, status) in [(1000, 200), (1001, 413)] {
         ///     let body = vec![b' '; bytes];
         ///     let headers = Signer::new(&secret).sign(now, &body);
@@ -336,7 +336,7 @@ impl ScruppVerify {
         /// let verify = ScruppVerify::new(secret.clone()).dedup(MemoryStore::default());
         /// let app = Router::new().route("/", post(async || {}).layer(verify));
         ///
-        /// let now = UnixTime::now().ok_or("the clock gives no time")?;
+        /// let now = UnixTime::now().ok_or("the clock returned no time")?;
         /// let headers = Signer::new(&secret).sign(now, b"{}");
         /// for is_duplicate in [false, true] {
         ///     let request = Request::post("/")

@@ -131,7 +131,7 @@
 //! let app = Route::new().at("/webhooks/scrupp", post(webhook));
 //!
 //! // Sign a body as Scrupp does.
-//! let now = UnixTime::now().ok_or("the clock gives no time")?;
+//! let now = UnixTime::now().ok_or("the clock returned no time")?;
 //! let headers = Signer::new(&secret).sign(now, b"{}");
 //! let request = |body: &'static str| {
 //!     poem::Request::builder()

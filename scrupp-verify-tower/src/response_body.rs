@@ -45,6 +45,13 @@ impl<R> ResponseBody<R> {
     }
 }
 
+/// Creates an empty body, as an outer layer needs for a response of its own.
+impl<R> Default for ResponseBody<R> {
+    fn default() -> Self {
+        Self::rejected(Bytes::new(), None)
+    }
+}
+
 impl<R: Body<Data = Bytes>> Body for ResponseBody<R> {
     type Data = Bytes;
     type Error = R::Error;

@@ -33,7 +33,7 @@ use http_body::{Body, Frame, SizeHint};
 /// let secret = Secret::new("topsecret")?;
 /// let service = ScruppVerify::new(secret.clone()).layer(service_fn(echo));
 ///
-/// let now = UnixTime::now().ok_or("the clock gives no time")?;
+/// let now = UnixTime::now().ok_or("the clock returned no time")?;
 /// let headers = Signer::new(&secret).sign(now, b"{}");
 /// for (body, status) in [("{}", 200), ("[]", 401)] {
 ///     let request = Request::post("/")

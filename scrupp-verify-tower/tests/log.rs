@@ -114,7 +114,7 @@ fn deliver(
         .enable_all()
         .build()
         .unwrap();
-    // The time-out drops a handler that never responds.
+    // The timeout drops a handler that never responds.
     let response = async { timeout(Duration::from_millis(200), router.oneshot(request)).await };
     let _ = catch_unwind(AssertUnwindSafe(|| runtime.block_on(response)));
     headers
@@ -282,7 +282,7 @@ fn logs_failures_of_lookup_and_clock_as_errors() {
     let log = logged(Some(layer().clock(|| None)), "topsecret", 0, EVENT);
     assert_eq!(
         log,
-        "ERROR scrupp_verify: the clock gives no time kind=\"clock_unavailable\"\n"
+        "ERROR scrupp_verify: the clock returned no time kind=\"clock_unavailable\"\n"
     );
 }
 

@@ -1,7 +1,7 @@
 //! The section "Placement" of the documentation: routes, methods, and the order among other middleware.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use core::{convert::Infallible, future::pending, time::Duration};
+use core::{future::pending, time::Duration};
 use std::sync::{Arc, Mutex};
 
 use axum::{
@@ -126,7 +126,7 @@ async fn timeout_inside_has_a_status_and_outside_drops_the_handler() {
     let timeout = || TimeoutLayer::with_status_code(status, Duration::from_secs(5));
     let inside = |verify| hangs().layer(ServiceBuilder::new().layer(verify).layer(timeout()));
     assert_eq!(observed(inside).await, (status, vec![Some(503)]));
-    let outside = |verify| hangs().layer::<_, Infallible>(verify).layer(timeout());
+    let outside = |verify| hangs().layer(ServiceBuilder::new().layer(timeout()).layer(verify));
     assert_eq!(observed(outside).await, (status, vec![None]));
 }
 

@@ -43,7 +43,7 @@ pub enum Frame {
     Pause,
 }
 
-/// Longer than any time-out of a front end.
+/// Longer than any timeout of a front end.
 const TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Returns the rows of the conformance table for HTTP/2.

@@ -275,7 +275,7 @@ async fn errors_name_the_cause_but_not_the_password() {
         assert_eq!(error.kind(), RedisStoreErrorKind::Unauthorized, "{error}");
         let text = format!("{error} {error:?}");
         assert!(!text.contains("hunter2"), "{text}");
-        assert_eq!(error.to_string(), "Redis does not accept these credentials");
+        assert_eq!(error.to_string(), "Redis rejected the credentials");
     }
     let store = RedisStore::new(&format!("redis://:opensesame@{address}")).unwrap();
     assert_eq!(

@@ -79,7 +79,7 @@ async fn postgres(url: &str) -> Result<Dedup, Box<dyn Error>> {
     // PgBouncer rejects this startup parameter.
     let store = SqlxStore::new(PgPool::connect_lazy_with(options.extra_float_digits(None)));
     let migration = tokio::spawn(migrate(store.clone()));
-    // The task continues after the time-out.
+    // The task continues after the timeout.
     if let Ok(migrated) = timeout(MIGRATION_TIMEOUT, migration).await {
         migrated??;
     }

@@ -18,7 +18,7 @@
 //! `REDIS_URL` is `redis://host` or `rediss://host` (TLS). The claims are in Redis, because the instances
 //! of a function share no memory, and a retry can reach another instance.
 //!
-//! Set a function time-out of less than 60 s, the lease of a claim. If the handler runs longer, a retry can
+//! Set a function timeout of less than 60 s, the lease of a claim. If the handler runs longer, a retry can
 //! run the handler at the same time.
 //!
 //! # API Gateway and load balancers

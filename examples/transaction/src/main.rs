@@ -36,7 +36,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
             fs::remove_dir_all(&directory)?;
             unexpected?
         }
-        _ => return Err("DATABASE_URL is not that of a PostgreSQL server".into()),
+        _ => return Err("DATABASE_URL: expected a URL that begins with postgres:".into()),
     };
     if unexpected > 0 {
         println!("\n{unexpected} not as expected");
@@ -65,10 +65,10 @@ async fn run(database: &str) -> Result<usize, Box<dyn Error>> {
     drop(tasks);
     let tasks = Tasks::open(database).await?;
     let (address, _) = receiver::start(&tasks).await?;
-    let name = "its retry, after a restart of the receiver";
+    let name = "retry after a restart";
     unexpected += row(name, (200, false, 1), &tasks, plain, post(address, plain)).await?;
 
-    let name = "one whose transaction is rolled back";
+    let name = "transaction rolled back";
     unexpected += row(name, (503, true, 0), &tasks, fails, post(address, fails)).await?;
     let name = "and its retry";
     unexpected += row(name, (200, true, 1), &tasks, fails, post(address, fails)).await?;
@@ -76,13 +76,13 @@ async fn run(database: &str) -> Result<usize, Box<dyn Error>> {
     let first = tokio::spawn(post(address, slow));
     trouble::WAITING.notified().await;
     sleep(LEASE + LEASE / 2).await;
-    let name = "the retry of one that exceeds its lease";
+    let name = "retry while the first attempt exceeds its lease";
     unexpected += row(name, (200, true, 1), &tasks, slow, post(address, slow)).await?;
     let first = async {
         trouble::CONTINUE.notify_one();
         first.await?
     };
-    let name = "and its first attempt, which commits too late";
+    let name = "first attempt, commits after its lease";
     unexpected += row(name, (503, true, 1), &tasks, slow, first).await?;
     let name = "and another retry";
     unexpected += row(name, (200, false, 1), &tasks, slow, post(address, slow)).await?;

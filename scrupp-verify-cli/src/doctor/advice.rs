@@ -169,7 +169,7 @@ pub(crate) fn advice(id: &str) -> Advice {
                 LIMIT,
             ),
             "slow" => (
-                "Without a time-out, slow clients can occupy every connection.",
+                "Without a timeout, slow clients can occupy every connection.",
                 SLOW,
             ),
             "header" => (

@@ -153,7 +153,7 @@ impl Listening {
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
         stream
             .set_read_timeout(Some(Duration::from_secs(25)))
-            .expect("a time-out");
+            .expect("a timeout");
         // Fails if the server rejects early, and closes the connection.
         let _ = stream.write_all(request);
         let mut response = Vec::new();

@@ -22,7 +22,7 @@ use super::{ClaimToken, DeliveryId};
 /// assert_eq!(claimed.token(), token);
 /// assert_eq!(claimed.retention(), Duration::from_secs(86_400));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Claimed {
     id: DeliveryId,
     token: ClaimToken,

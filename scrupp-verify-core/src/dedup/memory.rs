@@ -236,7 +236,7 @@ fn shard(shards: &mut [Shard], id: DeliveryId) -> &mut Shard {
 }
 
 /// The error of a [`MemoryStore`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MemoryStoreError {
     /// The store is full, and no delivery has expired.
@@ -249,7 +249,7 @@ impl fmt::Display for MemoryStoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "the memory store is full",
-            Self::NoTime => "the clock gives no time",
+            Self::NoTime => "the clock returned no time",
         })
     }
 }

@@ -3,7 +3,7 @@ use core::time::Duration;
 use crate::UnixTime;
 
 /// The result of a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a caller must handle each result")]
 pub enum Claim {
     /// The caller can handle the delivery until the lease expires.
@@ -69,7 +69,7 @@ impl ClaimToken {
 /// assert!(Record::commit(&mut record, second, at(63), retention));
 /// assert_eq!(Record::claim(&mut record, first, at(64), lease), Claim::Acknowledged);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a store must keep each variant")]
 pub enum Record {
     /// An attempt is handling the delivery.

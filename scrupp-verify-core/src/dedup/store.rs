@@ -32,7 +32,7 @@ use super::{Claim, ClaimToken, DeliveryId};
 ///         id: DeliveryId,
 ///         rule: impl FnOnce(&mut Option<Record>, UnixTime) -> T,
 ///     ) -> Result<T, &'static str> {
-///         let now = UnixTime::now().ok_or("the clock gives no time")?;
+///         let now = UnixTime::now().ok_or("the clock returned no time")?;
 ///         let mut records = self.records.lock().map_err(|_| "the store is poisoned")?;
 ///         Ok(rule(records.entry(id).or_default(), now))
 ///     }

@@ -213,7 +213,7 @@ async fn holds_at_most_its_budget(front_end: FrontEnd) {
         "{} MiB held",
         peak / MIB
     );
-    // actix-web waits without a time-out for the end of some bodies after its response.
+    // actix-web waits without a timeout for the end of some bodies after its response.
     let responded = |response: &[u8]| front_end.is_actix() && !response.is_empty();
     let endless = responses
         .iter()

@@ -531,7 +531,7 @@ async fn no_claim_of_the_adapter_is_left_after_a_stall() {
             sleep(Duration::from_secs(stall)).await;
             redis.pause(false);
             for status in deliveries.join_all().await {
-                // A stall of 1 s may end before or after the store time-out.
+                // A stall of 1 s may end before or after the store timeout.
                 assert!(status == 503 || stall == 1 && status == 200, "{status}");
             }
             assert!(started.elapsed() < Duration::from_secs(stall + 3));
@@ -673,7 +673,7 @@ fn operation_after_the_runtime_of_the_store_ended_is_an_error() {
             assert_eq!(error.kind(), RedisStoreErrorKind::NoRuntime);
             assert_eq!(
                 error.to_string(),
-                "the Redis store needs a Tokio runtime: the one that created it has ended or lacks I/O or a timer"
+                "the Redis store needs a Tokio runtime: the runtime has shut down, or has no I/O or no timer"
             );
         }
     });
@@ -801,7 +801,7 @@ async fn user_needs_only_the_documented_rights() {
     let url = redis.url().replace("://", "://all:wrong@");
     let error = claim(&RedisStore::new(&url).unwrap(), 1).await.unwrap_err();
     assert_eq!(error.kind(), RedisStoreErrorKind::Unauthorized);
-    assert_eq!(error.to_string(), "Redis does not accept these credentials");
+    assert_eq!(error.to_string(), "Redis rejected the credentials");
     let () = redis.run(&["ACL", "SETUSER", "default", "off"]);
     let error = claim(&RedisStore::new(&redis.url()).unwrap(), 1).await;
     assert_eq!(error.unwrap_err().kind(), RedisStoreErrorKind::Unauthorized);

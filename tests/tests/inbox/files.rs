@@ -136,7 +136,7 @@ async fn responds_to_a_head_request_for_health() {
 async fn rejects_a_database_without_durable_commits() {
     let directory = Directory::new("memory");
     let file = directory.database_url();
-    let in_memory = "DATABASE_URL: a database in memory forgets every delivery: expected a file";
+    let in_memory = "DATABASE_URL: expected a file, not an in-memory database";
     let not_durable = "DATABASE_URL: no durable commits: journal_mode = ";
     for (url, message) in [
         ("sqlite::memory:", in_memory),

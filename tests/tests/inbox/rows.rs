@@ -25,7 +25,7 @@ async fn job_interrupted_by_kills_is_given_up_at_the_limit() {
     }
     let inbox = start(&directory.database_url(), &api, &settings).await;
     let given_up = row(&inbox, 1, "failed").await;
-    assert_eq!(given_up["error"], "taken 2 times without an end");
+    assert_eq!(given_up["error"], "not completed after 2 attempts");
     assert_eq!(given_up["attempts"], 2);
     sleep(Duration::from_millis(1500)).await;
     assert_eq!(api.fetches(1).len(), 2);

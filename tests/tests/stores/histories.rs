@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::model::{Model, Op, attempt, id_of};
 
-/// Time limit of an operation, like the store time-out of an adapter.
+/// Time limit of an operation, like the store timeout of an adapter.
 pub(crate) const LIMIT: Duration = Duration::from_millis(1200);
 
 /// Time after a failure within which a claim may still take effect.

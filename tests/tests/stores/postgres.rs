@@ -327,7 +327,7 @@ async fn waits_at_most_a_second_for_another_transaction() {
     handler.commit().await.unwrap();
     let claim = store.claim(id(1), token(2), LEASE).await.unwrap();
     assert_eq!(claim, Claim::Acknowledged);
-    // The lock time-out applies to the claim only.
+    // The lock timeout applies to the claim only.
     let limit = sqlx::query_scalar::<_, String>("SHOW lock_timeout");
     assert_eq!(limit.fetch_one(&single).await.unwrap(), "0");
 }

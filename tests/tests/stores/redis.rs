@@ -614,7 +614,7 @@ async fn errors_name_the_cause() {
     assert_eq!(error.kind(), RedisStoreErrorKind::NoPrimary);
     assert_eq!(
         error.to_string(),
-        "no primary is known: the sentinels do not know the name"
+        "no primary is known: the sentinels do not monitor a primary of this name"
     );
     let node = Redis::start_node();
     let error = claim(&RedisStore::cluster([node.url()]).unwrap(), id(1)).await;
@@ -632,11 +632,11 @@ async fn errors_name_the_cause() {
         ),
         (
             &["unix:///run/redis.sock"],
-            "neither a Unix socket nor a database is possible here",
+            "a Unix socket or a database number is not supported here",
         ),
         (
             &["redis://127.0.0.1/1"],
-            "neither a Unix socket nor a database is possible here",
+            "a Unix socket or a database number is not supported here",
         ),
     ] {
         let text = format!("invalid Redis URL: {reason}");

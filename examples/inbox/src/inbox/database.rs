@@ -33,7 +33,7 @@ pub(super) enum Value<'v> {
     Bytes(&'v [u8]),
 }
 
-const IN_MEMORY: &str = "a database in memory forgets every delivery: expected a file";
+const IN_MEMORY: &str = "expected a file, not an in-memory database";
 
 /// Time limit for acquiring a connection, and for the lock of a SQLite file. Shorter than the time limit of
 /// a response.
@@ -93,7 +93,7 @@ impl Database {
             .disable_statement_logging();
         let pool = PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         match pool.connect_with(options.clone()).await {
-            // The pool retries until its time-out, without the cause. A new connection returns the cause.
+            // The pool retries until its timeout, without the cause. A new connection returns the cause.
             Err(sqlx::Error::PoolTimedOut) => {
                 timeout(ACQUIRE_TIMEOUT, options.connect()).await??;
                 Err(sqlx::Error::PoolTimedOut.into())

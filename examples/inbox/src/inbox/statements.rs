@@ -68,7 +68,7 @@ pub(super) const TAKE: &str = "
         attempts = CASE WHEN attempts < $2 THEN attempts + 1 ELSE attempts END,
         due_at = CASE WHEN attempts < $2 THEN {now} + $1 END,
         error = CASE WHEN attempts < $2 THEN error
-            ELSE 'taken ' || CAST(attempts AS TEXT) || ' times without an end' END
+            ELSE 'not completed after ' || CAST(attempts AS TEXT) || ' attempts' END
     WHERE delivery_id = (
         SELECT delivery_id FROM deliveries WHERE due_at <= {now}
         ORDER BY due_at LIMIT 1 {skip locked})

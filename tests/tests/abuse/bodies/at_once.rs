@@ -11,7 +11,7 @@ use crate::abuse;
 
 const DELIVERIES: u64 = 600;
 
-/// In memory, because a disk cannot commit so many claims at once within the store time-out.
+/// In memory, because a disk cannot commit so many claims at once within the store timeout.
 const IN_MEMORY: &str = "memory:";
 
 /// Rounds of the comparison, unless `SCRUPP_ABUSE_ROUNDS` is set.
