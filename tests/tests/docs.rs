@@ -17,8 +17,8 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Wording to avoid, and what to write instead.
 const WORDING: &[(&str, &str)] = &[
     (r"\b(is|are|was|were) over\b", "exceeds; has ended"),
-    (r"(?i)\b(who|what|which)ever\b", "an attacker; any"),
-    (r"(?i)\b(some|any)body\b", "a client; anyone"),
+    (r"(?i)\bwhoever\b", "an attacker; anyone who"),
+    (r"(?i)\b(some|any|no)body\b", "a client; anyone; no one"),
     (r"(?i)\bwhat becomes of\b", "responses; results"),
     (r"\bwhat (came|comes)\b", "the result"),
     (r"\bon its way\b", "in flight"),

@@ -35,7 +35,7 @@ abuse! { http2_streams_hold_at_most_a_window:
 }
 
 /// Asserts that each of 200 HTTP/2 connections holds at most its window and the start of two
-/// bodies, while slow uploads fill the budget. Each client sends all that the server's windows
+/// bodies, while slow uploads fill the budget. Each client sends as much as the server's windows
 /// allow.
 ///
 /// Fails with hyper's default windows of 1 MiB. actix-web reads ahead on its own, so its numbers
