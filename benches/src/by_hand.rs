@@ -1,4 +1,4 @@
-//! A check written by hand with `hmac` and `hex`, and the constant-time comparison of `hmac`.
+//! A hand-written check with `hmac` and `hex`, and the constant-time comparison of `hmac`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -30,7 +30,7 @@ pub(crate) fn svg(figures: &[Figure]) -> String {
     for (row, (name, value)) in (1..).zip(&bars) {
         let top = BAR * row;
         let length = value / longest * f64::from(BARS);
-        let colour = if name.starts_with("verify") {
+        let color = if name.starts_with("verify") {
             "#2b6cb0"
         } else {
             "#a0aec0"
@@ -38,7 +38,7 @@ pub(crate) fn svg(figures: &[Figure]) -> String {
         let _ = writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\
-             <rect x=\"{LABELS}\" y=\"{}\" width=\"{length:.1}\" height=\"{}\" fill=\"{colour}\"/>\
+             <rect x=\"{LABELS}\" y=\"{}\" width=\"{length:.1}\" height=\"{}\" fill=\"{color}\"/>\
              <text x=\"{:.1}\" y=\"{}\">{value:.0}</text>",
             LABELS - 8,
             top + 18,

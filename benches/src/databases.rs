@@ -55,7 +55,7 @@ pub(crate) fn figures(rounds: u32) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Times a store, its bare statements and a full store in turns. Also measures the rate of concurrent tasks.
+/// Times a store, its bare statements and a full store, interleaved. Also measures the rate of concurrent tasks.
 fn measure<S>(
     runtime: &Runtime,
     rounds: u32,
@@ -252,7 +252,7 @@ fn postgres(runtime: &Runtime, rounds: u32) -> Result<Vec<Figure>> {
 
 /// Fills a table with acknowledged deliveries. Returns the bytes of the table and its indexes per id.
 ///
-/// Runs `VACUUM` as often as PostgreSQL does.
+/// Runs `VACUUM` regularly, as autovacuum would.
 async fn fill_postgres(pool: &PgPool) -> Result<f64> {
     for batch in 0..100 {
         let first = batch * FULL / 100;

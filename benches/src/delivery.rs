@@ -10,7 +10,7 @@ use scrupp_verify_core::{
 /// Secret of all benchmarks, with the length of a typical API key.
 pub const SECRET: &str = "sk_live_51HbenchmarksOnlyNoAccount00";
 
-/// Size of the body in the figures over HTTP: a documented event with `meta`.
+/// Size of the body in the benchmarks over HTTP: that of a documented event with `meta`.
 pub const EVENT_BYTES: usize = 216;
 
 /// Returns an ASCII event of exactly this many bytes.

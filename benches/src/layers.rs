@@ -28,7 +28,7 @@ use crate::{figure::Figure, rounds::Rounds};
 
 const REPEATS: u32 = 20;
 
-/// Minimum of any check: reading the clock, and hashing the body and the outer block.
+/// Least work of any check: reading the clock, and hashing the body and the outer block.
 const LEAST: &str = "compressions and clock";
 
 /// Number of blocks of a delivery of [`delivery::EVENT_BYTES`] and its outer hash.
@@ -108,7 +108,7 @@ async fn check_by_hand(headers: HeaderMap, body: Bytes) -> StatusCode {
     }
 }
 
-/// Minimum of a layer that waits for the body, may respond itself, and passes a proof on.
+/// Layer that does the least work: it waits for the body, may respond on its own, and passes on a proof.
 ///
 /// The layer calls the ready service and leaves a clone, wraps both bodies, and inserts a value.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! Deliveries, and a check written by hand, for all programs of the benchmarks.
+//! Deliveries and a hand-written check for all benchmark programs.
 
 #[cfg(feature = "bench")]
 pub mod by_hand;
@@ -7,7 +7,7 @@ pub mod delivery;
 pub mod scheme;
 pub mod service;
 
-/// The programs of the comparison with other crates.
+/// Runs the programs in the comparison with other crates as doc tests.
 #[cfg(all(doctest, feature = "bench"))]
 #[doc = include_str!("../../COMPARE.md")]
 struct Compare;

@@ -1,4 +1,4 @@
-//! Rates of servers under load, in turns. The first core runs the server, and the second runs `wrk`.
+//! Request rates of servers under load, measured in turn. The first core runs the server, and the second runs `wrk`.
 
 use std::{
     error::Error,
@@ -36,7 +36,7 @@ enum Delivery {
 /// Result of one run of `wrk`.
 struct Run {
     per_second: f64,
-    /// Requests per second of the server's CPU time, which other processes do not affect.
+    /// Requests per second of the server's CPU time. Other processes do not affect this rate.
     per_cpu_second: f64,
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn crates_in_the_tree() -> Result<Vec<Figure>> {
     ])
 }
 
-/// Times clean release builds in turns, each of an empty package with one dependency.
+/// Times interleaved clean release builds, each of an empty package with one dependency.
 pub(crate) fn build_time(rounds: u32) -> Result<Vec<Figure>> {
     let root = root().display().to_string();
     let tower = format!(r#"scrupp-verify-tower = {{ path = "{root}/scrupp-verify-tower" }}"#);

@@ -1,4 +1,4 @@
-//! Other crates, each with a delivery of its own scheme over the same body.
+//! Verify functions of other crates, each timed with the same body and a signature of its own scheme.
 //!
 //! Each call asserts that the delivery is accepted, because a rejection would be faster.
 
@@ -16,7 +16,7 @@ use webhook_verify::VerifyOptions;
 
 use crate::rounds::Rounds;
 
-/// Adds all verify functions of other crates.
+/// Adds the verify function of each of the other crates.
 pub(crate) fn add<'a>(rounds: &mut Rounds<'a>, body: &'a [u8], repeats: u32) {
     add_webhook_verify(rounds, body, repeats);
     add_by_hand(rounds, body, repeats);

@@ -1,4 +1,4 @@
-//! Timing of several candidates in turns, A B C A B C, so that other load on the machine affects all of them.
+//! Interleaved timing of several candidates, A B C A B C, so that other load on the machine affects all of them.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ impl<'a> Rounds<'a> {
         });
     }
 
-    /// Adds a candidate that measures its own time, without its preparation.
+    /// Adds a candidate that measures its own time, excluding its preparation.
     pub(crate) fn add_timed(&mut self, name: &'static str, turn: impl FnMut() -> Duration + 'a) {
         self.entrants.push(Entrant {
             name,
@@ -35,7 +35,7 @@ impl<'a> Rounds<'a> {
         });
     }
 
-    /// Runs all candidates in turns, after a tenth as many rounds for warm-up.
+    /// Runs each candidate once per round. Before that, a tenth as many rounds are a warm-up.
     pub(crate) fn run(mut self, rounds: u32) -> Times {
         for round in 0..rounds + rounds / 10 {
             for entrant in &mut self.entrants {

@@ -16,13 +16,13 @@ use crate::{
 const SMALL: usize = 256;
 const LARGE: usize = 1024 * 1024;
 
-/// Number of blocks of 256 bytes with timestamp, dot and padding, plus one of the outer hash.
+/// Number of SHA-256 blocks of a body of 256 bytes with timestamp, dot and padding, plus one of the outer hash.
 const SMALL_BLOCKS: usize = 6;
 
 /// Number of calls in one turn.
 ///
-/// Enough that the first call with cold caches hardly matters, and few enough that a turn ends before another process
-/// gets the core.
+/// Large enough that the first call, with cold caches, hardly matters. Small enough that a turn ends before another
+/// process gets the core.
 const REPEATS: u32 = 200;
 
 pub(crate) fn figures(rounds: u32) -> Vec<Figure> {

@@ -66,7 +66,7 @@ function fields(texts) {
     return new TextEncoder().encode(texts.map((text) => `${text}\0`).join(''));
 }
 
-/** Reads a body, at most to the chunk that exceeds the limit. */
+/** Reads a body, up to and including the chunk that exceeds the limit. */
 async function read(body) {
     const chunks = [];
     let bytes = 0;

@@ -1,4 +1,4 @@
-//! Parses an event and serialises it again. No field may be lost, and both events must be equal.
+//! Parses an event and serializes it again. No field may be lost, and both events must be equal.
 #![no_main]
 
 use std::fmt;

@@ -1,6 +1,6 @@
 //! Verifies a signed delivery, and the same delivery with one flipped bit.
 //!
-//! The second must be rejected, unless the bit changes only the case of a hex digit.
+//! The modified delivery must be rejected, unless the bit changes only the case of a hex digit.
 //!
 //! The input is the index of the bit, the timestamp, a length, a secret of that length, and the body.
 #![no_main]
@@ -45,7 +45,7 @@ fuzz_target!(|input: &[u8]| {
         body.to_vec(),
     ];
     let [key, timestamp, signature, body] = &parts;
-    // A timestamp of 0 is rejected as a leading zero.
+    // A timestamp of 0 is rejected because it has a leading zero.
     assert_eq!(
         is_accepted(key, timestamp, signature, body),
         sent.as_secs() != 0

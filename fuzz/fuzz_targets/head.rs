@@ -1,6 +1,6 @@
 //! Checks headers, and compares the result with a second implementation of the rules.
 //!
-//! The input is lines of `name: value`. `now` is the time of the receiver.
+//! The input consists of lines of the form `name: value`. The value of `now` is the time of the receiver.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -64,7 +64,7 @@ fn expected(head: &[(&[u8], &[u8])], now: u64) -> Result<(), RejectionKind> {
             _ => Kind::InFuture,
         });
     }
-    // Digits that do not fit a `u64` exceed any limit.
+    // A number that does not fit in a `u64` exceeds any limit.
     let exceeds = |length: &&[u8]| {
         let is_digits = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
         is_digits && number(length).is_none_or(|length| length > BODY_LIMIT)

@@ -8,7 +8,7 @@
 //! - `x`: the end
 //! - `n`: an empty chunk
 //! - `p`: a pending poll with an immediate wake-up
-//! - `s`: a stall without end
+//! - `s`: a stall that never ends
 //! - `w`: a wait of 3 s
 //! - any other byte: the length of a chunk, followed by its bytes
 #![no_main]

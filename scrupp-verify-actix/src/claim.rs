@@ -9,7 +9,7 @@ use crate::middleware::failed;
 /// The claim of the delivery that the handler runs for, as an extractor.
 ///
 /// With the claim, `SqlxStore::commit_in` of the crate `scrupp-verify-sqlx` acknowledges the delivery in
-/// the transaction of the handler's effects.
+/// the same transaction as the effects of the handler.
 ///
 /// # Errors
 ///

@@ -8,7 +8,7 @@ use crate::middleware::failed;
 
 /// The event of a verified delivery, as an extractor.
 ///
-/// An event that this version does not know is a value, `Event::Other`, and not an error.
+/// An event that this version does not know is an `Event::Other`, not an error.
 ///
 /// # Errors
 ///

@@ -17,7 +17,7 @@
 //!     Ok(())
 //! }
 //!
-//! /// Runs only for genuine deliveries. After a 2xx, the same event does not run it again.
+//! /// Runs only for genuine deliveries. After a 2xx, it does not run again for the same event.
 //! async fn delivered(body: web::Bytes) -> impl Responder {
 //!     format!("{} bytes", body.len())
 //! }
@@ -52,7 +52,7 @@
 //! - `events` (default): the extractor `ScruppEvent`, and [`events::Event`], the content of a
 //!   delivery. Compiles a JSON parser.
 //! - `tracing` (default): log events with the target `scrupp_verify`. The
-//!   [table](scrupp_verify_adapter#log) has their fields. No byte of a header or a body is logged.
+//!   [table](scrupp_verify_adapter#log) lists their fields. No byte of a header or a body is logged.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core)]

@@ -22,7 +22,7 @@ use crate::{RejectionBody, ScruppVerifyService};
 /// [`VerifiedDelivery<Bytes>`](crate::VerifiedDelivery) and, with a store, the delivery's
 /// [`Claimed`](crate::dedup::Claimed).
 ///
-/// The middleware responds to all other requests itself. Deliveries are checked by these
+/// The middleware responds to all other requests itself. Deliveries are checked against these
 /// [rules](scrupp_verify_core#rules), in this [order](scrupp_verify_adapter#steps).
 ///
 /// Create the middleware once, and clone it into each worker: clones share the store, the secrets and
@@ -81,8 +81,8 @@ use crate::{RejectionBody, ScruppVerifyService};
 /// # }
 /// ```
 ///
-/// If two middlewares with a store wrap one handler, only the outer middleware claims the delivery. The
-/// inner middleware logs a warning, and does not use its store.
+/// If two middlewares with a store wrap one handler and compute the same delivery id, only the outer
+/// middleware claims the delivery. The inner middleware logs a warning, and does not use its store.
 ///
 /// # Security
 ///
@@ -90,8 +90,8 @@ use crate::{RejectionBody, ScruppVerifyService};
 /// headers are not signed, so a recorded delivery can be sent to any endpoint that accepts the same
 /// secret. A handler must take its data from the body, and not from the path or the query.
 ///
-/// Without [`dedup`](Self::dedup), a recorded delivery can be replayed for up to 360 s. The middleware
-/// does not check that the connection was encrypted: serve the endpoint over TLS.
+/// Without [`dedup`](Self::dedup), a recorded delivery can be replayed for up to 360 s by default. The
+/// middleware does not check that the connection was encrypted: serve the endpoint over TLS.
 ///
 /// # Examples
 ///
@@ -182,11 +182,11 @@ impl ScruppVerify {
     ///
     /// # Security
     ///
-    /// The time of a rejection does not depend on whether the account exists, or on how many
+    /// The time that a rejection takes does not depend on whether the account exists, or on how many
     /// secrets it has. `lookup` itself should take the same time for every account.
     ///
     /// An attacker can trigger any number of lookups, because a lookup needs only well-formed headers
-    /// and a current timestamp. If `lookup` queries a database, cache its results for some seconds,
+    /// and a current timestamp. If `lookup` queries a database, cache its results for a few seconds,
     /// `None` included.
     ///
     /// # Examples
@@ -206,7 +206,7 @@ impl ScruppVerify {
     ///     ("17", Account::new("17", of_17.clone())),
     ///     ("18", Account::new("18", Secret::new("secret of 18")?)),
     /// ]);
-    /// // Customers enter https://example.com/webhooks/scrupp?account=NAME at Scrupp.
+    /// // Customers enter https://example.com/webhooks/scrupp?account=NAME in their Scrupp account.
     /// let verify = ScruppVerify::with_account_lookup(move |request| {
     ///     let name = request.query_string().strip_prefix("account=");
     ///     let account = name.and_then(|name| accounts.get(name)).cloned();
@@ -317,7 +317,7 @@ impl ScruppVerify {
         /// let secret = Secret::new("topsecret")?;
         /// let headers = Signer::new(&secret).sign(UnixTime::from_secs(1_735_471_800), b"{}");
         ///
-        /// // The second clock reads 301 s later.
+        /// // The second clock is 301 s ahead of the timestamp.
         /// for (now, status) in [(1_735_471_800, 200), (1_735_472_101, 401)] {
         ///     let clock = move || Some(UnixTime::from_secs(now));
         ///     let verify = ScruppVerify::new(secret.clone()).clock(clock);
@@ -370,7 +370,7 @@ impl ScruppVerify {
     /// Replaces the response to a rejection.
     ///
     /// The default is the problem document of [`Rejection::problem`]. The middleware adds the
-    /// [`Rejection`] to the extensions of the response. The function does not replace the 422 and 500
+    /// [`Rejection`] to the extensions of the response. `response` is not called for the 422 and 500
     /// responses of the extractors.
     ///
     /// # Security

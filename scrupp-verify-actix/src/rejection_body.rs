@@ -11,7 +11,7 @@ use bytes::Bytes;
 ///
 /// If the request was not read completely, this body drains the request before it yields its own bytes.
 /// The client gets the head of the response at once, and the connection is not reset while the client
-/// still sends.
+/// is still sending.
 pub struct RejectionBody {
     body: BoxBody,
     drain: Option<Drain>,

@@ -13,7 +13,7 @@ use scrupp_verify_core::Headers;
 
 use crate::{RejectionBody, middleware::Config, request_body::RequestBody};
 
-/// The service of [`ScruppVerify`](crate::ScruppVerify), around an inner service.
+/// The service that [`ScruppVerify`](crate::ScruppVerify) creates around an inner service.
 ///
 /// # Cancel safety
 ///

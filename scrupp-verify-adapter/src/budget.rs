@@ -4,7 +4,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::observer::{Observation, Reporter};
 
-/// A limit on the bytes of unverified bodies that are in memory at once, over all connections.
+/// A limit on the bytes of unverified bodies that are in memory at once, across all connections.
 ///
 /// Deliveries get their reservations in order of arrival. Each delivery reserves at most once, so no
 /// delivery waits while it holds a reservation. Clones share one budget.
@@ -32,7 +32,7 @@ pub(crate) struct Reservation<'b> {
 impl Budget {
     /// Creates a budget of this many bytes: at least 1, and at most [`Semaphore::MAX_PERMITS`].
     ///
-    /// A body that exceeds the whole budget is received while no other delivery has a reservation.
+    /// A body that exceeds the whole budget waits until no other delivery has a reservation.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         let bytes = bytes.clamp(1, Semaphore::MAX_PERMITS);
@@ -71,7 +71,7 @@ impl Budget {
 }
 
 impl Reservation<'_> {
-    /// Reports the reserved bytes: 1 as a reservation, -1 as a release.
+    /// Reports the reserved bytes. `sign` is 1 for a reservation, and -1 for a release.
     fn report(&self, sign: i64) {
         self.reporter.report(|| Observation::UnverifiedBytes {
             change: sign * i64::try_from(self.permits.num_permits()).unwrap_or(i64::MAX),

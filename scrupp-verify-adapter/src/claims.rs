@@ -77,8 +77,8 @@ impl Dedup {
     /// Sets how long a claim is valid while the handler runs.
     ///
     /// The default is 60 s, longer than a handler should take. If the handler takes longer, or its
-    /// process crashes, the next attempt can claim the delivery. After a crash, a retry waits at most
-    /// for the rest of the lease.
+    /// process crashes, the next attempt can claim the delivery. After a crash, retries are
+    /// rejected until the lease expires.
     ///
     /// # Examples
     ///
@@ -103,7 +103,7 @@ impl Dedup {
     /// # Errors
     ///
     /// [`ConfigError::RetentionTooShort`] if `retention` is shorter than the window of `tolerance`,
-    /// past and future together. Otherwise, a delivery could be replayed after it was forgotten.
+    /// past and future together. A delivery must not be forgotten while it can be replayed.
     ///
     /// # Examples
     ///
@@ -229,7 +229,7 @@ impl Dedup {
             log::claimed_outside(id);
             return Ok(Some(ClaimGuard { held: None }));
         }
-        // The last second of the window is a part of it.
+        // A delivery is still accepted in the last second of the window.
         let window = window.saturating_add(Duration::from_secs(1));
         let held = Held {
             store: self.store.clone(),
@@ -283,8 +283,8 @@ pub(crate) fn id_of(
     })
 }
 
-/// Creates a token from the random numbers of the operating system, so tokens are unique across
-/// processes, even after a `fork`.
+/// Creates a token with the random number generator of the operating system, so tokens are unique
+/// across processes, even after a `fork`.
 fn random_token() -> Result<ClaimToken, RejectionKind> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
@@ -339,8 +339,8 @@ impl ClaimGuard {
     ///
     /// # Cancel safety
     ///
-    /// If dropped before completion, the operation continues as a background task on the current
-    /// Tokio runtime. Without a runtime, the claim expires with its lease.
+    /// If the future is dropped before it completes, the operation continues as a background task on
+    /// the current Tokio runtime. Without a runtime, the claim expires with its lease.
     pub(crate) async fn complete(mut self, is_success: bool) {
         let Some(held) = self.held.take() else { return };
         if let Ok(runtime) = Handle::try_current() {

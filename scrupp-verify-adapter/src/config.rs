@@ -50,8 +50,8 @@ pub(crate) enum Secrets<R> {
     },
 }
 
-/// The number of account lookups that may run at once. A flood of requests must not open as many
-/// connections to a database. Other lookups wait in the order of their arrival.
+/// The number of account lookups that may run at once, so that a flood of requests does not exhaust a
+/// database. Other lookups wait in the order of their arrival.
 const MAX_LOOKUPS: usize = 64;
 
 type Lookup = Pin<Box<dyn Future<Output = Result<Option<Box<Account>>, RejectionKind>> + Send>>;
@@ -105,7 +105,7 @@ impl<R, F> Config<R, F> {
         }
     }
 
-    /// Sets the observer, by default none.
+    /// Sets the observer. By default, there is none.
     pub fn observe(&mut self, observer: impl Observer) {
         self.reporter = Reporter::new(observer);
     }

@@ -13,7 +13,7 @@ use crate::{
 /// A guard that logs the outcome of a handler, and commits or releases the claim of its delivery.
 ///
 /// The guard is dropped without [`complete`](Self::complete) if the handler panics, the client
-/// disconnects, an outer timeout passes, or the server shuts down. The guard then logs a warning and
+/// disconnects, an outer timeout expires, or the server shuts down. The guard then logs a warning and
 /// releases the claim, so the next attempt runs the handler again.
 #[must_use = "dropping the guard releases the claim and logs a warning"]
 pub struct HandlerGuard {
@@ -54,13 +54,13 @@ impl HandlerGuard {
     /// otherwise.
     ///
     /// `status` is `None` if the handler failed without a response. `is_duplicate` is true if the
-    /// response's extensions contain [`Duplicate`](crate::Duplicate), because the inner adapter that
-    /// inserted it has logged the outcome.
+    /// response's extensions contain [`Duplicate`](crate::Duplicate). In this case, nothing is logged,
+    /// because the inner adapter that inserted it has logged the outcome.
     ///
     /// # Cancel safety
     ///
-    /// If dropped before completion, the operation continues as a background task on the current
-    /// Tokio runtime. Without a runtime, the claim expires with its lease.
+    /// If the future is dropped before it completes, the operation continues as a background task on
+    /// the current Tokio runtime. Without a runtime, the claim expires with its lease.
     pub async fn complete(mut self, status: Option<u16>, is_duplicate: bool) {
         let Some(mut running) = self.running.take() else {
             return;

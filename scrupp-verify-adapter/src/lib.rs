@@ -9,7 +9,7 @@
 //! - the body that the handler gets,
 //! - the response to a rejection.
 //!
-//! The async function [`Config::receive`] does everything else.
+//! [`Config::receive`], [`HandlerGuard::complete`] and [`Config::drain`] do everything else.
 //!
 //! # Examples
 //!
@@ -44,6 +44,8 @@
 //!
 //! # Steps
 //!
+//! An adapter handles each request in these steps:
+//!
 //! | step | function | rejected with |
 //! |---|---|---|
 //! | 1. check that there is a Tokio runtime with a timer | [`Config::check_head`] | 503 |
@@ -65,9 +67,9 @@
 //! A body that is complete in one chunk is not copied. Any other body is copied chunk by chunk,
 //! because a chunk may keep a much larger read buffer of the server alive.
 //!
-//! A body of up to 16 KiB never waits for the [`Budget`]. A body that declares more waits before its
-//! first chunk is polled. A body that declares no length waits once it exceeds 16 KiB. Each delivery
-//! reserves all bytes that it may need in one step, so no delivery waits while it holds a reservation.
+//! A body of up to 16 KiB never waits for the [`Budget`]. A body with a larger declared length waits before
+//! its first chunk is polled. A body without a declared length waits once it exceeds 16 KiB. Each delivery
+//! reserves in one step all bytes that it may need, so no delivery waits while it holds a reservation.
 //!
 //! # Observer
 //!
@@ -76,26 +78,26 @@
 //!
 //! # Log
 //!
-//! With the feature `tracing`, log events have the target `scrupp_verify`. The field `delivery_id` needs
-//! the feature `dedup`. The field `account` is an [`AccountId`](scrupp_verify_core::AccountId), if
-//! accounts are looked up.
+//! With the feature `tracing`, the adapters log the events in this table, with the target `scrupp_verify`.
+//! The field `delivery_id` needs the feature `dedup`. The field `account` is an
+//! [`AccountId`](scrupp_verify_core::AccountId), if accounts are looked up.
 //!
 //! | message | level | fields | when |
 //! |---|---|---|---|
 //! | delivery handled | info | `outcome` "handled", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the handler responded with a 2xx |
 //! | delivery not handled | info | `outcome` "failed", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the handler responded otherwise, or failed without a response |
-//! | delivery handled before | info | `outcome` "duplicate", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the delivery is a duplicate |
-//! | the handler was dropped before it responded | warn | `outcome` "dropped" or "panicked", `delivery_id`, `account`, `age_secs`, `secret_index` | the client disconnected, an outer timeout passed, the server shuts down, or the handler panicked |
-//! | the reason of the rejection | info | `kind`, `delivery_id`, `account`, `age_secs` | the sender is the cause; `age_secs` is clamped to a day |
-//! | the reason of the rejection | error | `kind`, `delivery_id`, `account` | the receiver is the cause |
+//! | delivery already handled | info | `outcome` "duplicate", `status`, `delivery_id`, `account`, `age_secs`, `secret_index` | the delivery is a duplicate |
+//! | the handler was dropped before it responded | warn | `outcome` "dropped" or "panicked", `delivery_id`, `account`, `age_secs`, `secret_index` | the client disconnected, an outer timeout expired, the server shut down, or the handler panicked |
+//! | *the reason for the rejection* | info | `kind`, `delivery_id`, `account`, `age_secs` | the sender is the cause; `age_secs` is clamped to a day |
+//! | *the reason for the rejection* | error | `kind`, `delivery_id`, `account` | the receiver is the cause |
 //! | a verified delivery is not an event | error | `delivery_id`, `error` | an extractor cannot read the event |
 //! | the delivery store failed | error | `operation`, `delivery_id`, `error` | an operation of the store failed, or took too long |
 //! | the handler took longer than its lease, and the delivery was claimed again | error | `delivery_id` | the delivery may have been handled twice |
 //! | an outer ScruppVerify has already claimed this delivery: the inner one does not use its store | warn | `delivery_id` | two layers with a store wrap the handler |
 //! | the account lookup failed | error | `error` | the delivery is rejected with 503 |
 //! | an account lookup took longer than the body timeout | error | | the delivery is rejected with 503 |
-//! | too many account lookups run, and none ended in time | error | | 64 lookups run, and the delivery is rejected with 503 |
-//! | a claim token cannot be generated | error | `error` | the operating system gives no random numbers |
+//! | too many account lookups are running, and none ended in time | error | | 64 lookups are running, and the delivery is rejected with 503 |
+//! | a claim token cannot be generated | error | `error` | the operating system returns no random numbers |
 //! | a handler extracts a verified delivery, but ScruppVerify does not wrap it | error | | the response is a 500 |
 //! | a handler extracts a claim, but ScruppVerify with a store does not wrap it | error | | the response is a 500 |
 //! | the observer panicked | error | | the delivery is not affected |
@@ -140,9 +142,9 @@ pub use observer::{Observation, Observer, StoreOperation, StoreResult};
 pub use receive::{Accepted, Rejected};
 pub use shared_keyring::SharedKeyring;
 
-/// A mark in the extensions of the response to a duplicate.
+/// A marker in the extensions of the response to a duplicate.
 ///
-/// Outer middleware can check the response for this mark to detect that the handler did not run.
+/// Outer middleware can check the response for this marker to detect that the handler did not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duplicate;
 

@@ -82,7 +82,7 @@ pub(crate) fn duplicate(delivery: &Delivery, id: DeliveryId) {
         Some(id),
         "duplicate",
         200,
-        "delivery handled before"
+        "delivery already handled"
     );
 }
 

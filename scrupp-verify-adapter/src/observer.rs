@@ -43,7 +43,8 @@ impl<F: Fn(&Observation<'_>) + Send + Sync + 'static> Observer for F {
     }
 }
 
-/// A step of a delivery, of a store or of the budget, which an adapter reports to its [`Observer`].
+/// What an adapter reports to its [`Observer`]: a step of a delivery, an operation of the store, or a
+/// change of the budget.
 ///
 /// Each delivery is reported once as `Handled`, `HandlerDropped`, `Duplicate` or `Rejected`. If two
 /// adapters wrap one handler, only the inner adapter reports a duplicate.
@@ -73,7 +74,7 @@ pub enum Observation<'o> {
         time: Duration,
     },
     /// A handler panicked, or was dropped before it responded, because the client disconnected, an outer
-    /// timeout passed, or the server shuts down.
+    /// timeout expired, or the server shut down.
     #[non_exhaustive]
     HandlerDropped {
         /// The proof.
@@ -81,7 +82,7 @@ pub enum Observation<'o> {
         /// The time that the handler ran.
         time: Duration,
     },
-    /// A delivery was acknowledged before, so its handler did not run.
+    /// A delivery had already been acknowledged, so its handler did not run.
     #[non_exhaustive]
     Duplicate {
         /// The proof.

@@ -99,8 +99,8 @@ impl<R, F> Config<R, F> {
     ///
     /// `claimed` is the claim that an outer adapter inserted into the request's extensions, if any.
     ///
-    /// Returns `None` for a duplicate. Then the handler must not run. Respond with 200, an empty body, and
-    /// [`Duplicate`](crate::Duplicate) in the response's extensions.
+    /// Returns `None` for a duplicate. In this case, do not run the handler. Respond with 200, an empty
+    /// body, and [`Duplicate`](crate::Duplicate) in the response's extensions.
     ///
     /// # Errors
     ///
@@ -188,7 +188,7 @@ impl<R, F> Config<R, F> {
             // At the deadline, a permit must not start a lookup. Otherwise, each hanging lookup would be
             // followed by another one.
             if permit.is_err() || Instant::now() >= deadline {
-                log::error("too many account lookups run, and none ended in time");
+                log::error("too many account lookups are running, and none ended in time");
                 return Err(RejectionKind::SecretsUnavailable);
             }
             let found = timeout_at(deadline, lookup(request)).await;
@@ -279,8 +279,8 @@ impl<R, F> Config<R, F> {
     /// Without the drain, the client may not get the response, because a server that closes a connection
     /// with unread bytes resets it.
     ///
-    /// Returns `None` if the body is complete, broken or timed out, or if the client still waits for
-    /// `100 Continue`.
+    /// Returns `None` if the body is complete, broken or timed out, or if the client is still waiting
+    /// for `100 Continue`.
     pub fn drain<B: Body + Unpin>(
         &self,
         rejected: Rejected,

@@ -25,9 +25,9 @@ macro_rules! setters {
         /// Sets the window around the current time in which a timestamp is accepted.
         ///
         /// A delivery with a timestamp outside the window is rejected with 401. The default is 300 s
-        /// into the past, because Scrupp's documentation advises it, and 60 s into the future. Clocks
-        /// differ by less than 60 s, and a symmetric window would double the time in which a
-        /// delivery can be replayed.
+        /// into the past, because Scrupp's documentation recommends it, and 60 s into the future.
+        /// Synchronized clocks differ by less than 60 s, and a symmetric window would extend the time in
+        /// which a delivery can be replayed.
         ///
         /// # Security
         ///
@@ -46,7 +46,8 @@ macro_rules! setters {
         ///
         /// Rejects larger bodies with 413: before reading if `Content-Length` exceeds the limit,
         /// otherwise as soon as the received bytes exceed it. The default is 262,144 bytes
-        /// (256 KiB). A documented event has about 200 bytes, and the rest is room for `meta`.
+        /// (256 KiB). A documented event is about 200 bytes long. The rest allows for large `meta`
+        /// objects.
         ///
         /// # Examples
         ///
@@ -81,12 +82,12 @@ macro_rules! setters {
             self.set(|config| config.body_timeout = timeout)
         }
 
-        /// Sets the memory for unverified bodies over all connections, in bytes.
+        /// Limits the memory for unverified bodies across all connections, in bytes.
         ///
         /// The default is 67,108,864 bytes (64 MiB), enough for 256 bodies of the default body limit. A
-        /// body of up to 16 KiB is not counted, and never waits. A larger body waits until its declared
-        /// length is available, or the body limit if it declares none. If the body timeout passes
-        /// first, the delivery is rejected with 503.
+        /// body of up to 16 KiB is not counted, and never waits. A larger body waits until the budget has
+        /// room for its declared length, or for the body limit if no length is declared. If the body
+        /// timeout expires first, the delivery is rejected with 503.
         ///
         /// Buffers of the server itself are not counted. Clones share one budget.
         ///
@@ -168,10 +169,11 @@ macro_rules! setters {
         /// - If the store fails after a 2xx, the response stays a 2xx, and a later duplicate may run
         ///   the handler again.
         ///
-        /// The delivery is acknowledged before the response's body is sent. If the body breaks off, the
+        /// The delivery is acknowledged before the response's body is sent. If sending the body fails, the
         /// delivery stays acknowledged. Do the work before responding, and respond with a short body.
         ///
-        /// Two deliveries are duplicates if their account, event name, process id and status are equal:
+        /// Two `task.completed` events are duplicates if their account, process id and status are equal.
+        /// Other deliveries are duplicates if their account and body are equal. In particular:
         ///
         /// - **The same event at two routes is a duplicate** if the routes share a store, because the
         ///   signature does not cover the path. Only one of the two handlers runs. To run both, give
@@ -182,8 +184,8 @@ macro_rules! setters {
         ///   `meta` that you set for each run.
         ///
         /// The handler can extract its claim with `ScruppClaim`. With the claim, `SqlxStore` of the
-        /// crate `scrupp-verify-sqlx` acknowledges the delivery in the transaction of the handler's
-        /// effects.
+        /// crate `scrupp-verify-sqlx` acknowledges the delivery in the same transaction as the effects of
+        /// the handler.
         ///
         /// # Cancel safety
         ///
@@ -209,6 +211,8 @@ macro_rules! responses {
     () => {
         "\
 # Responses
+
+The response depends on the request:
 
 | request | response |
 |---|---|

@@ -92,7 +92,7 @@ fn in_table(mut logged: Logged) -> Logged {
     if logged.fields.contains("kind") {
         let is_text = |kind: &RejectionKind| kind.to_string() == logged.message;
         assert!(RejectionKind::ALL.iter().any(is_text), "{logged:?}");
-        "the reason of the rejection".clone_into(&mut logged.message);
+        "*the reason for the rejection*".clone_into(&mut logged.message);
     }
     logged
 }

@@ -20,7 +20,7 @@ const GUNZIP_LIMIT: u64 = 1024 * 1024;
 pub(crate) enum Cause {
     TrailingNewline,
     Crlf,
-    Reserialised,
+    Reserialized,
     ByteOrderMark,
     Base64,
     Gzip,
@@ -53,9 +53,9 @@ impl Cause {
                 "crlf",
                 "line endings in the body changed between LF and CRLF. Verify the raw body.",
             ),
-            Self::Reserialised => (
-                "reserialised",
-                "the JSON was parsed and serialised again after signing. Verify the raw body, \
+            Self::Reserialized => (
+                "reserialized",
+                "the JSON was parsed and serialized again after signing. Verify the raw body, \
                  before any JSON parser.",
             ),
             Self::ByteOrderMark => (
@@ -123,7 +123,7 @@ pub(crate) fn find(
     let bodies: [(Cause, Variants); 6] = [
         (Cause::TrailingNewline, other_ends),
         (Cause::Crlf, other_line_endings),
-        (Cause::Reserialised, reserialised),
+        (Cause::Reserialized, reserialized),
         (Cause::ByteOrderMark, other_starts),
         (Cause::Base64, base64),
         (Cause::Gzip, gunzip),
@@ -155,7 +155,7 @@ pub(crate) fn find(
     None
 }
 
-/// Returns candidates for the body or the secret of the other side.
+/// A function that returns candidates for the body or the secret of the other side.
 type Variants = fn(&[u8]) -> Vec<Vec<u8>>;
 
 fn other_ends(body: &[u8]) -> Vec<Vec<u8>> {
@@ -174,10 +174,10 @@ fn other_line_endings(body: &[u8]) -> Vec<Vec<u8>> {
     vec![lines.join(&b"\n"[..]), lines.join(&b"\r\n"[..])]
 }
 
-/// Returns the JSON of a body as other programs serialise it.
+/// Returns the JSON of a body as other programs serialize it.
 ///
 /// The candidates have four layouts, original or sorted keys, and the escapes of JavaScript, Python and PHP.
-fn reserialised(body: &[u8]) -> Vec<Vec<u8>> {
+fn reserialized(body: &[u8]) -> Vec<Vec<u8>> {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return Vec::new();
     };

@@ -79,8 +79,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Returns an error if [`Step::AwaitContinue`] reads a response other than `100 Continue`, or if
-    /// [`Step::Finish`] fails.
+    /// Returns an error if [`Step::AwaitContinue`] does not read `100 Continue`, or if [`Step::Finish`] fails.
     pub async fn send(&mut self, steps: &[Step]) -> io::Result<()> {
         for step in steps {
             match step {

@@ -13,11 +13,11 @@ pub const SIGNATURE: &str = "X-Scrupp-Signature";
 /// Name of the header with the timestamp.
 pub const TIMESTAMP: &str = "X-Scrupp-Timestamp";
 
-/// Settings that a sender needs for a receiver.
+/// Settings for sending deliveries to a receiver.
 #[derive(Clone)]
 #[expect(clippy::exhaustive_structs, reason = "a sender needs every field")]
 pub struct Recipient {
-    /// Value of the header `Host`.
+    /// Value of the `Host` header.
     pub host: String,
     /// Path and query of the URL.
     pub target: String,
@@ -25,7 +25,7 @@ pub struct Recipient {
     pub secret: Vec<u8>,
     /// Older secret that the receiver also accepts, if any.
     pub previous_secret: Option<Vec<u8>>,
-    /// Value of the header `Content-Type`, unless the delivery sets the header itself.
+    /// Value of the `Content-Type` header, unless the delivery sets the header itself.
     pub content_type: Option<&'static str>,
     /// Field `meta` of each event, as JSON.
     pub meta: Option<&'static str>,
@@ -57,7 +57,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Creates a completed event of a process, signed with the current time.
+    /// Creates a delivery of a completed event, signed with the current time.
     #[must_use]
     pub fn new(recipient: &Arc<Recipient>, process_id: u64) -> Self {
         let meta = recipient.meta.map(|meta| format!(r#","meta":{meta}"#));
@@ -114,7 +114,7 @@ impl Delivery {
         self.set(SIGNATURE, &signature);
     }
 
-    /// Appends spaces up to this length to the body, and signs the delivery.
+    /// Pads the body with spaces to this length, and signs the delivery.
     pub fn pad_to(&mut self, bytes: usize) {
         self.body.resize(bytes, b' ');
         self.sign();

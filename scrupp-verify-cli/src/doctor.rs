@@ -80,13 +80,13 @@ pub(crate) struct Args {
     /// Sends at most this many requests per second
     #[arg(long, value_name = "NUMBER")]
     rate: Option<NonZeroU32>,
-    /// Environment variable with the previous secret. By default, the name in --secret-env with _PREVIOUS
+    /// Environment variable with the previous secret. By default, the name in --secret-env, followed by _PREVIOUS
     #[arg(long, value_name = "NAME")]
     previous_secret_env: Option<OsString>,
     /// First process id of the events. By default, derived from the time, and below 2^31
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u64).range(..LARGEST_ID))]
     process_id_base: Option<u64>,
-    /// URL of JSON with the number or the list of handled deliveries
+    /// URL of a JSON document with the number or the list of handled deliveries
     #[arg(long, value_name = "URL")]
     effects_url: Option<Url>,
     /// JSON Pointer to the number or the list. By default, the whole document

@@ -61,13 +61,13 @@ fn remedy(kind: RejectionKind) -> &'static str {
         }
         Kind::TooOld => {
             "The timestamp is older than the tolerance, by default 300 s. If every delivery is too \
-             old, the receiver's clock is ahead. Synchronise the clock. If only some deliveries are \
+             old, the receiver's clock is ahead. Synchronize the clock. If only some deliveries are \
              too old, a queue or a proxy delays them, or an attacker replays them. A retry with the \
              timestamp of the first attempt is also too old."
         }
         Kind::InFuture => {
             "The timestamp is further ahead of the receiver's clock than the tolerance, by default \
-             60 s. Synchronise the clock."
+             60 s. Synchronize the clock."
         }
         Kind::SignatureMismatch => {
             "The secret differs from the sender's, or the body or the timestamp was changed after \
@@ -80,8 +80,8 @@ fn remedy(kind: RejectionKind) -> &'static str {
              webhook URL and the list of accounts."
         }
         Kind::BodyTooLarge => {
-            "The body exceeds the body limit, by default 256 KiB. A documented event has about 200 \
-             bytes. Raise the limit if your `meta` is larger."
+            "The body exceeds the body limit, by default 256 KiB. A documented event is about 200 \
+             bytes long. Raise the limit if your `meta` is larger."
         }
         Kind::BodyTimeout => {
             "The body was not complete within the body timeout, by default 10 s. The network or a \

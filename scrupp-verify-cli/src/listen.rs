@@ -33,7 +33,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Receives deliveries, and prints a verdict for each.
 ///
-/// The first line is `ready`, with the address. Rejected deliveries get the responses of scrupp-verify.
+/// The first line is `ready`, with the address. Rejected deliveries get the same responses as from a receiver
+/// that uses scrupp-verify.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

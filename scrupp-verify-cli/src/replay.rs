@@ -16,7 +16,7 @@ use crate::{
 
 /// Signs the deliveries of a recording again, and sends them.
 ///
-/// Also signs deliveries that were rejected, so use only receivers under test.
+/// Also signs deliveries that were rejected, so send only to receivers under test.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -20,7 +20,7 @@ const DEFAULT_VARIABLE: &str = "SCRUPP_WEBHOOK_SECRET";
 /// No error contains a name or a path from the command line, because the user may have entered a secret there.
 #[derive(clap::Args)]
 pub(crate) struct Secrets {
-    /// File with the secret, or - for standard input. A line ending at the end is removed
+    /// File with the secret, or - for standard input. A trailing line ending is removed
     #[arg(long, value_name = "FILE", conflicts_with = "secret_env")]
     secret_file: Option<PathBuf>,
     /// Environment variable with the secret. NAME_PREVIOUS may contain the previous secret

@@ -258,7 +258,7 @@ impl Sender {
     }
 }
 
-/// Returns a body that is sent in chunks of this size, or with its length if there is none.
+/// Returns a body that is sent in chunks of this size or, without a size, with its length.
 fn in_chunks(body: Vec<u8>, size: Option<NonZeroUsize>) -> Body {
     let Some(size) = size else {
         return body.into();

@@ -41,7 +41,10 @@ pub struct Row {
 
 /// Requirement level of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "RFC 2119 has no others")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "each check is required, recommended or informational"
+)]
 pub enum Level {
     /// Failure means that forged deliveries are handled, or genuine ones are lost.
     Must,
@@ -146,7 +149,7 @@ fn genuine(table: &mut Table) {
             d.body = format!("{event}\n").into();
             d.sign();
         })
-        .also_after(&["raw-body/reserialised", "raw-body/whitespace"]);
+        .also_after(&["raw-body/reserialized", "raw-body/whitespace"]);
 }
 
 fn signatures(table: &mut Table) {
@@ -216,7 +219,7 @@ fn contents(table: &mut Table) {
         d.set(TIMESTAMP, &(d.now - 1).to_string());
     });
     let sent = "the signed JSON, with a space added after each comma";
-    table.rejected("raw-body/reserialised", sent, |d| {
+    table.rejected("raw-body/reserialized", sent, |d| {
         d.body = String::from_utf8_lossy(&d.body).replace(',', ", ").into();
     });
     let sent = "the signed JSON, with keys in another order";
@@ -232,8 +235,8 @@ fn contents(table: &mut Table) {
             let rest = event.replacen(first, "", 1);
             d.body = format!("{}{last}", rest.strip_suffix('}').unwrap_or(&rest)).into();
         })
-        .also_after(&["raw-body/reserialised"]);
-    let sent = "JSON that was signed with spaces, without them";
+        .also_after(&["raw-body/reserialized"]);
+    let sent = "JSON that was signed with spaces, sent without them";
     table
         .rejected("raw-body/spaced", sent, |d| {
             let compact = d.body.clone();
@@ -242,13 +245,13 @@ fn contents(table: &mut Table) {
             d.sign();
             d.body = compact;
         })
-        .also_after(&["raw-body/reserialised", "raw-body/key-order"]);
+        .also_after(&["raw-body/reserialized", "raw-body/key-order"]);
     table
         .rejected("raw-body/whitespace", "a space appended to the body", |d| {
             d.body.push(b' ');
         })
         .also_after(&[
-            "raw-body/reserialised",
+            "raw-body/reserialized",
             "raw-body/key-order",
             "raw-body/spaced",
         ]);
@@ -692,7 +695,7 @@ fn tricks(table: &mut Table) {
         );
         [head, chunks.into_bytes()].concat()
     });
-    let sent = "Content-Length and chunks, signed as chunks";
+    let sent = "Content-Length and Transfer-Encoding, with the decoded chunks signed";
     plain(table, "length/and-signed-chunks", sent, |d| {
         let length = d.body.len();
         let both = d.head(&format!(

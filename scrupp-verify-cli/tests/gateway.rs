@@ -663,7 +663,7 @@ async fn responds_503_while_its_store_is_unavailable() {
 }
 
 #[tokio::test]
-async fn serves_metrics_at_an_address_of_their_own() {
+async fn serves_metrics_at_a_separate_address() {
     let target = Target::start().await;
     let metrics = format!("127.0.0.1:{}", free_port());
     let gateway = start_with(&target.url(), &["--metrics-bind", &metrics], &[]).await;

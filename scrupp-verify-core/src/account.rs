@@ -39,7 +39,7 @@ pub struct Account {
 impl Account {
     /// Creates an account from its id and its secrets.
     ///
-    /// The operator chooses the id, such as the number of a customer.
+    /// The operator chooses the id, for example a customer number.
     #[must_use]
     pub fn new(id: impl AsRef<[u8]>, keyring: impl Into<Keyring>) -> Self {
         let id = AccountId::new(id.as_ref());
@@ -59,7 +59,7 @@ impl Account {
     /// # Security
     ///
     /// Verification with this keyring takes as long as with [`Keyring::MAX_SECRETS`] secrets. The
-    /// time of a rejection therefore does not reveal how many secrets the account has.
+    /// time that a rejection takes therefore does not reveal how many secrets the account has.
     #[must_use]
     pub const fn keyring(&self) -> &Keyring {
         &self.keyring

@@ -1,6 +1,6 @@
 use core::fmt;
 
-/// An invalid setting.
+/// An error that is returned for an invalid setting.
 ///
 /// Constructors and setters return this error, so an invalid setting never affects a request. If a
 /// request is invalid, verification returns a [`Rejection`](crate::Rejection) instead.
@@ -20,7 +20,7 @@ pub enum ConfigError {
     EmptySecret,
     /// The secret consists of NUL bytes, which HMAC treats like an empty secret.
     NulSecret,
-    /// The secret starts or ends with whitespace, in ASCII or in Unicode.
+    /// The secret starts or ends with ASCII or Unicode whitespace.
     SpaceAroundSecret,
     /// The secret starts or ends with this invisible character.
     InvisibleCharacter(char),

@@ -10,8 +10,8 @@
 //! - [`Claim::Acknowledged`]: the response is a 200, and the handler does not run.
 //! - An error or a timeout: the response is a 503, and the handler does not run.
 //!
-//! Each claim has a lease. If a process crashes, its claims can be claimed again after their leases
-//! expire. Each claim also has a [`ClaimToken`], so an attempt that outlives its lease cannot
+//! Each claim has a lease. If a process crashes, its deliveries can be claimed again after the
+//! leases expire. Each claim also has a [`ClaimToken`], so an attempt that outlives its lease cannot
 //! commit or release the claim of another attempt.
 //!
 //! [`Record`] implements these rules without I/O. A store can keep records, or implement the same

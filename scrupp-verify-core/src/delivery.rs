@@ -2,7 +2,7 @@ use core::fmt;
 
 use crate::{Keyring, Rejection, RejectionKind, UnixTime, Verified, VerifiedDelivery, mac::Tag};
 
-/// Headers that passed every check but the signature.
+/// Headers that passed every check except that of the signature.
 ///
 /// Created by [`Policy::check_head`](crate::Policy::check_head).
 ///
@@ -102,8 +102,8 @@ impl UnverifiedHead {
         }
     }
 
-    /// Returns the proof if the tag matches. The keys of a `Delivery` already contain the message,
-    /// so `message` is empty then.
+    /// Returns the proof if the tag matches. For a `Delivery`, `message` is empty, because the keys
+    /// already contain the message.
     fn verdict(&self, keyring: &Keyring, message: &[&[u8]]) -> Result<Verified, RejectionKind> {
         Ok(Verified {
             secret_index: keyring.verify(message, &self.tag)?,
@@ -204,7 +204,7 @@ impl Delivery {
     /// # Errors
     ///
     /// Returns [`RejectionKind::BodyTooLarge`] if all chunks together exceed the limit. The chunk
-    /// is not hashed in this case, and the delivery cannot be verified anymore.
+    /// is not hashed in this case, and the delivery can no longer be verified.
     pub fn update(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
         self.body_bytes = self.body_bytes.saturating_add(chunk.len());
         self.head.check_limit(self.body_bytes)?;

@@ -5,17 +5,19 @@
 //!
 //! The following rules apply:
 //!
-//! 1. An event is identified by its name, its process id and its status. Parsing fails if one of
-//!    these fields is missing, repeated or of the wrong type, because two parsers could read
-//!    different values.
-//! 2. Other fields never cause an error. If an optional field is `null`, of the wrong type or
-//!    repeated, its value is `None`, and `other` contains its JSON text.
+//! 1. A `task.completed` event is identified by its name, its process id and its status. Parsing
+//!    fails if one of these fields is missing or of the wrong type. Parsing also fails if one of
+//!    them is repeated, because two parsers could read different values. An unknown event needs
+//!    only a name.
+//! 2. The values of other fields never cause an error. If an optional field is `null`, of the wrong
+//!    type or repeated, its value is `None`, and the field `other` of the struct contains its
+//!    JSON text.
 //! 3. Unknown event names, statuses and fields are preserved, and do not cause an error.
 //! 4. Serialization is lossless, including numbers of any size and precision, nulls and repeated
 //!    fields. Only the order of fields, whitespace between them and escapes in strings may change.
 //!    A process id in a string is written as a number.
-//! 5. A `result_url` with another origin than the configured [`ApiOrigin`] is rejected, because the
-//!    request for the result contains the API key.
+//! 5. A `result_url` with an origin other than the configured [`ApiOrigin`] is rejected, because
+//!    the request for the result contains the API key.
 //!
 //! # Security
 //!

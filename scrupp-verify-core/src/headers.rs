@@ -1,6 +1,6 @@
 /// The headers of a request.
 ///
-/// Implemented for arrays and slices of (name, value) pairs. To verify a request of another HTTP
+/// Implemented for arrays and slices of (name, value) pairs. To verify requests from an HTTP
 /// library, implement this trait for its header type.
 ///
 /// # Security

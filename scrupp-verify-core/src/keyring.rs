@@ -107,8 +107,8 @@ impl Keyring {
     /// # Security
     ///
     /// Verification with this keyring takes as long as with the keyring of an
-    /// [`Account`](crate::Account). The time of a rejection therefore does not reveal which
-    /// accounts exist. Create the keyring in advance, because its creation takes time too.
+    /// [`Account`](crate::Account). The time that a rejection takes therefore does not reveal
+    /// which accounts exist. Create the keyring in advance, because its creation takes time too.
     ///
     /// # Examples
     ///

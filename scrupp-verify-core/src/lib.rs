@@ -48,12 +48,12 @@
 //!
 //! 1. `X-Scrupp-Signature` and `X-Scrupp-Timestamp` occur exactly once each. A repeated header is
 //!    rejected, even if the values are equal. Trailers are ignored.
-//! 2. The signature is `sha256=`, in lower case, and 64 hex digits of either case.
+//! 2. The signature is `sha256=`, in lower case, followed by 64 hex digits of either case.
 //! 3. The timestamp is a number of seconds since 1970 in decimal digits, without a sign, a fraction
 //!    or a leading zero, and fits in 64 bits.
 //! 4. The timestamp is at most 300 s old and at most 60 s in the future, by default. See
 //!    [`Tolerance`].
-//! 5. The body has at most 256 KiB, by default. See [`Policy::body_limit`]. `Content-Length` is
+//! 5. The body is at most 256 KiB long, by default. See [`Policy::body_limit`]. `Content-Length` is
 //!    checked before the body is read, and the received bytes are counted.
 //! 6. The signature is the HMAC-SHA256 of the timestamp as received, a dot, and the body as
 //!    received, under one of the secrets in the [`Keyring`]. Every secret is tried, and tags are
@@ -65,8 +65,8 @@
 //! The server adapters add two rules:
 //!
 //! 7. The body is complete within 10 s, by default.
-//! 8. With a store, the event was not acknowledged before. A 2xx from the handler acknowledges an
-//!    event. After any other response, the next attempt runs the handler again.
+//! 8. With a store, the event has not been acknowledged before. A 2xx from the handler acknowledges
+//!    an event. After any other response, the next attempt runs the handler again.
 //!
 //! This crate does not check:
 //!
@@ -85,7 +85,7 @@
 //!
 //! # Clocks
 //!
-//! The caller passes the current time. Read the clock when the headers arrive. After a slow
+//! The caller passes the current time. Read the clock when the headers arrive, because after a slow
 //! upload, the timestamp could already be too old.
 //!
 //! With the feature `std`, `UnixTime::now` reads the system clock. The function returns `None` if
@@ -152,10 +152,10 @@ pub use time::{Clock, Tolerance, UnixTime};
 pub use verified::{Verified, VerifiedDelivery};
 pub use verifier::Verifier;
 
-/// The header that carries the signature, in lower case.
+/// The name of the header that carries the signature, in lower case.
 pub const SIGNATURE_HEADER: &str = "x-scrupp-signature";
 
-/// The header that carries the time of the signature, in lower case.
+/// The name of the header that carries the time of the signature, in lower case.
 pub const TIMESTAMP_HEADER: &str = "x-scrupp-timestamp";
 
 #[doc = include_str!("../README.md")]

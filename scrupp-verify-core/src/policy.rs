@@ -74,7 +74,7 @@ impl Policy {
 
     /// Sets the maximum length of a body in bytes.
     ///
-    /// The default is 262,144 bytes (256 KiB). A documented event has about 200 bytes. The
+    /// The default is 262,144 bytes (256 KiB). A documented event is about 200 bytes long. The
     /// remainder allows for large `meta` objects.
     ///
     /// # Examples

@@ -4,7 +4,7 @@ use core::fmt;
 ///
 /// # Security
 ///
-/// Respond with [`status`](Self::status), [`headers`](Self::headers) and
+/// Respond with [`status`](Self::status), and with [`headers`](Self::headers) and
 /// [`problem`](Self::problem), which depend only on the status. Write [`kind`](Self::kind) only to
 /// logs and metrics, because the reason would help an attacker.
 ///
@@ -38,7 +38,7 @@ pub struct Rejection {
 /// Defines the kinds with their names, their responses to the client, and their messages.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident $name:literal, $response:ident: $text:literal;)*) => {
-        /// The reason of a [`Rejection`].
+        /// The reason for a [`Rejection`].
         ///
         /// This crate returns the kinds from `MissingSignature` to `BodyTooLarge`. The adapters and
         /// their extractors return the others. The command `scrupp-verify explain` of
@@ -99,9 +99,9 @@ kinds! {
     /// `X-Scrupp-Signature` occurs more than once. The values may be equal.
     RepeatedSignature "repeated_signature", UNAUTHORIZED:
         "the signature header occurs more than once";
-    /// The signature is not `sha256=` and 64 hex digits.
+    /// The signature is not `sha256=` followed by 64 hex digits.
     MalformedSignature "malformed_signature", UNAUTHORIZED:
-        "the signature is not sha256= and 64 hex digits";
+        "the signature is not sha256= followed by 64 hex digits";
     /// `X-Scrupp-Timestamp` is missing.
     MissingTimestamp "missing_timestamp", UNAUTHORIZED: "the timestamp header is missing";
     /// `X-Scrupp-Timestamp` occurs more than once. The values may be equal.

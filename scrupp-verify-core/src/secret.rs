@@ -46,8 +46,7 @@ impl Secret {
     ///   the line feed at the end of a file.
     /// - [`ConfigError::InvisibleCharacter`] if the secret starts or ends with an invisible
     ///   character, such as a byte order mark.
-    /// - [`ConfigError::QuotedSecret`] if the secret is enclosed in quotes, such as in a `.env`
-    ///   file.
+    /// - [`ConfigError::QuotedSecret`] if the secret is enclosed in quotes, as in a `.env` file.
     ///
     /// Scrupp's keys never have such whitespace, characters or quotes, so no delivery would match.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {

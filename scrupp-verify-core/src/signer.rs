@@ -131,7 +131,7 @@ struct Text<const CAPACITY: usize> {
 }
 
 impl<const CAPACITY: usize> Text<CAPACITY> {
-    /// Formats a value, and truncates it to the capacity.
+    /// Formats a value, which must fit the capacity.
     fn display(value: impl fmt::Display) -> Self {
         let mut text = Self {
             bytes: [0; CAPACITY],

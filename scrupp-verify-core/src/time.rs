@@ -42,7 +42,7 @@ impl UnixTime {
         }
     }
 
-    /// Returns the first second that begins at least `duration` after `self`.
+    /// Returns the first second that begins at least `duration` after the end of the second `self`.
     ///
     /// The current time may be almost one second later than `self`, so the calculation starts at
     /// the next second. Saturates at `u64::MAX`.
@@ -89,9 +89,9 @@ impl fmt::Display for UnixTime {
 
 /// The accepted difference between the timestamp of a delivery and the clock of the receiver.
 ///
-/// The default is 300 s into the past, as Scrupp recommends, and 60 s into the future. The future
-/// only compensates for differences between clocks. A longer future would extend the time in which
-/// a recorded delivery can be replayed.
+/// The default is 300 s into the past, as Scrupp recommends, and 60 s into the future. The 60 s
+/// only compensate for differences between clocks. A higher value would extend the time in which a
+/// recorded delivery can be replayed.
 ///
 /// Both bounds are inclusive: with the default, a delivery that is exactly 300 s old is accepted.
 ///

@@ -21,7 +21,7 @@ const KINDS: &[(RejectionKind, u16, &str, &str)] = &[
         RejectionKind::MalformedSignature,
         401,
         "malformed_signature",
-        "the signature is not sha256= and 64 hex digits",
+        "the signature is not sha256= followed by 64 hex digits",
     ),
     (
         RejectionKind::MissingTimestamp,

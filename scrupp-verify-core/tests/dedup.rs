@@ -217,7 +217,7 @@ fn makes_room_as_claims_are_released() {
 }
 
 #[test]
-fn removes_a_claim_that_expired_for_each_new_one() {
+fn each_claim_removes_an_expired_one() {
     let (store, secs) = store(100);
     for number in 0..10_000 {
         assert_eq!(
@@ -347,7 +347,7 @@ fn an_expired_delivery_can_be_claimed_and_committed_again() {
 }
 
 #[test]
-fn a_clock_that_goes_backwards_forgets_nothing() {
+fn forgets_nothing_if_the_clock_goes_backwards() {
     let (store, secs) = store(3);
     now(store.claim(id(1), token(1), LEASE)).unwrap();
     now(store.claim(id(2), token(1), LEASE)).unwrap();
@@ -514,7 +514,7 @@ fn an_id_depends_on_the_boundaries_of_its_parts() {
 
 #[test]
 fn displays_an_id_as_32_hex_digits() {
-    // The first half of the SHA-256 of the length, in eight bytes, and the part.
+    // The first half of the SHA-256 hash of the part, prefixed with its length in eight bytes.
     let id = DeliveryId::of(&[b"a"]);
     assert_eq!(id.to_string(), "3b196fd4907bedf51c3090e9835f2f7c");
     assert_eq!(

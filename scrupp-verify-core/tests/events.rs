@@ -183,7 +183,7 @@ fn optional_fields_that_are_null_are_none_and_preserved() {
 
 /// JSON values that no optional field accepts.
 fn values_of_other_types() -> Vec<String> {
-    // The depth that overflows the stack of a recursive parser takes hours in Miri.
+    // A depth that overflows the stack of a recursive parser would take hours in Miri.
     let depth = if cfg!(miri) { 200 } else { 200_000 };
     let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let plain = [
@@ -605,7 +605,7 @@ fn deserialization_from_another_format_is_rejected() {
 
 #[test]
 fn nesting_is_not_limited_by_the_stack() {
-    // The depth that overflows the stack of a recursive parser takes hours in Miri.
+    // A depth that overflows the stack of a recursive parser would take hours in Miri.
     let depth = if cfg!(miri) { 200 } else { 200_000 };
     let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     for body in [

@@ -231,7 +231,7 @@ fn the_error_does_not_quote_the_url() {
     let of_no_task = Event::from_json(br#"{"event":"leak","result_url":"leak"}"#).unwrap();
     for event in [of_a_task, of_no_task] {
         let error = event.result_url(&ApiOrigin::default()).unwrap_err();
-        let message = "the event has no documented result URL";
+        let message = "the event has no accepted result URL";
         assert_eq!(error.to_string(), message);
         assert_eq!(format!("{error:?}"), "ResultUrlError(())");
     }

@@ -586,7 +586,7 @@ fn accepts_a_body_at_the_limit_in_chunks_of_any_size() {
 }
 
 #[test]
-fn rejects_a_body_that_exceeded_the_limit_before() {
+fn keeps_rejecting_after_the_body_exceeds_the_limit() {
     let body = [b'x'; 100];
     let head = signed(&body);
     let mut delivery = verifier().body_limit(100).begin(&head, at(NOW)).unwrap();
@@ -657,7 +657,7 @@ fn rejects_if_any_declared_length_exceeds_the_limit() {
 }
 
 #[test]
-fn has_a_body_limit_of_256_kib_unless_told_otherwise() {
+fn default_body_limit_is_256_kib() {
     let at_limit = vec![0; 256 * 1024];
     assert!(
         verifier()

@@ -1,7 +1,7 @@
 //! An observer for OpenTelemetry. Counts one handled and one rejected delivery, and prints the metrics.
 //!
 //! Names and units follow the conventions of OpenTelemetry: dots between the parts of a name, seconds for
-//! durations, and `error.type` for the reason of a rejection.
+//! durations, and `error.type` for the reason for a rejection.
 //!
 //! Run with `cargo run -p scrupp-verify-metrics --example opentelemetry`. In a service, use an exporter such
 //! as `opentelemetry-otlp`.

@@ -6,6 +6,8 @@
 //!
 //! # Metrics
 //!
+//! The observer records these metrics:
+//!
 //! | name | type | labels | meaning |
 //! |---|---|---|---|
 //! | `scrupp_verify_deliveries_total` | counter | `outcome`, `reason` | deliveries, each counted once |
@@ -16,7 +18,9 @@
 //! | `scrupp_verify_store_operation_seconds` | histogram | `operation`, `result` | time of a store operation |
 //! | `scrupp_verify_unverified_bytes` | gauge | | bytes of the budget that unverified bodies reserve |
 //! | `scrupp_verify_unverified_bytes_limit` | gauge | | sum of the budgets of all adapters that have received a request |
-//! | `scrupp_verify_lease_lost_total` | counter | | handlers that exceeded their lease, after another attempt had claimed the delivery |
+//! | `scrupp_verify_lease_lost_total` | counter | | handlers that exceeded their lease, so another attempt claimed the delivery |
+//!
+//! The labels have these values:
 //!
 //! | label | values |
 //! |---|---|
@@ -94,7 +98,7 @@ pub const BUCKETS: [(&str, &[f64]); 4] = [
 ///
 /// # Placement
 ///
-/// Install the recorder of the process before [`MetricsObserver::new`].
+/// Install the recorder of the process before calling [`MetricsObserver::new`].
 ///
 /// # Examples
 ///
@@ -127,7 +131,7 @@ pub struct MetricsObserver {
 }
 
 impl MetricsObserver {
-    /// Creates an observer, and registers the metrics at the recorder of the process.
+    /// Creates an observer, and registers the metrics with the recorder of the process.
     ///
     /// Without a recorder, the observer counts nothing. Several observers share the same metrics.
     #[must_use]
@@ -207,7 +211,7 @@ fn describe() {
     describe_counter!(
         LEASE_LOST,
         Unit::Count,
-        "Handlers that exceeded their lease, after another attempt had claimed the delivery."
+        "Handlers that exceeded their lease, so another attempt claimed the delivery."
     );
 }
 

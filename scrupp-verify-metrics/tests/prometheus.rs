@@ -151,7 +151,7 @@ async fn records_the_secret_index_and_the_budget() {
     assert_eq!(limit, "67108864");
 }
 
-/// A store that has lost every claim, and hangs on a release.
+/// A store that loses every claim, and hangs on a release.
 struct Broken;
 
 impl DeliveryStore for Broken {

@@ -20,7 +20,7 @@ use crate::{
     url,
 };
 
-/// The time without a reply from a node after which the other nodes are asked for their slots.
+/// The time without a reply from a node after which all nodes are asked for their slots.
 const NODE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The primaries of a Redis Cluster and their slots. Each primary has its own connection.
@@ -74,7 +74,9 @@ impl Cluster {
         loop {
             let node = self.map().slots.get(&slot).cloned();
             let error = match &node {
-                None => RedisStoreError::no_primary("no node of the cluster has the key"),
+                None => {
+                    RedisStoreError::no_primary("no node of the cluster has the slot of the key")
+                }
                 Some(node) => match self.run_at(node, slot, command).await {
                     Some(Ok(reply)) => return Ok(reply),
                     Some(Err(error)) => error,

@@ -41,7 +41,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The connection that all clones of a store share. Replaces it after a failure.
+/// The connection that all clones of a store share, which is replaced after a failure.
 ///
 /// One attempt to connect runs at a time, and all operations wait for its result.
 pub(crate) struct Connector {
@@ -75,7 +75,7 @@ pub(crate) enum Source {
     Given(Query),
 }
 
-/// Sends a command on a connection of any type.
+/// A function that sends a command on a connection of any type.
 pub(crate) type Query = Arc<dyn for<'a> Fn(&'a Cmd) -> RedisFuture<'a, Value> + Send + Sync>;
 
 impl Source {
@@ -155,7 +155,7 @@ impl Connector {
         }
     }
 
-    /// Sends a command. Repeats it if the connection is replaced or Redis loads its data.
+    /// Sends a command. Repeats it if the connection is replaced or Redis is loading its data.
     ///
     /// The token of an operation makes it idempotent, so it can be repeated.
     pub(crate) async fn run(&self, command: &Cmd) -> Result<Value, RedisStoreError> {

@@ -5,7 +5,7 @@ use redis::{ErrorKind, RedisError};
 
 /// The error of a [`RedisStore`](crate::RedisStore), or of an attempt to create one.
 ///
-/// The text names the cause, for the operator's log. The text contains no data of a delivery, no
+/// The message names the cause, for the operator's log. The message contains no data of a delivery, no
 /// password and no URL.
 ///
 /// # Examples
@@ -38,8 +38,8 @@ pub struct RedisStoreError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RedisStoreErrorKind {
-    /// The URL is not valid, or needs a feature that is not enabled (`rediss://` needs `tls`). The text
-    /// describes the necessary change.
+    /// The URL is not valid, or needs a feature that is not enabled (`rediss://` needs `tls`). The
+    /// message describes the necessary change.
     InvalidUrl,
     /// The store was created outside of a Tokio runtime, its runtime has shut down, or the runtime has no
     /// I/O or no timer.
@@ -159,7 +159,7 @@ impl From<RedisError> for RedisStoreError {
     }
 }
 
-/// Returns the text of an error of the network, the name resolution or TLS.
+/// Returns the message of a network, name resolution or TLS error.
 fn io_cause(error: &RedisError) -> Cow<'static, str> {
     let source = error.source();
     let source = source.and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
@@ -211,7 +211,7 @@ impl fmt::Display for RedisStoreError {
             RedisStoreErrorKind::InvalidUrl => "invalid Redis URL",
             RedisStoreErrorKind::NoRuntime => "the Redis store needs a Tokio runtime",
             RedisStoreErrorKind::Unreachable => "Redis cannot be reached",
-            RedisStoreErrorKind::TimedOut => "Redis does not respond in time",
+            RedisStoreErrorKind::TimedOut => "Redis did not respond in time",
             RedisStoreErrorKind::Unauthorized => "Redis rejected the credentials",
             RedisStoreErrorKind::Rejected => "Redis rejected the command",
             RedisStoreErrorKind::ClusterNode => {

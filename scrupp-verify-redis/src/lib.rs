@@ -1,10 +1,12 @@
 //! A store of claims in Redis (7 or later) or Valkey, shared by any number of processes.
 //!
 //! [`RedisStore`] implements [`DeliveryStore`](scrupp_verify_core::dedup::DeliveryStore). Pass the store to
-//! `ScruppVerify::dedup` of an adapter. All processes that use the same Redis then handle each delivery
-//! once. `STORES.md` in the repository compares the stores.
+//! `ScruppVerify::dedup` of an adapter. Each delivery is then handled once across all processes that use
+//! the same Redis. `STORES.md` in the repository compares the stores.
 //!
 //! # Servers
+//!
+//! Each kind of server has its own constructor:
 //!
 //! | server | constructor | feature |
 //! |---|---|---|
@@ -13,8 +15,8 @@
 //! | a primary monitored by Sentinel | `RedisStore::sentinel` | `sentinel` |
 //! | an existing connection of the `redis` crate | [`RedisStore::from_connection`] | |
 //!
-//! With the first three constructors, the store opens its own connections, replaces them and follows
-//! a failover.
+//! With the first three constructors, the store opens its own connections, replaces those that fail,
+//! and follows a failover.
 //!
 //! # Failures
 //!
@@ -36,8 +38,8 @@
 //!
 //! | failure | behavior | first success |
 //! |---|---|---|
-//! | a primary of a cluster is killed | asks the other nodes every 0.1 s | after 0.1 s |
-//! | a primary of a cluster is silent | asks the other nodes after 0.5 s, on their existing connections | after 0.9 s |
+//! | a primary of a cluster is killed | asks all nodes for their slots every 0.1 s | after 0.1 s |
+//! | a primary of a cluster is silent | asks all nodes after 0.5 s, on their existing connections | after 0.9 s |
 //! | a slot is moved (`MOVED`, `ASK`) | sends the operation to the node that has the slot | the same operation |
 //! | a primary behind Sentinel is killed or demoted | asks the sentinels every 0.1 s | after 0.1 s |
 //! | a primary behind Sentinel is silent | asks the sentinels after 2.5 s without a response | after 0.2 s, but not before 3.1 s of silence |
@@ -48,14 +50,14 @@
 //!
 //! # Data loss
 //!
-//! After the following failures, a delivery may be handled twice. If that does harm, make the handler
+//! After the following failures, a delivery may be handled twice. If that is harmful, make the handler
 //! idempotent, for example with a unique key in a database.
 //!
 //! - **Restart:** Redis loses the writes that are not on disk yet. With `appendfsync everysec`, these are
-//!   the writes of about one second. With `appendfsync always`, there are none.
+//!   the writes of about the last second. With `appendfsync always`, there are none.
 //! - **Failover:** replication is asynchronous, so the new primary may lack the last claims and commits.
 //!   The old primary accepts writes until it is demoted, and then loses them. With
-//!   `min-replicas-to-write 1`, it rejects writes after some seconds without a replica.
+//!   `min-replicas-to-write 1`, it rejects writes after a few seconds without a replica.
 //! - **Eviction:** with any `maxmemory-policy` other than `noeviction`, Redis can evict a delivery. Use a
 //!   Redis that does not evict keys.
 //!

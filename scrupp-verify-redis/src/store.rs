@@ -20,12 +20,12 @@ use crate::{
 /// Each operation is one round trip and touches one key. The value of a key is `acknowledged`, or the
 /// [`ClaimToken`] of the claim in hex digits. Every key expires.
 ///
-/// The first operation connects. Clones share the connection, and their operations run concurrently.
-/// An operation that takes longer than 1 s fails. [Failures](crate#failures) lists when the store replaces its
-/// connection. Attempts to connect start at least 100 ms apart, and each of them resolves the host name
-/// again.
+/// The store connects on the first operation. Clones share the connection, and their operations run
+/// concurrently. An operation that takes longer than 1 s fails. [Failures](crate#failures) lists when the
+/// store replaces its connection. Attempts to connect start at least 100 ms apart, and each of them
+/// resolves the host name again.
 ///
-/// # Placement
+/// # Runtime
 ///
 /// Create the store in a Tokio runtime that lives as long as the server, because the connection runs on
 /// that runtime. With actix-web, create the store in `#[actix_web::main]`, not in the closure that each
@@ -37,10 +37,10 @@ use crate::{
 /// Without a release, the claim expires with its lease.
 ///
 /// If a commit or a release is dropped before completion, the operation continues as a background task
-/// on the store's runtime. The task ends after 60 s at most. If the connection is replaced because it is silent, the task
-/// sends the operation on the new connection too. A release is also sent on the old connection, so
-/// it takes effect after a claim that Redis executes late. Background tasks end when the last clone is
-/// dropped.
+/// on the store's runtime. The task ends after 60 s at most. If the connection is replaced because it is
+/// silent, the task sends the operation on the new connection too. A release is also sent on the old
+/// connection, so it takes effect after a claim that Redis executes late. Background tasks end when the
+/// last clone is dropped.
 ///
 /// # Security
 ///
@@ -65,7 +65,7 @@ use crate::{
 ///
 /// # Examples
 ///
-/// Needs a Redis at this address:
+/// This example needs a Redis server at this address:
 ///
 /// ```no_run
 /// use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
@@ -139,7 +139,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 0";
 
 impl RedisStore {
-    /// Creates a store in the Redis at a URL. Does not connect.
+    /// Creates a store that uses the Redis server at a URL. Does not connect.
     ///
     /// The URL is `redis://[[user]:password@]host[:port][/database]`, `rediss://` with the feature `tls`,
     /// or `unix://` with the path of a socket. Percent-encode `#`, `/`, `?` and `@` in the user name and
@@ -167,10 +167,10 @@ impl RedisStore {
         Self::of(Source::Server(client(&url::read(url)?)?))
     }
 
-    /// Creates a store in a Redis Cluster. Does not connect.
+    /// Creates a store that uses a Redis Cluster. Does not connect.
     ///
-    /// `urls` are nodes of the cluster. At least one of them must be reachable. The store learns the other
-    /// nodes from the first one that responds.
+    /// `urls` are the URLs of nodes of the cluster. At least one of them must be reachable. The store
+    /// discovers the other nodes through the first one that responds.
     ///
     /// Each primary has its own connection, so a silent primary does not delay operations on the others.
     /// If a primary is unreachable or silent for 0.5 s, the store asks all nodes for their slots.
@@ -212,11 +212,11 @@ impl RedisStore {
         Ok(Self::with_servers(Servers::Cluster(cluster), runtime))
     }
 
-    /// Creates a store in a primary that is monitored by Sentinel. Does not connect.
+    /// Creates a store that uses a primary monitored by Sentinel. Does not connect.
     ///
-    /// `urls` are the sentinels, with the user and the password of the sentinels. `primary` is the name of
-    /// the primary. If the primary needs a user, a password, a database or TLS, use a URL with the name as
-    /// the host: `redis://user:password@mymaster/0`.
+    /// `urls` are the URLs of the sentinels, with the user and the password for the sentinels. `primary` is
+    /// the name of the primary. If the primary needs a user, a password, a database or TLS, use a URL with
+    /// the name as the host: `redis://user:password@mymaster/0`.
     ///
     /// Each attempt to connect asks all sentinels at once and uses the first response that leads to a
     /// primary. With `rediss://`, set `sentinel resolve-hostnames` and `sentinel announce-hostnames` to
@@ -257,7 +257,7 @@ impl RedisStore {
         })))
     }
 
-    /// Creates a store on an existing asynchronous connection of the `redis` crate, release 1.
+    /// Creates a store on an existing asynchronous connection of the `redis` crate, version 1.
     ///
     /// The store never replaces this connection. An operation that takes longer than 1 s fails. If the
     /// connection reports that it is closed, the store repeats the operation for up to 0.8 s, because some
@@ -314,8 +314,8 @@ impl RedisStore {
         }
     }
 
-    /// Sets the prefix of all keys. The default is `scrupp:delivery:`, so that a service can share its
-    /// Redis with others.
+    /// Sets the prefix of all keys, so that a service can share its Redis with others. The default is
+    /// `scrupp:delivery:`.
     ///
     /// Stores with the same prefix share their deliveries. In a Redis Cluster, a prefix that contains
     /// `{` and `}` puts all keys into one slot.
@@ -403,7 +403,7 @@ impl DeliveryStore for RedisStore {
 
     async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), RedisStoreError> {
         let command = self.command(RELEASE, id, token);
-        // Redis may not have executed the claim yet, if it was sent on one of these connections.
+        // Redis may not have executed the claim yet if it was sent on a replaced connection.
         self.shared.servers.send_late(&command);
         self.finish::<i64>(command).await.map(drop)
     }

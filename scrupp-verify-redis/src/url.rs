@@ -18,7 +18,7 @@ const SCHEME: &str = "the scheme must be redis:// or rediss://";
 const TLS: &str = "rediss:// needs the feature `tls` of scrupp-verify-redis";
 const CREDENTIALS: &str = "percent-encode `#`, `/`, `?` and `@` in the user name and password, \
                            as %23, %2F, %3F and %40";
-const FRAGMENT: &str = "a `#` is not allowed, percent-encode it as %23";
+const FRAGMENT: &str = "a `#` is not allowed: percent-encode it as %23";
 const HOST: &str = "the host is missing";
 const PORT: &str = "the port must be a number from 1 to 65535";
 const DATABASE: &str = "the database must be a number";

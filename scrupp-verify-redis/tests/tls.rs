@@ -12,7 +12,7 @@ async fn reports_a_failed_handshake() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
-        // A Redis without TLS.
+        // A Redis server without TLS.
         let (mut stream, _) = listener.accept().unwrap();
         stream.write_all(b"-ERR unknown command\r\n").unwrap();
         std::thread::sleep(Duration::from_secs(2));

@@ -4,8 +4,8 @@ use sqlx::Error as SqlxError;
 
 /// The error of a [`SqlxStore`](crate::SqlxStore).
 ///
-/// The text includes all causes, for the operator's log. The text contains no data of a delivery and no
-/// password.
+/// The message includes all causes, for the operator's log. The message contains no data of a delivery
+/// and no password.
 #[derive(Debug)]
 pub struct SqlxStoreError {
     kind: SqlxStoreErrorKind,
@@ -27,7 +27,7 @@ pub enum SqlxStoreErrorKind {
     UnsafeSettings,
     /// The role has no permission to use or create the table.
     PermissionDenied,
-    /// The database is read-only. A standby server is an example.
+    /// The database is read-only, for example a standby server.
     ReadOnly,
     /// The database has no space left.
     Full,
@@ -118,12 +118,12 @@ impl fmt::Display for SqlxStoreError {
             Kind::UnsafeSettings => {
                 "the SQLite connection needs journal_mode = WAL and synchronous = FULL"
             }
-            Kind::PermissionDenied => "the role has no right to use the table of deliveries",
+            Kind::PermissionDenied => "the role has no permission to use the table of deliveries",
             Kind::ReadOnly => "the database is read-only",
             Kind::Full => "the database has no space left",
             Kind::Io => "the database cannot read or write its files",
             Kind::PoolExhausted => "no database connection is available",
-            Kind::Busy => "another transaction locks the database",
+            Kind::Busy => "another transaction locks the database or has changed the same row",
             Kind::Unreachable => "the database cannot be reached",
             Kind::Other => "the database failed",
         })?;

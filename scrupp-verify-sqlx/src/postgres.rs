@@ -55,9 +55,10 @@ const RELEASE: &str = "DELETE FROM scrupp_deliveries WHERE id = {id} AND token =
 const PURGE: &str = "DELETE FROM scrupp_deliveries WHERE expires_at <= statement_timestamp()";
 
 impl SqlxStore<Postgres> {
-    /// Creates the [table](crate#schema) if it is missing, and checks that this release can use it.
+    /// Creates the [tables](crate#schema) if they are missing, and checks that this release can use them.
     ///
-    /// If the table exists, the role needs no right to create it. Several processes can call this at once.
+    /// If the tables exist, the role needs no privilege to create them. Several processes can call this
+    /// method at once.
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ impl SqlxStore<Postgres> {
 
     /// Acknowledges a delivery in the handler's own [transaction](crate#transactions).
     ///
-    /// Returns false if the lease was lost to another attempt or a purge, and after a serialization
+    /// Returns false if the lease was lost to another attempt or a purge, or after a serialization
     /// failure, a deadlock or a lock timeout. The handler must then roll back and respond with 503.
     ///
     /// If the handler fails after the transaction was committed, the next attempt is a duplicate. Until the
@@ -166,9 +167,9 @@ impl SqlxStore<Postgres> {
         Ok(rows)
     }
 
-    /// Acquires a connection of the pool. An attempt to connect continues after its caller is dropped, and
-    /// the next caller gets the connection. Otherwise a server that stalled would start a process for each
-    /// abandoned attempt in its queue, while later attempts time out too.
+    /// Acquires a connection from the pool. An attempt to connect continues after its caller is dropped, and
+    /// the next caller gets the connection. Otherwise, after a stall, the server would first start a process
+    /// for each abandoned attempt in its queue, while later attempts time out too.
     async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let permit = Arc::clone(&self.acquiring).acquire_owned().await;
         let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
@@ -181,8 +182,8 @@ impl SqlxStore<Postgres> {
         acquiring.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
-    /// Writes the values into a statement, as hex digits and a number. The simple protocol has no
-    /// parameters. PgBouncer may send the messages of the extended protocol to two servers.
+    /// Writes the values into a statement, as hex digits and a number, because the simple protocol has no
+    /// parameters. With the extended protocol, PgBouncer may send the messages to two servers.
     fn statement(
         &self,
         statement: &str,

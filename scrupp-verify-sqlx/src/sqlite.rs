@@ -96,7 +96,7 @@ impl SqlxStore<Sqlite> {
         Self::new(pool.connect_lazy_with(options))
     }
 
-    /// Creates the [table](crate#schema) if it is missing, and checks that this release can use it.
+    /// Creates the [tables](crate#schema) if they are missing, and checks that this release can use them.
     ///
     /// Also checks the settings of a connection, so that a power failure loses no acknowledgement.
     ///
@@ -137,7 +137,7 @@ impl SqlxStore<Sqlite> {
 
     /// Acknowledges a delivery in the handler's own [transaction](crate#transactions).
     ///
-    /// Returns false if the lease was lost to another attempt or a purge, and if another transaction locks
+    /// Returns false if the lease was lost to another attempt or a purge, or if another transaction locks
     /// the database. The handler must then roll back and respond with 503.
     ///
     /// Begin the transaction with `BEGIN IMMEDIATE`, which waits for other writers up to the busy timeout. A
@@ -189,7 +189,7 @@ impl SqlxStore<Sqlite> {
     /// let store = SqlxStore::new(pool.clone());
     /// store.migrate().await?;
     ///
-    /// // In a handler, the extractor `ScruppClaim` is the claim.
+    /// // In a handler, the extractor `ScruppClaim` returns the claim.
     /// let (id, token) = (DeliveryId::of(&[b"6666"]), ClaimToken::from_bytes([7; 16]));
     /// let claimed = Claimed::new(id, token, Duration::from_secs(86_400));
     /// store.claim(id, token, Duration::from_secs(60)).await?;
@@ -221,7 +221,7 @@ impl SqlxStore<Sqlite> {
 
     /// Removes all expired deliveries, and returns their number.
     ///
-    /// Not needed in normal use, because each new delivery removes up to four expired ones.
+    /// Not needed in normal use, because the claim of a new delivery removes up to four expired ones.
     ///
     /// # Errors
     ///

@@ -7,22 +7,23 @@ use tokio::sync::Semaphore;
 
 use crate::{SqlxStoreError, SqlxStoreErrorKind, table::Table};
 
-/// A store of claims in a table of SQLite or PostgreSQL.
+/// A store of claims in a SQLite or PostgreSQL database.
 ///
-/// `migrate` creates the [table](crate#schema). Each operation is one statement or one round trip. Expiry
+/// `migrate` creates the [tables](crate#schema). Each operation is one statement or one round trip. Expiry
 /// follows the clock of the database, so the clocks of the processes need not agree.
 ///
-/// On PostgreSQL, an operation fails after waiting 1 s for another transaction. The store sets no other
-/// time limit, because the adapters do (`Dedup::store_timeout`).
+/// On PostgreSQL, an operation fails after waiting 1 s for another transaction. The store does not limit
+/// the time of a whole operation, because the adapters do (`Dedup::store_timeout`).
 ///
-/// If an operation on PostgreSQL needs a new connection, the attempt to connect continues for up to 6 s
-/// after the operation is dropped. The next operation uses the connection. Leave the pool's
-/// `acquire_timeout` above 6 s, as by default. Otherwise abandoned attempts keep a stalled server busy.
+/// If an operation on PostgreSQL needs a new connection, the attempt to connect may take up to 6 s, and
+/// continues after the operation is dropped. The next operation uses the connection. Leave the pool's
+/// `acquire_timeout` above 6 s, as it is by default. Otherwise, abandoned attempts keep a stalled server
+/// busy.
 ///
 /// # Cancel safety
 ///
 /// If an operation on PostgreSQL fails, or is dropped after it was sent, its connection is closed. The next
-/// operation then uses another connection, so a silent connection or a failover does not affect it.
+/// operation then uses another connection, so a dead connection or a failover does not affect it.
 ///
 /// # Security
 ///

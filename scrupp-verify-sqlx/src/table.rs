@@ -6,7 +6,7 @@ const DEFAULT: &str = "scrupp_deliveries";
 /// The format of the table that this release creates.
 const FORMAT: i64 = 1;
 
-/// Checks that this release can use a table, given the oldest format whose releases can.
+/// Checks that this release can use a table, given the lowest format that a release must support.
 pub(crate) fn check_format(oldest: i64) -> Result<(), SqlxStoreError> {
     match oldest > FORMAT {
         true => Err(SqlxStoreError::new(SqlxStoreErrorKind::FormatTooNew)),

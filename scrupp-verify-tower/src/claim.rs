@@ -8,7 +8,7 @@ use crate::layer::failed;
 /// The claim of the delivery that the handler runs for, as an axum extractor.
 ///
 /// With the claim, `SqlxStore::commit_in` of the crate `scrupp-verify-sqlx` acknowledges the delivery in
-/// the transaction of the handler's effects.
+/// the same transaction as the effects of the handler.
 ///
 /// # Errors
 ///

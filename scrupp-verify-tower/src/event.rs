@@ -7,7 +7,7 @@ use crate::layer::failed;
 
 /// The event of a verified delivery, as an axum extractor.
 ///
-/// An event that this version does not know is a value, `Event::Other`, and not an error.
+/// An event that this version does not know is an `Event::Other`, not an error.
 ///
 /// # Errors
 ///

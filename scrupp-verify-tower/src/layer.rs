@@ -16,10 +16,10 @@ use crate::ScruppVerifyService;
 /// [`VerifiedDelivery<Bytes>`](crate::VerifiedDelivery) and, with a store, the delivery's
 /// [`Claimed`](crate::dedup::Claimed).
 ///
-/// The layer responds to all other requests itself. Deliveries are checked by these
+/// The layer responds to all other requests itself. Deliveries are checked against these
 /// [rules](scrupp_verify_core#rules), in this [order](scrupp_verify_adapter#steps).
 ///
-/// The service runs on a Tokio runtime with its timer enabled (`enable_all` or `enable_time`).
+/// The service must run on a Tokio runtime with its timer enabled (`enable_all` or `enable_time`).
 /// Otherwise, every request is rejected with 503.
 ///
 #[doc = scrupp_verify_adapter::responses!()]
@@ -77,8 +77,8 @@ use crate::ScruppVerifyService;
 /// }
 /// ```
 ///
-/// If two layers with a store wrap one handler, only the outer layer claims the delivery. The inner
-/// layer logs a warning, and does not use its store.
+/// If two layers with a store wrap one handler and compute the same delivery id, only the outer layer
+/// claims the delivery. The inner layer logs a warning, and does not use its store.
 ///
 /// # Security
 ///
@@ -86,8 +86,8 @@ use crate::ScruppVerifyService;
 /// headers are not signed, so a recorded delivery can be sent to any endpoint that accepts the same
 /// secret. A handler must take its data from the body, and not from the path or the query.
 ///
-/// Without [`dedup`](Self::dedup), a recorded delivery can be replayed for up to 360 s. The layer does
-/// not check that the connection was encrypted: serve the endpoint over TLS.
+/// Without [`dedup`](Self::dedup), a recorded delivery can be replayed for up to 360 s by default. The
+/// layer does not check that the connection was encrypted: serve the endpoint over TLS.
 ///
 /// # Examples
 ///
@@ -175,11 +175,11 @@ impl ScruppVerify {
     ///
     /// # Security
     ///
-    /// The time of a rejection does not depend on whether the account exists, or on how many
+    /// The time that a rejection takes does not depend on whether the account exists, or on how many
     /// secrets it has. `lookup` itself should take the same time for every account.
     ///
     /// An attacker can trigger any number of lookups, because a lookup needs only well-formed headers
-    /// and a current timestamp. If `lookup` queries a database, cache its results for some seconds,
+    /// and a current timestamp. If `lookup` queries a database, cache its results for a few seconds,
     /// `None` included.
     ///
     /// # Examples
@@ -200,7 +200,7 @@ impl ScruppVerify {
     ///     ("17", Account::new("17", of_17.clone())),
     ///     ("18", Account::new("18", Secret::new("secret of 18")?)),
     /// ]);
-    /// // Customers enter https://example.com/webhooks/scrupp?account=NAME at Scrupp.
+    /// // Customers enter https://example.com/webhooks/scrupp?account=NAME in their Scrupp account.
     /// let verify = ScruppVerify::with_account_lookup(move |head| {
     ///     let name = head.uri.query().and_then(|query| query.strip_prefix("account="));
     ///     let account = name.and_then(|name| accounts.get(name)).cloned();
@@ -356,8 +356,8 @@ impl ScruppVerify {
     /// Replaces the response to a rejection.
     ///
     /// The default is the problem document of [`Rejection::problem`]. The layer adds the [`Rejection`]
-    /// to the extensions of the response. The function does not replace the 422 and 500 responses of
-    /// the extractors.
+    /// to the extensions of the response. `response` is not called for the 422 and 500 responses of the
+    /// extractors.
     ///
     /// # Security
     ///

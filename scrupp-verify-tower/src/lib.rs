@@ -16,7 +16,7 @@
 //!     Ok(())
 //! }
 //!
-//! /// Runs only for genuine deliveries. After a 2xx, the same event does not run it again.
+//! /// Runs only for genuine deliveries. After a 2xx, it does not run again for the same event.
 //! async fn delivered(body: Bytes) {
 //!     println!("{} bytes", body.len());
 //! }
@@ -33,11 +33,12 @@
 //!
 //! # Examples
 //!
-//! The layer takes requests with any body, and passes the inner service a [`VerifiedBody`].
+//! The layer takes requests with any [`Body`](http_body::Body) that is `Send` and `Unpin`, and passes the
+//! inner service a [`VerifiedBody`].
 //!
 //! ## AWS Lambda
 //!
-//! The layer goes around a function of [`lambda_http`](https://docs.rs/lambda_http):
+//! The layer wraps a function of [`lambda_http`](https://docs.rs/lambda_http):
 //!
 //! ```no_run
 //! use http::{Request, Response};
@@ -67,7 +68,7 @@
 //!
 //! ## tonic
 //!
-//! A [`tonic`](https://docs.rs/tonic) server can receive deliveries beside its services, as a route of
+//! A [`tonic`](https://docs.rs/tonic) server can receive deliveries alongside its services, as a route of
 //! the same axum router. With axum's features `http1` and `http2`, one port serves both:
 //!
 //! ```
@@ -163,14 +164,14 @@
 //!
 //! ## axum 0.7
 //!
-//! The layer also works in axum 0.7. The extractors need axum 0.8.
+//! The layer also works with axum 0.7. The extractors need axum 0.8.
 //!
 //! # Features
 //!
 //! - `dedup` (default): [`ScruppVerify::dedup`], to handle each event once.
 //! - `events` (default): [`events::Event`], the content of a delivery. Compiles a JSON parser.
 //! - `tracing` (default): log events with the target `scrupp_verify`. The
-//!   [table](scrupp_verify_adapter#log) has their fields. No byte of a header or a body is logged.
+//!   [table](scrupp_verify_adapter#log) lists their fields. No byte of a header or a body is logged.
 //! - `axum`: the extractors `ScruppEvent` and `ScruppClaim`, for axum 0.8.
 
 #![forbid(unsafe_code)]

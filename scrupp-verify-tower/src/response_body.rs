@@ -14,7 +14,7 @@ pin_project! {
     ///
     /// If a rejected request was not read completely, this body drains the request before it yields its
     /// own bytes. The client gets the head of the response at once, and the connection is not reset
-    /// while the client still sends.
+    /// while the client is still sending.
     pub struct ResponseBody<R> {
         // `None` for a rejection or a duplicate.
         #[pin]
@@ -45,7 +45,7 @@ impl<R> ResponseBody<R> {
     }
 }
 
-/// Creates an empty body, as an outer layer needs for a response of its own.
+/// Creates an empty body, for a response that an outer layer creates.
 impl<R> Default for ResponseBody<R> {
     fn default() -> Self {
         Self::rejected(Bytes::new(), None)

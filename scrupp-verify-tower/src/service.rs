@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::{ResponseBody, VerifiedBody, layer::Config};
 
-/// The service of [`ScruppVerify`](crate::ScruppVerify), around an inner service.
+/// The service that [`ScruppVerify`](crate::ScruppVerify) creates around an inner service.
 ///
 /// # Cancel safety
 ///

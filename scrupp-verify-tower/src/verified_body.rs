@@ -55,7 +55,7 @@ impl VerifiedBody {
         Self { bytes }
     }
 
-    /// Returns the bytes that were not yielded yet.
+    /// Returns the bytes that have not been yielded yet.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.bytes

@@ -1,4 +1,4 @@
-//! The layer around a function of AWS Lambda.
+//! The layer around an AWS Lambda function.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::{

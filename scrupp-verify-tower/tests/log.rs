@@ -147,7 +147,7 @@ impl DeliveryStore for Failing {
     }
 }
 
-/// The id of the delivery of [`EVENT`], by default.
+/// Returns the default delivery id of [`EVENT`].
 fn event_id() -> DeliveryId {
     DeliveryId::of(&[
         b"",
@@ -158,7 +158,7 @@ fn event_id() -> DeliveryId {
 }
 
 #[test]
-fn logs_each_genuine_delivery_in_one_line_with_its_outcome() {
+fn logs_each_genuine_delivery_on_one_line_with_its_outcome() {
     let id = event_id();
     let fields = format!("delivery_id={id} age_secs=17 secret_index=1\n");
     let handled = " INFO scrupp_verify: delivery handled outcome=\"handled\" status=200 ";
@@ -177,7 +177,7 @@ fn logs_each_genuine_delivery_in_one_line_with_its_outcome() {
     let log = || logged(Some(layer.clone()), "former", 17, EVENT);
     assert_eq!(log(), format!("{handled}{fields}"));
     let duplicate =
-        " INFO scrupp_verify: delivery handled before outcome=\"duplicate\" status=200 ";
+        " INFO scrupp_verify: delivery already handled outcome=\"duplicate\" status=200 ";
     assert_eq!(log(), format!("{duplicate}{fields}"));
 }
 

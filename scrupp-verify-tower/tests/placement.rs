@@ -109,7 +109,7 @@ async fn observed(
 }
 
 #[tokio::test]
-async fn panic_is_observed_as_one_only_inside_of_catch_panic() {
+async fn panic_is_observed_as_a_panic_only_inside_catch_panic() {
     let panics = || post(async || panic!("the handler panics") as StatusCode);
     let catch = CatchPanicLayer::new;
     let outside = |verify| panics().layer(ServiceBuilder::new().layer(catch()).layer(verify));

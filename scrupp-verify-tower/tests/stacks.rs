@@ -94,7 +94,7 @@ async fn two_layers_with_one_store_claim_once() {
     let runs = Arc::<AtomicUsize>::default();
     let counted = Arc::clone(&runs);
     let handler = move || async move {
-        // Fails first, so the claim must be released too.
+        // The first call fails, so the claim must also be released.
         match counted.fetch_add(1, Ordering::Relaxed) {
             0 => StatusCode::BAD_GATEWAY,
             _ => StatusCode::OK,

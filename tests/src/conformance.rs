@@ -116,7 +116,7 @@ pub fn left_out(row: &Row, front_end: FrontEnd) -> Option<&'static str> {
 ///
 /// # Errors
 ///
-/// A description of the difference.
+/// Returns a description of the difference.
 pub async fn check(row: &Row, server: &Server) -> Result<(), String> {
     let connection = Connection::open(server.address()).await;
     let mut connection = connection.map_err(|error| format!("connecting: {error}"))?;
@@ -141,11 +141,11 @@ pub async fn check(row: &Row, server: &Server) -> Result<(), String> {
     Ok(())
 }
 
-/// Compares a response and the bodies that the handler ran on with the expected ones.
+/// Compares a response and the bodies that the handler received with the expected ones.
 ///
 /// # Errors
 ///
-/// A description of the difference.
+/// Returns a description of the difference.
 pub(crate) fn compare(
     expected: &Expected,
     response: io::Result<Response>,
@@ -163,7 +163,7 @@ pub(crate) fn compare(
         Expected::HandledOrNot(body) => match (status, handled) {
             (Ok(200), [None]) => Ok(()),
             (Ok(200), [Some(seen)]) if seen == body => Ok(()),
-            (Ok(200), runs) => Err(format!("responded 200, ran on {runs:?}")),
+            (Ok(200), runs) => Err(format!("responded 200, and the handler got {runs:?}")),
             (_, []) => Ok(()),
             (other, _) => Err(format!("the handler ran, and the response was {other:?}")),
         },
@@ -188,7 +188,7 @@ fn check_rejection(response: Option<Response>, expected: u16) -> Result<(), Stri
         return Ok(());
     };
     if (expected == 401) != response.header("www-authenticate").is_some() {
-        return Err("a 401 must have a challenge, and no other status".into());
+        return Err("a 401 must have a challenge, and other statuses must not".into());
     }
     let problem = String::from_utf8_lossy(&response.body);
     if !problem.contains(&format!("\"status\":{expected}}}")) || problem.len() > 60 {

@@ -14,7 +14,7 @@ use scrupp_verify_core::{ConfigError, Keyring, Secret};
 
 use crate::{PREVIOUS_SECRET, Program, SECRET};
 
-/// A server with `ScruppVerify`, with its defaults, and a handler that keeps the deliveries.
+/// A server that verifies deliveries with the default settings, and keeps those that it handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrontEnd {
@@ -54,7 +54,7 @@ enum Handled {
     Listed(Box<Program>),
 }
 
-/// Bodies that a handler ran on.
+/// Bodies that a handler received.
 type Bodies = Arc<Mutex<Vec<Vec<u8>>>>;
 
 impl FrontEnd {
@@ -67,7 +67,7 @@ impl FrontEnd {
         Self::Custom,
     ];
 
-    /// Front ends that run as programs of their own.
+    /// Front ends that run as separate programs.
     pub const EXAMPLES: [Self; 8] = [
         Self::Example("example-axum"),
         Self::Example("example-actix"),

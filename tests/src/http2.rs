@@ -43,7 +43,7 @@ pub enum Frame {
     Pause,
 }
 
-/// Longer than any timeout of a front end.
+/// Time limit of a response, longer than any timeout of a front end.
 const TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Returns the rows of the conformance table for HTTP/2.
@@ -169,7 +169,7 @@ impl Table {
 ///
 /// # Errors
 ///
-/// A description of the difference.
+/// Returns a description of the difference.
 pub async fn check_http2(row: &Http2Row, server: &Server) -> Result<(), String> {
     let connection = connect(server.address()).await;
     let mut connection = connection.map_err(|error| format!("connecting: {error}"))?;

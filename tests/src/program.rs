@@ -232,12 +232,12 @@ async fn listen(
     }
 }
 
-/// Returns the path of a program, which is in the directory of the running program, or above it for
-/// a test.
+/// Returns the path of a program. The program is in the directory of the running program or, for a
+/// test, in its parent directory.
 ///
 /// # Panics
 ///
-/// If the programs do not build.
+/// Panics if the programs do not build.
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
     // An absolute path is a program of the package under test, which cargo has built.

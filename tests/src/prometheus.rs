@@ -61,7 +61,7 @@ impl Prometheus {
     ///
     /// # Panics
     ///
-    /// If the query is invalid.
+    /// Panics if the query is invalid.
     pub async fn query(&self, query: &str) -> Vec<(Value, f64)> {
         let encoded = query.bytes().fold(String::new(), |mut encoded, byte| {
             let _ = write!(encoded, "%{byte:02X}");

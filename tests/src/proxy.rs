@@ -10,7 +10,7 @@ use tokio::{
     task::JoinSet,
 };
 
-/// A TCP proxy, such as the address of a service that fails over.
+/// A TCP proxy whose target can change, like the address of a service that fails over.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -60,7 +60,7 @@ impl Proxy {
         lock(&self.shared).target = target;
     }
 
-    /// Holds all open connections: they stay open but forward nothing. New connections forward.
+    /// Holds all open connections: they stay open but transfer nothing. New connections work.
     pub fn hold(&self) {
         for connection in &lock(&self.shared).connections {
             connection.send_replace(true);

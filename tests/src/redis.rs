@@ -97,7 +97,7 @@ impl Redis {
     ///
     /// # Panics
     ///
-    /// If Redis responds with an error.
+    /// Panics if Redis responds with an error.
     #[must_use]
     pub fn run<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         let reply = redis::cmd(command[0])

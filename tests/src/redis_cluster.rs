@@ -79,8 +79,8 @@ impl RedisCluster {
         self.nodes[index].restart();
     }
 
-    /// Makes the replica of the first primary the primary, or the reverse. Waits until both are in
-    /// sync, so nothing is lost.
+    /// Promotes the replica, which demotes its primary. Waits until both are in sync, so nothing is
+    /// lost.
     pub fn fail_over(&self) {
         let replica = (0..self.nodes.len()).find(|index| !self.is_primary(*index));
         let replica = &self.nodes[replica.expect("a replica")];

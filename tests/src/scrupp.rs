@@ -65,7 +65,7 @@ impl Scrupp {
         self
     }
 
-    /// Sets the number of attempts.
+    /// Sets the maximum number of attempts.
     #[must_use]
     pub fn max_attempts(mut self, attempts: usize) -> Self {
         self.max_attempts = attempts;

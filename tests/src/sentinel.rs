@@ -19,7 +19,7 @@ pub struct Sentinel {
 }
 
 impl Sentinel {
-    /// Starts a sentinel for a primary, and waits until it lists the number of replicas.
+    /// Starts a sentinel for a primary, and waits until it lists this many replicas.
     #[must_use]
     pub fn start(name: &str, primary: &Redis, replicas: usize) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
@@ -55,7 +55,7 @@ impl Sentinel {
         sentinel
     }
 
-    /// Waits until the sentinel lists the number of replicas that can take over.
+    /// Waits until the sentinel lists this many replicas that can take over.
     pub fn wait_for_replicas(&self, name: &str, replicas: usize) {
         wait_until("the sentinel lists the replicas", || {
             let known: Vec<HashMap<String, String>> = self.run(&["SENTINEL", "REPLICAS", name]);
@@ -89,7 +89,7 @@ impl Sentinel {
     ///
     /// # Panics
     ///
-    /// If the sentinel responds with an error.
+    /// Panics if the sentinel responds with an error.
     #[must_use]
     pub fn run<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         let client = redis::Client::open(self.url()).expect("a URL");

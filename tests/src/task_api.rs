@@ -119,8 +119,8 @@ impl TaskApi {
         tasks.task(process_id).scripted.extend(scripted);
     }
 
-    /// Sets the statuses of a task for the next requests. The last one stays. Without a call, the
-    /// status is `completed`.
+    /// Sets the statuses of a task for the next requests. The last one applies to all later requests.
+    /// By default, the status is `completed`.
     pub fn statuses(&self, process_id: u64, statuses: impl IntoIterator<Item = &'static str>) {
         let mut tasks = self.lock();
         tasks.task(process_id).statuses.extend(statuses);

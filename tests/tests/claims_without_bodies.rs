@@ -1,6 +1,6 @@
 //! Clients that declare large bodies and send little of them, against the example servers.
 //!
-//! Memory follows the received bytes, and waiting uses no processor time.
+//! Memory use depends on the received bytes, and waiting uses no processor time.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -37,8 +37,8 @@ async fn responses(connections: Vec<Connection>) -> Vec<Response> {
     reading.join_all().await
 }
 
-/// Starts a server and serves as many connections once, so that it has the threads and allocator
-/// arenas that they need.
+/// Starts a server, and opens and closes [`CONNECTIONS`] connections, so that the server has the
+/// threads and allocator arenas that they need.
 async fn warm(front_end: FrontEnd) -> (Server, Process) {
     let server = front_end.start().await;
     let process = Process::new(server.pid().unwrap());

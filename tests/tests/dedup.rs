@@ -374,8 +374,9 @@ async fn never_runs_handler_while_the_store_fails() {
     rejected("Redis is stopped").await;
     assert_eq!(server.handled(3).await.len(), 0);
 
-    // Redis may have executed a claim whose caller had given up, and been killed before the
-    // release. Such a claim lasts until its lease expires, after the end of this test.
+    // Redis may have executed a claim whose caller had given up, and may have been killed before
+    // it executed the release. Such a claim lasts until its lease expires, after the end of this
+    // test.
     redis.restart();
     let fresh = signed(4);
     let mut attempts = 0;

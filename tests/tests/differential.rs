@@ -139,7 +139,7 @@ fn apply(change: &Change, delivery: &mut Delivery) {
 
 fn steps(changes: &[Change], framing: &Framing, process_id: u64) -> Vec<Step> {
     let mut delivery = signed(process_id);
-    // Changes that sign come first, so that the event keeps its process id. Other changes follow.
+    // Signs before tampering. Otherwise a tampered body could be signed, with another process id.
     let (signing, tampering): (Vec<_>, Vec<_>) = changes.iter().partition(|change| {
         matches!(
             change,

@@ -55,14 +55,14 @@ impl Page {
         Parser::new_ext(&self.markdown, Options::ENABLE_TABLES)
     }
 
-    /// The place to look at, for a message.
+    /// The path and the line, for a message.
     fn place(&self, offset: usize) -> String {
         let path = self.path.strip_prefix(ROOT).unwrap();
         let line = self.line + self.markdown[..offset].matches('\n').count();
         format!("{}:{line}", path.display())
     }
 
-    /// The text of each paragraph, heading, list item and cell, without code, and where it begins.
+    /// The text of each paragraph, heading, list item and cell without code, and its offset.
     fn prose(&self) -> Vec<(usize, String)> {
         let (mut blocks, mut in_code) = (vec![(0, String::new())], false);
         for (event, range) in self.events().into_offset_iter() {
@@ -82,7 +82,7 @@ impl Page {
         blocks
     }
 
-    /// The first cells of the rows of each table, and where it begins.
+    /// The first cells of the rows of each table, and the offset of the table.
     fn tables(&self) -> Vec<(usize, HashSet<String>)> {
         let (mut tables, mut cell, mut column) = (Vec::<(_, HashSet<_>)>::new(), String::new(), 1);
         for (event, range) in self.events().into_offset_iter() {
@@ -103,7 +103,7 @@ impl Page {
         tables
     }
 
-    /// The anchors of the headings, as code hosts make them.
+    /// The anchors of the headings, as code hosts generate them.
     fn anchors(&self) -> HashSet<String> {
         let (mut anchors, mut heading) = (HashSet::new(), None);
         for event in self.events() {
@@ -178,7 +178,7 @@ fn markdown_pages() -> Vec<Page> {
     files("md").into_iter().map(page).collect()
 }
 
-/// Returns the comments of a Rust file that begin with one of these, each block of lines as a page.
+/// Returns the comments that start with one of `starts`, each block of lines as a page.
 fn comments(path: &Path, starts: &[&str]) -> Vec<Page> {
     let mut pages = Vec::<Page>::new();
     let mut next = 0;
@@ -208,7 +208,7 @@ fn doc_comments() -> Vec<Page> {
     files("rs").into_iter().flat_map(docs).collect()
 }
 
-/// Joins paths without asking the file system, so that `..` works for a missing folder too.
+/// Joins paths without accessing the file system, so that `..` works for a missing folder too.
 fn join(folder: &Path, relative: &str) -> PathBuf {
     let mut joined = PathBuf::new();
     for component in folder.join(relative).components() {
@@ -256,7 +256,7 @@ fn each_relative_link_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
-fn each_table_has_one_home() {
+fn no_table_is_repeated() {
     let pages: Vec<_> = markdown_pages().into_iter().chain(doc_comments()).collect();
     let mut tables = Vec::new();
     for page in &pages {
@@ -297,7 +297,10 @@ fn each_snippet_is_compiled_and_complete() {
             .flat_map(|snippet| snippet.lines())
             .filter(hidden)
         {
-            wrong.push(format!("{}: code hosts show {line:?}", page.path.display()));
+            wrong.push(format!(
+                "{}: hidden line, which code hosts show: {line:?}",
+                page.path.display()
+            ));
         }
     }
     assert_none(&wrong);

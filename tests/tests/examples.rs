@@ -1,4 +1,4 @@
-//! The behaviour of the examples that operators depend on: settings, start, log and shutdown.
+//! The behavior of the examples that operators depend on: settings, start, log and shutdown.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -250,7 +250,7 @@ async fn verified_delivery_that_is_not_an_event_is_rejected_with_its_id_in_the_l
 }
 
 #[tokio::test]
-async fn custom_server_logs_the_reason_of_each_rejection() {
+async fn custom_server_logs_the_reason_for_each_rejection() {
     let none: [(&str, &str); 0] = [];
     let program = Program::start("example-custom", &none).await;
     let mut stale = signed(1);
@@ -378,7 +378,7 @@ async fn unwritable_log_affects_no_delivery() {
     }
 }
 
-/// Files with a copy in several examples, so that each example is complete on its own.
+/// Files that several examples have copies of, so that each example is complete on its own.
 const COPIES: [&str; 7] = [
     "deliveries.rs",
     "environment.rs",

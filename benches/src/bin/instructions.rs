@@ -16,7 +16,7 @@ use scrupp_verify_tower::ScruppVerify;
 use sha2::block_api::compress256;
 use tower::{Layer, Service};
 
-/// Constant time, so that every run executes the same instructions.
+/// Fixed time, so that every run executes the same instructions.
 const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
 
 const REPEATS: usize = 100;

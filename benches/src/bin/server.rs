@@ -114,7 +114,7 @@ async fn take_in_actix(_: web::Bytes) -> &'static str {
     ""
 }
 
-/// Verifies Scrupp's scheme with `RequestSignature`, as in its documentation.
+/// Verifies Scrupp's scheme with `RequestSignature`, as that type's documentation shows.
 async fn take_signed(body: RequestSignature<web::Bytes, Scrupp>) -> &'static str {
     drop(body);
     ""

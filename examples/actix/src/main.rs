@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
-//! on that port of all interfaces (`0.0.0.0`).
+//! on that port on all interfaces (`0.0.0.0`).
 //!
 //! With `METRICS_BIND=127.0.0.1:9464`, the server exposes metrics to Prometheus at
 //! `http://127.0.0.1:9464/metrics`, without authentication.
@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let bind = environment::bind()?;
-    // All workers share this store, because clones of the middleware do.
+    // All workers share this store, because clones of the middleware share it.
     let mut verify = ScruppVerify::new(secrets::keyring()?).dedup(MemoryStore::default());
     if let Some(observer) = metrics::observer()? {
         verify = verify.observe(observer);

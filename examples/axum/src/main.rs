@@ -25,7 +25,7 @@
 //! is available.
 //!
 //! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
-//! on that port of all interfaces (`0.0.0.0`).
+//! on that port on all interfaces (`0.0.0.0`).
 //!
 //! With `METRICS_BIND=127.0.0.1:9464`, the server exposes metrics to Prometheus at
 //! `http://127.0.0.1:9464/metrics`, without authentication.

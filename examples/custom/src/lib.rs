@@ -27,14 +27,14 @@ const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 /// The response to a request.
 type Responded = http::Result<Response<String>>;
 
-/// The verified body of a delivery, or the reason of its rejection.
+/// The verified body of a delivery, or the reason for its rejection.
 type Received = Result<Vec<u8>, Rejection>;
 
 /// Verifies deliveries, and runs a handler for each one that was not acknowledged before.
 #[derive(Debug)]
 pub struct Receiver<F> {
     verifier: Verifier,
-    /// Bytes of unverified bodies over all connections.
+    /// Bytes of unverified bodies, across all connections.
     budget: Semaphore,
     store: MemoryStore,
     handler: F,
@@ -112,7 +112,7 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
     /// Runs the handler, unless the delivery is rejected or a duplicate.
     async fn handle(&self, received: Received) -> Result<StatusCode, Rejection> {
         let body = received?;
-        // A retry may be serialized differently, so the id is made of the event's fields.
+        // A retry may be serialized differently, so the id is derived from the event's fields.
         let event = Event::from_json(&body);
         let identity = match &event {
             Ok(Event::TaskCompleted(task)) => format!("{} {}", task.process_id, task.status).into(),

@@ -20,7 +20,7 @@ pub(crate) enum FetchError {
 }
 
 impl FetchError {
-    /// Returns true after a 4xx status other than 408, 425 and 429, because a retry would fail too.
+    /// Returns true if a retry would fail too: after a 4xx status other than 408, 425 and 429.
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Status { status, .. } => {

@@ -131,8 +131,8 @@ impl Inbox {
         self.due.notified().await;
     }
 
-    /// Ends a job with a result. Has no effect if another worker has taken the job, like
-    /// [`postpone`](Self::postpone) and [`give_up`](Self::give_up).
+    /// Ends a job with a result. Like [`postpone`](Self::postpone) and [`give_up`](Self::give_up), has no
+    /// effect if another worker has taken the job.
     pub(crate) async fn store(&self, job: &Job, result: String) -> Result<(), Error> {
         self.settle(job, Some(&result), None, None).await
     }

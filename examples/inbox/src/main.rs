@@ -80,7 +80,7 @@ async fn serve() -> Result<ExitCode, Box<dyn Error>> {
 /// Waits for a task, and prints its result.
 async fn poll_task(process_id: &str) -> Result<ExitCode, Box<dyn Error>> {
     let id = process_id.parse();
-    let id = id.map_err(|_| format!("{process_id}: not the number of a task"))?;
+    let id = id.map_err(|_| format!("{process_id}: not a process id"))?;
     let polled = poll(&settings::task_api()?, settings::retries()?, id).await;
     Ok(match polled {
         Ok(result) => {

@@ -51,7 +51,7 @@ async fn deliveries(State(inbox): State<Inbox>) -> Result<Json<Vec<Value>>, Stat
     Ok(Json(entries.iter().map(|entry| entry.to_json()).collect()))
 }
 
-/// Responds with 200 and the stored result. If the result is not fetched yet, responds with 202. Otherwise
+/// Responds with 200 and the stored result. If the result has not been fetched yet, responds with 202. Otherwise
 /// responds with 404.
 async fn result(
     State(inbox): State<Inbox>,

@@ -31,7 +31,7 @@ pub(crate) fn task_api() -> Result<TaskApi, String> {
     let api = TaskApi::new(origin, api_key()?, timeout);
     api.map_err(|error| {
         let error = with_causes(&error);
-        format!("the HTTP client, with the certificates of SSL_CERT_FILE or the system: {error}")
+        format!("cannot create an HTTP client with the certificates of SSL_CERT_FILE or the system: {error}")
     })
 }
 
@@ -39,7 +39,7 @@ fn api_key() -> Result<ApiKey, String> {
     let make = match text("SCRUPP_API_KEY_IN")?.as_deref() {
         None | Some("header") => ApiKey::bearer,
         Some("query") => ApiKey::query,
-        Some(_) => return Err("SCRUPP_API_KEY_IN: neither header nor query".to_owned()),
+        Some(_) => return Err("SCRUPP_API_KEY_IN: expected header or query".to_owned()),
     };
     // The webhook secret is the first API key of the account.
     for name in ["SCRUPP_API_KEY", "SCRUPP_WEBHOOK_SECRET"] {

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! `cargo lambda invoke --data-file examples/lambda/events/http.json` sends an event in the format of API
-//! Gateway. The response is 401, because the files in `events` have timestamps of 2024.
+//! Gateway. The response is 401, because the files in `events` have timestamps from 2024.
 //!
 //! `REDIS_URL` is `redis://host` or `rediss://host` (TLS). The claims are in Redis, because the instances
 //! of a function share no memory, and a retry can reach another instance.
@@ -24,6 +24,8 @@
 //! # API Gateway and load balancers
 //!
 //! `lambda_http` decodes Base64 bodies, so the signature is verified over the bytes that Scrupp sent.
+//!
+//! The service determines the path that the function receives, and the handling of repeated headers:
 //!
 //! | service | path | repeated header |
 //! |---|---|---|

@@ -52,10 +52,10 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns a check mark or a cross. Uses colours on a terminal, unless `NO_COLOR` is set.
+/// Returns a check mark or a cross. Uses colors on a terminal, unless `NO_COLOR` is set.
 fn mark(as_expected: bool) -> &'static str {
-    let colour = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
-    match (as_expected, colour) {
+    let color = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
+    match (as_expected, color) {
         (true, true) => "\x1b[32m✓\x1b[0m",
         (true, false) => "✓",
         (false, true) => "\x1b[31m✗\x1b[0m",

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
-//! on that port of all interfaces (`0.0.0.0`).
+//! on that port on all interfaces (`0.0.0.0`).
 //!
 //! Put a proxy in front of the server. Rocket does not limit the number of connections, the time for the
 //! head of a request, or the time for the first 14 bytes of its body.

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
-//! on that port of all interfaces (`0.0.0.0`).
+//! on that port on all interfaces (`0.0.0.0`).
 //!
 //! To rotate, write the new and the old secret to a new file, and rename that file to `secrets.txt`. When
 //! the log shows no more deliveries with `secret_index=1`, remove the old secret.

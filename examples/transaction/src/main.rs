@@ -52,7 +52,7 @@ async fn run(database: &str) -> Result<usize, Box<dyn Error>> {
         "  {:<52} {:>8} {:>6}  {:<12} tasks",
         "delivery", "expected", "status", "handler"
     );
-    // Each run has other ids, because PostgreSQL keeps the deliveries of earlier runs.
+    // Each run uses different ids, because PostgreSQL keeps the deliveries of earlier runs.
     let now = UnixTime::now().map_or(0, UnixTime::as_secs).cast_signed();
     let [plain, fails, slow] =
         [1, trouble::FAILS, trouble::EXCEEDS_LEASE].map(|digit| now * 10 + digit);

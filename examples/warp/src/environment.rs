@@ -12,7 +12,7 @@ pub(crate) struct Bind {
 
 /// Reads the address to listen on from `BIND`, by default `127.0.0.1:3000`.
 ///
-/// If only `PORT` is set, returns that port of all interfaces (`0.0.0.0`). Hosting platforms set `PORT`.
+/// If only `PORT` is set, returns that port on all interfaces (`0.0.0.0`). Hosting platforms set `PORT`.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Claims: an actix-web error counts by its status, and two middlewares claim once.
+//! Claims after an actix-web error, and with two middlewares that share a store.
 
 use core::future::ready;
 use std::{cell::Cell, rc::Rc};
@@ -43,7 +43,7 @@ async fn two_middlewares_with_one_store_claim_once() {
     let counts = Rc::clone(&calls);
     let inner = fn_service(move |request: ServiceRequest| {
         counts.set(counts.get() + 1);
-        // Fails first, so the claim must be released too.
+        // The first call fails, so the claim must also be released.
         let mut response = match counts.get() {
             1 => HttpResponse::BadGateway(),
             _ => HttpResponse::Ok(),

@@ -110,7 +110,7 @@ async fn holds_no_clone_of_the_request_while_the_handler_runs() {
         assert!(request.extensions().contains::<Verified>());
         HttpResponse::Ok().finish()
     }
-    // While a clone of the request exists, routing, app data and changes of the head panic.
+    // While a clone of the request exists, routing, app data and changes to the head panic.
     let request_uri = || "/webhooks//17/".parse::<Uri>().unwrap();
     let resource = web::resource("/{account}")
         .app_data("of the resource")

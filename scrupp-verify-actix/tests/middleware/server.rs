@@ -26,8 +26,8 @@ struct Running {
     calls: Arc<AtomicUsize>,
 }
 
-/// Serves a handler inside this middleware, on two workers. `misbehaving` lists the first calls.
-async fn serve(verify: ScruppVerify, misbehaving: &'static [Misbehaviour]) -> Running {
+/// Serves a handler inside this middleware, on two workers. The first calls misbehave as listed.
+async fn serve(verify: ScruppVerify, misbehaving: &'static [Misbehavior]) -> Running {
     let calls = Arc::new(AtomicUsize::new(0));
     let counts = Arc::clone(&calls);
     let server = HttpServer::new(move || {
@@ -36,8 +36,8 @@ async fn serve(verify: ScruppVerify, misbehaving: &'static [Misbehaviour]) -> Ru
             let turn = counts.fetch_add(1, Ordering::SeqCst);
             async move {
                 match misbehaving.get(turn) {
-                    Some(Misbehaviour::Hangs) => pending().await,
-                    Some(Misbehaviour::Panics) => panic!("the handler panics"),
+                    Some(Misbehavior::Hangs) => pending().await,
+                    Some(Misbehavior::Panics) => panic!("the handler panics"),
                     None => HttpResponse::Ok().body(body),
                 }
             }
@@ -61,7 +61,7 @@ async fn serve(verify: ScruppVerify, misbehaving: &'static [Misbehaviour]) -> Ru
 }
 
 #[derive(Clone, Copy)]
-enum Misbehaviour {
+enum Misbehavior {
     Hangs,
     Panics,
 }
@@ -82,7 +82,7 @@ impl Running {
         connection
     }
 
-    /// Returns the status and the body of the response. `None` if the connection ends without a response.
+    /// Returns the status and the body of the response, or `None` if the connection ends without a response.
     async fn deliver(&self, headers: &[(&str, &str)], body: &[u8]) -> Option<(u16, String)> {
         let mut connection = self.send(headers, body).await;
         let mut response = String::new();
@@ -121,7 +121,7 @@ async fn runs_handler_once_on_any_worker() {
 #[actix_web::test]
 async fn runs_handler_again_after_panic() {
     let verify = verify().dedup(MemoryStore::default());
-    let server = serve(verify, &[Misbehaviour::Panics]).await;
+    let server = serve(verify, &[Misbehavior::Panics]).await;
     let signed = sign(EVENT);
     assert_eq!(server.deliver(&signed.pairs(), EVENT).await, None);
     let (status, _) = server.deliver(&signed.pairs(), EVENT).await.unwrap();
@@ -133,7 +133,7 @@ async fn runs_handler_again_after_panic() {
 #[actix_web::test]
 async fn runs_handler_again_after_client_disconnects() {
     let verify = verify().dedup(MemoryStore::default());
-    let server = serve(verify, &[Misbehaviour::Hangs]).await;
+    let server = serve(verify, &[Misbehavior::Hangs]).await;
     let signed = sign(EVENT);
     let first = server.send(&signed.pairs(), EVENT).await;
     let called = async {

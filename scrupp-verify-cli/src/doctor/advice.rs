@@ -72,17 +72,21 @@ const SLOW: &[(&str, &str)] = &[
 const ONCE: &[(&str, &str)] = &[
     (
         "Express",
-        "INSERT ... ON CONFLICT DO NOTHING, keyed by event, process_id and status, in the transaction of the effects",
+        "INSERT ... ON CONFLICT DO NOTHING, keyed by event, process_id and status, in the same transaction \
+         as the effects",
     ),
     (
         "FastAPI",
-        "the same insert, in the transaction of the effects",
+        "the same insert, in the same transaction as the effects",
     ),
     (
         "Laravel",
-        "DB::table(...)->insertOrIgnore(...), in the transaction of the effects",
+        "DB::table(...)->insertOrIgnore(...), in the same transaction as the effects",
     ),
-    ("Go", "the same insert, in the transaction of the effects"),
+    (
+        "Go",
+        "the same insert, in the same transaction as the effects",
+    ),
     ("axum", "ScruppVerify::dedup(store)"),
     ("actix-web", "ScruppVerify::dedup(store)"),
 ];
@@ -90,7 +94,9 @@ const ONCE: &[(&str, &str)] = &[
 /// Returns the advice for a check.
 pub(crate) fn advice(id: &str) -> Advice {
     let (why, fix): (_, &[_]) = match id {
-        "sig/another-secret" => ("Anyone who knows the URL can send events.", VERIFY),
+        "sig/another-secret" | "chunks/forged" => {
+            ("Anyone who knows the URL can send events.", VERIFY)
+        }
         "sig/prefix" | "sig/last-digit" | "sig/63-digits" | "sig/short" | "sig/empty"
         | "sig/prefix-alone" => (
             "If a receiver compares only part of the signature, an attacker can guess that part.",
@@ -103,11 +109,12 @@ pub(crate) fn advice(id: &str) -> Advice {
                 "Verify the signature of the timestamp, a dot and the raw body.",
             )],
         ),
-        "raw-body/reserialised"
+        "raw-body/reserialized"
         | "raw-body/key-order"
+        | "raw-body/spaced"
         | "raw-body/spacing"
         | "raw-body/whitespace" => (
-            "The signature covers bytes. If a receiver parses and reserialises JSON first, genuine \
+            "The signature covers bytes. If a receiver parses and reserializes JSON first, genuine \
              deliveries fail, and some modified ones pass.",
             RAW_BODY,
         ),
@@ -115,7 +122,12 @@ pub(crate) fn advice(id: &str) -> Advice {
             "A delivery without a timestamp can be replayed at any time.",
             &[("", "Reject deliveries without X-Scrupp-Timestamp.")],
         ),
-        "time/stale" | "time/window" | "time/first" => (
+        "time/stale"
+        | "time/window"
+        | "time/first"
+        | "wait/stale-body"
+        | "wait/stale-body-closing"
+        | "wait/stale-continue" => (
             "A recorded delivery can be replayed until its timestamp is too old.",
             &[(
                 "",
@@ -126,8 +138,17 @@ pub(crate) fn advice(id: &str) -> Advice {
             "A delivery with a timestamp far ahead can be replayed until that time has passed.",
             &[("", "Reject timestamps that are more than 60 s ahead.")],
         ),
+        "time/290-s-old" | "time/50-s-ahead" => (
+            "Deliveries may be delayed, and clocks differ, so a receiver that tolerates less rejects \
+             genuine deliveries.",
+            &[(
+                "",
+                "Accept timestamps that are at most 300 s old or at most 60 s ahead.",
+            )],
+        ),
         "time/milliseconds" => (
-            "Scrupp sends seconds. A receiver that also accepts milliseconds reads one timestamp as two times.",
+            "Scrupp sends seconds. A receiver that also accepts milliseconds may read \
+             one timestamp as either of two times.",
             &[("", "Read the timestamp as seconds only.")],
         ),
         "oracle/signature" => (
@@ -153,6 +174,14 @@ pub(crate) fn advice(id: &str) -> Advice {
         "status/duplicate" => (
             "The sender retries after any status except 2xx.",
             &[("", "Respond to a duplicate with 200.")],
+        ),
+        "status/no-response" => (
+            "Without a response, the sender cannot distinguish a rejection from an outage.",
+            &[("", "Respond with 401 before closing the connection.")],
+        ),
+        "header/lower-case" | "header/mixed-case" => (
+            "Header names are case-insensitive, and a proxy may change their case.",
+            &[("", "Ignore the case of header names.")],
         ),
         "tls/https" => (
             "Without TLS, an attacker on the network can read, delay and drop events.",

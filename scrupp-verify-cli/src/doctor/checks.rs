@@ -50,7 +50,7 @@ pub(crate) struct Check {
     pub(crate) id: &'static str,
     level: Level,
     pub(crate) group: Group,
-    /// True if genuine deliveries are sent.
+    /// True if a correct receiver may accept a delivery of this check.
     pub(crate) is_genuine: bool,
     pub(crate) sent: &'static str,
     expected: &'static str,
@@ -340,7 +340,7 @@ impl Effects {
         count.ok_or_else(|| "neither a number nor a list at --effects-pointer".to_owned())
     }
 
-    /// Waits until an effect should be counted, because a receiver may respond before it handles the delivery.
+    /// Waits until an effect should have been counted, because a receiver may respond before it handles the delivery.
     async fn pause(&self) {
         let lag = *self.lag.lock().unwrap_or_else(PoisonError::into_inner);
         sleep(SHORTEST_PAUSE.max(2 * lag)).await;
@@ -482,7 +482,7 @@ impl Doctor {
                 // `status/rejected-2xx` checks the status.
                 _ => (is_expected || is_success(&response)) && handled == 0,
             };
-            got = format!("{got}, handled {handled} times");
+            got = format!("{got}, handled {}", times(handled));
         }
         if is_expected && row.expected == Expected::Rejected(401) && row.level != Level::Info {
             self.rejections().push((row.id, response.ok()));
@@ -544,7 +544,7 @@ impl Doctor {
             let _ = self.send(&delivery).await?;
         }
         let handled = effects.since(before).await.map_err(effects_failed)?;
-        Ok(judged(handled == 1, format!("handled {handled} times")))
+        Ok(judged(handled == 1, format!("handled {}", times(handled))))
     }
 
     /// Finds the largest accepted age of a timestamp, or how far ahead it may be, by bisection.
@@ -644,9 +644,16 @@ impl Doctor {
             ),
             (false, _) => (
                 Outcome::Info,
-                "responses to the same reason differ".to_owned(),
+                "responses to rejections for the same reason differ".to_owned(),
             ),
         }
+    }
+}
+
+fn times(number: u64) -> String {
+    match number {
+        1 => "once".to_owned(),
+        _ => format!("{number} times"),
     }
 }
 

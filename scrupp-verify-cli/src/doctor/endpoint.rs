@@ -111,7 +111,7 @@ fn tls(name: &str) -> Result<(TlsConnector, ServerName<'static>), Box<dyn core::
     ))
 }
 
-/// Returns the value of the header `Host` for a URL.
+/// Returns the value of the `Host` header for a URL.
 pub(crate) fn authority(url: &Url) -> Result<String, Error> {
     let host = match (url.scheme(), url.host_str()) {
         // Credentials would not be sent, and would appear in the report.

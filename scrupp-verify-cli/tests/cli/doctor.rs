@@ -21,7 +21,7 @@ fn doctor(url: &str, arguments: &[&str]) -> Ran {
     crate::output_of(command.args(arguments), b"")
 }
 
-/// Returns the ids of the checks with a result.
+/// Returns the ids of the checks with this result.
 fn with_result(ran: &Ran, result: &str) -> BTreeSet<String> {
     let checks = ran.stdout.lines().map(|line| {
         let check: Value = serde_json::from_str(line).unwrap();

@@ -90,7 +90,7 @@ pub(crate) fn end(child: Child) -> Ran {
     ran
 }
 
-/// Returns a signature over any message under any key.
+/// Returns the signature of a message, made with this key.
 pub(crate) fn signature(key: &[u8], message: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key");
     mac.update(message);
@@ -111,11 +111,11 @@ pub(crate) fn file(name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
-/// Running `listen` on a free port.
+/// A process that runs `listen` on a free port.
 pub(crate) struct Listening {
     child: Option<Child>,
     stdout: BufReader<std::process::ChildStdout>,
-    /// Such as `127.0.0.1:40000`.
+    /// Address of the listener, such as `127.0.0.1:40000`.
     pub(crate) address: String,
 }
 

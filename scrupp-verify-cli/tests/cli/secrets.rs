@@ -71,7 +71,7 @@ fn previous_secret_verifies_but_does_not_sign() {
     );
 }
 
-/// A secret that the user enters in the wrong place is not printed either.
+/// A secret that the user passes in the wrong place must not be printed.
 #[test]
 fn secret_in_arguments_is_rejected_and_not_repeated() {
     let equals = format!("--secret={SECRET}");

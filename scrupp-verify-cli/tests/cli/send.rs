@@ -128,7 +128,7 @@ fn shows_status_time_and_response() {
     let (url, _requests) =
         receiver(&["400 Bad Request\r\nContent-Length: 8\r\n\r\na\x1b[31m\u{7}\n"]);
     let mut command = program(&["send", &url]);
-    // Without colours, all escape sequences are removed anyway.
+    // Without colors, all escape sequences are removed anyway.
     let ran = output_of(command.env("CLICOLOR_FORCE", "1"), b"").exits(1);
     let (first, rest) = ran.stdout.split_once('\n').unwrap();
     assert!(

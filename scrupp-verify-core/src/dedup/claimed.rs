@@ -6,7 +6,7 @@ use super::{ClaimToken, DeliveryId};
 ///
 /// The adapters insert a `Claimed` into the extensions of the request. A store can use it to commit
 /// the claim in the same transaction as the effects of the handler. A second adapter around the
-/// same handler does not claim the delivery again.
+/// same handler does not claim the same id again.
 ///
 /// # Examples
 ///

@@ -7,10 +7,10 @@ use crate::{VerifiedDelivery, events::Event};
 /// An id that is the same for all attempts at a delivery.
 ///
 /// The id is a hash of the account, the name of the event, the process id and the status. If the
-/// body is not an event with these fields, the id is a hash of the account and the whole body.
+/// body is not a valid `task.completed` event, the id is a hash of the account and the whole body.
 ///
 /// The signature and the timestamp are not part of the id, because Scrupp may sign a retry again. A
-/// process id is the same as a number and as a string.
+/// process id gives the same id whether it is a number or a string.
 ///
 /// # Examples
 ///

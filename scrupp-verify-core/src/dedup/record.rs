@@ -10,7 +10,7 @@ pub enum Claim {
     Granted,
     /// Another attempt is handling the delivery.
     InFlight,
-    /// The delivery was handled before.
+    /// The delivery has already been handled.
     Acknowledged,
 }
 
@@ -18,8 +18,9 @@ pub enum Claim {
 ///
 /// # Security
 ///
-/// Generate each token from the random numbers of the operating system. A token must be unique
-/// among all processes that share a store. Other generators may repeat numbers after a `fork`.
+/// Generate each token with the random number generator of the operating system. A token must be
+/// unique among all processes that share a store. Other generators may repeat numbers after a
+/// `fork`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClaimToken([u8; 16]);
 
@@ -79,7 +80,7 @@ pub enum Record {
         /// The time when the lease expires.
         expires_at: UnixTime,
     },
-    /// The delivery was handled before.
+    /// The delivery has already been handled.
     Acknowledged {
         /// The time when the retention expires.
         expires_at: UnixTime,

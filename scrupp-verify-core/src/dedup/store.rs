@@ -4,8 +4,8 @@ use super::{Claim, ClaimToken, DeliveryId};
 
 /// A store in which deliveries are claimed.
 ///
-/// An implementation follows the rules of [`Record`](super::Record). Each operation must be atomic:
-/// if two attempts claim a delivery at the same time, only one claim is granted.
+/// An implementation must follow the rules of [`Record`](super::Record). Each operation must be
+/// atomic: if two attempts claim a delivery at the same time, only one claim is granted.
 ///
 /// # Cancel safety
 ///

@@ -144,7 +144,7 @@ impl fmt::Display for ApiUrl {
     }
 }
 
-/// The error of an event without an accepted result URL.
+/// The error for an event without an accepted result URL.
 ///
 /// Either the `result_url` is not one of the documented URLs of the task at the configured
 /// [`ApiOrigin`], or the event is not about a task.
@@ -153,7 +153,7 @@ pub struct ResultUrlError(pub(super) ());
 
 impl fmt::Display for ResultUrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the event has no documented result URL")
+        f.write_str("the event has no accepted result URL")
     }
 }
 

@@ -92,10 +92,10 @@ impl Event {
     ///
     /// Also returns an error if one of the following fields is missing, repeated or invalid:
     ///
-    /// 1. `event` is a string.
-    /// 2. `process_id` is an integer from 0 to 2^64 - 1, or a string of its decimal digits. Signs,
-    ///    fractions, exponents and leading zeros are invalid. Required for `task.completed`.
-    /// 3. `status` is a string. Required for `task.completed`.
+    /// 1. `event`: a string.
+    /// 2. `process_id`: an integer from 0 to 2^64 - 1, or a string of its decimal digits. Signs,
+    ///    fractions, exponents and leading zeros are invalid. Only for `task.completed`.
+    /// 3. `status`: a string. Only for `task.completed`.
     pub fn from_json(body: &[u8]) -> Result<Self, EventError> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut fields = Fields::from_json(body).ok_or(EventError {

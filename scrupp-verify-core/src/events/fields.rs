@@ -198,7 +198,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-/// The error of a body that is not an event.
+/// The error for a body that is not an event.
 ///
 /// The message names the invalid field, and does not quote the body.
 ///

@@ -19,7 +19,7 @@ impl LeakyDelivery {
     ///
     /// # Panics
     ///
-    /// Never, because HMAC takes a key of any length.
+    /// Never panics, because HMAC accepts keys of any length.
     #[must_use]
     pub fn new(key: &[u8], signed_content: &[u8], candidate: [u8; 32]) -> Self {
         let mac = Hmac::new_from_slice(key).expect("a key of any length");

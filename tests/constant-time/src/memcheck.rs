@@ -1,6 +1,6 @@
 //! Client requests to Memcheck.
 //!
-//! A request is a sequence of instructions without effect that Valgrind recognises. Its codes and
+//! A request is a sequence of instructions without effect that Valgrind recognizes. Its codes and
 //! registers are part of Valgrind's stable interface (`valgrind.h`, `memcheck.h`).
 
 #![expect(unsafe_code, reason = "passes addresses to Memcheck")]

@@ -1,6 +1,6 @@
 //! A sender and a receiver without the standard library and without an allocator.
 //!
-//! Exits with 0 if every check holds, and otherwise with the number of the check that failed.
+//! Exits with 0 if every check passes, and otherwise with the number of the check that failed.
 //! `scripts/check-no-std` builds and runs the program, and inspects the linked binary.
 
 #![no_std]
@@ -27,7 +27,7 @@ const TAMPERED: &[u8] = br#"{"event":"task.completed","process_id":6667,"status"
  "result_url":"https://api.scrupp.com/api/v1/task/6667/data",
  "meta":{"endpoint":"/company/linkedin","external_id":"row_9481","source":"zapier"}}"#;
 
-// The C library starts the process, and has `memcpy` and the like, which compiled code calls.
+// The C library starts the process, and provides functions that compiled code calls (`memcpy`).
 #[expect(unsafe_code, reason = "declares a function of the C library")]
 #[link(name = "c")]
 unsafe extern "C" {

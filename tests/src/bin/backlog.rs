@@ -1,8 +1,8 @@
 //! Simulates an outage of an hour and the hours after it, in virtual time.
 //!
 //! A stand-in for Scrupp sends deliveries to the tower layer at a steady rate. It retries each
-//! delivery with backoff until the delivery is acknowledged. The argument is the rate a second. The
-//! handlers share a database that can handle one and a half times the rate.
+//! delivery with backoff until the delivery is acknowledged. The argument is the rate per second.
+//! The handlers share a database that can handle one and a half times the rate.
 
 #![expect(clippy::indexing_slicing, reason = "a simulation may panic")]
 
@@ -73,9 +73,10 @@ fn main() {
     process::exit(i32::from(!is_sound));
 }
 
-/// Returns the plans: each outage with handlers that wait at most a second for the database, and
-/// two more for handlers that hang. In one of these, the sender ignores `Retry-After`. In the
-/// other, handlers wait longer than the sender.
+/// Returns the plans. The first three have different outages, and their handlers wait at most a
+/// second for the database. In the last two, handlers hang: in one, the sender ignores
+/// `Retry-After`, and in the other, handlers wait for the database longer than the sender waits for
+/// a response.
 fn plans() -> [(Outage, Duration, bool); 5] {
     let bounded = Duration::from_secs(1);
     [
@@ -147,7 +148,7 @@ impl fmt::Display for Outcome {
         };
         let wait = self.wait.as_secs();
         let retry_after = if self.retry_after {
-            "honoured"
+            "honored"
         } else {
             "ignored"
         };
@@ -167,7 +168,7 @@ impl fmt::Display for Outcome {
 /// The sender's deliveries and their attempts.
 #[derive(Default)]
 struct Sender {
-    /// Times and numbers of the next attempts.
+    /// Time of each delivery's next attempt, and the number of the delivery.
     upcoming: BinaryHeap<Reverse<(Instant, u64)>>,
     /// Number of attempts at each delivery, or `None` once it is acknowledged.
     deliveries: Vec<Option<u8>>,
@@ -238,11 +239,11 @@ async fn run(plan: &Plan) -> Outcome {
                 continue;
             }
             let (service, sender) = (service.clone(), Arc::clone(&sender));
-            let (request, honours) = (request(&signer, number, start), plan.retry_after);
+            let (request, honors) = (request(&signer, number, start), plan.retry_after);
             tokio::spawn(async move {
                 let response = timeout(SENDER_TIMEOUT, service.oneshot(request)).await;
                 let response = response.ok().and_then(Result::ok);
-                lock(&sender).record_attempt(number, response.as_ref(), honours);
+                lock(&sender).record_attempt(number, response.as_ref(), honors);
             });
         }
         if tick % 20 != 0 || now < up {
@@ -298,7 +299,7 @@ impl Sender {
     }
 
     /// Records the result of an attempt, and schedules the next one.
-    fn record_attempt<B>(&mut self, number: u64, response: Option<&Response<B>>, honours: bool) {
+    fn record_attempt<B>(&mut self, number: u64, response: Option<&Response<B>>, honors: bool) {
         let Some(attempts) = &mut self.deliveries[number as usize] else {
             return;
         };
@@ -312,7 +313,7 @@ impl Sender {
         *attempts = attempts.saturating_add(1);
         let asked = response.and_then(|response| response.headers().get(RETRY_AFTER));
         let asked = asked.and_then(|asked| asked.to_str().ok()?.parse().ok());
-        let asked = Duration::from_secs(asked.filter(|_| honours).unwrap_or(0));
+        let asked = Duration::from_secs(asked.filter(|_| honors).unwrap_or(0));
         let next = Instant::now() + pause.max(asked);
         self.upcoming.push(Reverse((next, number)));
     }
@@ -450,7 +451,8 @@ mod tests {
             retry_after: true,
         });
         assert!(outcome.backlog >= 2_200, "{outcome}");
-        // Half of the rate is spare, so the backlog drains in twice the time of the outage.
+        // The database can handle 1.5 times the rate, so the backlog drains in twice the time of
+        // the outage.
         let drained = outcome.drained.map(|after| after.as_secs());
         assert!(drained.is_some_and(|after| after < 8 * 60), "{outcome}");
         assert_eq!(outcome.handled_twice, 0, "{outcome}");

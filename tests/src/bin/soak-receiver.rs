@@ -76,8 +76,8 @@ impl<S: DeliveryStore + Sync> DeliveryStore for LoggedStore<S> {
     }
 }
 
-/// Fails one in five deliveries. Takes longer than the sender waits for one in twenty of the
-/// others.
+/// Fails one in five deliveries. For one in twenty of the others, takes longer than the sender
+/// waits.
 async fn handle(
     State(log): State<Log>,
     Extension(delivery): Extension<VerifiedDelivery<Bytes>>,
@@ -114,7 +114,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         ("postgres", _) => {
             let store = SqlxStore::new(PgPool::connect_lazy(&url)?);
-            // The server may have just restarted, and be busy.
+            // The server may have just restarted, and may be busy.
             let mut attempts = 0..20;
             while let Err(error) = store.migrate().await {
                 attempts.next().ok_or(error)?;

@@ -44,7 +44,7 @@ type Invocation = (Value, oneshot::Sender<Value>);
 ///
 /// # Panics
 ///
-/// If the file does not exist.
+/// Panics if the file does not exist.
 #[must_use]
 pub fn event(name: &str) -> Value {
     let events = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/lambda/events");

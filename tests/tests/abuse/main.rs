@@ -68,8 +68,8 @@ abuse! { withstands_slow_clients:
 
 const SLOW_CLIENTS: u64 = 2000;
 
-/// Asserts that 2000 slow clients cost little memory and time. Half of them trickle headers, half
-/// of them a body.
+/// Asserts that 2000 slow clients cost little memory and time. Half of them trickle headers, and
+/// the others trickle a body.
 async fn withstands_slow_clients(front_end: FrontEnd) {
     let _permit = beside().await;
     let server = front_end.start().await;
@@ -108,7 +108,9 @@ async fn withstands_slow_clients(front_end: FrontEnd) {
 
     let lives = slow_clients.join_all().await;
     let last = opened.elapsed();
-    println!("{front_end:?}: {each} bytes a slow client, {busy:.2} busy, {median:?}, {last:?}");
+    println!(
+        "{front_end:?}: {each} bytes for each slow client, {busy:.2} busy, {median:?}, {last:?}"
+    );
     assert!(each < 40 * KIB, "{each} bytes for each slow client");
     assert!(busy < 0.3, "{busy} of a processor for slow clients");
     assert!(

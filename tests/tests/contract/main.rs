@@ -1,6 +1,6 @@
 //! The contract of the adapters: one test suite, compiled for tower and for actix-web.
 //!
-//! Behaviour of only one adapter is tested in that adapter's package.
+//! Behavior of only one adapter is tested in that adapter's package.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(
     clippy::duplicate_mod,

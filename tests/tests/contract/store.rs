@@ -10,17 +10,17 @@ use tokio::time::sleep;
 #[derive(Clone, Default)]
 pub(crate) struct RecordingStore {
     pub(crate) operations: Arc<Mutex<Vec<String>>>,
-    pub(crate) claim: Behaviour,
+    pub(crate) claim: Behavior,
     /// Result of each claim. `None` grants it.
     pub(crate) claimed: Option<Claim>,
-    pub(crate) commit: Behaviour,
+    pub(crate) commit: Behavior,
     /// True if `release_now` releases claims.
     pub(crate) releases_now: bool,
 }
 
-/// The behaviour of an operation.
+/// The behavior of an operation.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) enum Behaviour {
+pub(crate) enum Behavior {
     #[default]
     Succeeds,
     TakesOneSecond,
@@ -41,7 +41,7 @@ impl RecordingStore {
     }
 }
 
-impl Behaviour {
+impl Behavior {
     async fn run<T>(self, success: T) -> Result<T, &'static str> {
         match self {
             Self::Succeeds | Self::LosesTheLease => {}
@@ -74,7 +74,7 @@ impl DeliveryStore for RecordingStore {
         retention: Duration,
     ) -> Result<bool, &'static str> {
         self.record(format!("commit for {retention:?}"));
-        let holds_claim = !matches!(self.commit, Behaviour::LosesTheLease);
+        let holds_claim = !matches!(self.commit, Behavior::LosesTheLease);
         let committed = self.commit.run(holds_claim).await;
         self.record("commit done");
         committed

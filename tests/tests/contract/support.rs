@@ -39,7 +39,7 @@ pub(crate) trait Middleware {
     ///
     /// # Errors
     ///
-    /// [`Failed`] if the handler returns it.
+    /// Returns [`Failed`] if the handler returns it.
     async fn deliver<H, F>(&self, request: TestRequest, handler: H) -> Result<TestResponse, Failed>
     where
         H: Fn(Received) -> F + Clone + Send + Sync + 'static,
@@ -226,12 +226,12 @@ impl Body for ScriptedBody {
     }
 }
 
-/// A response whose body was not polled yet.
+/// A response whose body has not been polled yet.
 pub(crate) struct TestResponse {
     pub(crate) status: u16,
     /// Headers, sorted by name.
     pub(crate) headers: Vec<(String, String)>,
-    /// Reason of the rejection, from the response's extensions.
+    /// Reason for the rejection, from the response's extensions.
     pub(crate) kind: Option<RejectionKind>,
     /// True if the response's extensions contain `Duplicate`.
     pub(crate) is_duplicate: bool,

@@ -1,4 +1,4 @@
-//! Failures of real servers and clients that receivers of webhooks report.
+//! Failures of real servers and clients, as reported for webhook receivers.
 //!
 //! No acknowledged delivery is lost, and no genuine delivery is rejected for long.
 #![expect(

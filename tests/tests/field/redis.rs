@@ -458,10 +458,10 @@ async fn commit_and_release_on_a_silent_connection_take_effect_on_the_next() {
         timeout(Duration::from_millis(100), store.release(id(1), token(1))),
     );
     let error = committed.unwrap_err();
-    assert_eq!(error.to_string(), "Redis does not respond in time");
+    assert_eq!(error.to_string(), "Redis did not respond in time");
     assert!(released.is_err());
     assert_eq!(redis.claims(), 2);
-    // Without another operation that detects the silent connection.
+    // No further operation is needed to detect the silent connection.
     sleep(Duration::from_millis(2500)).await;
     assert_eq!(redis.claims(), 0);
     assert_eq!(claim(&store, 0).await.unwrap(), Claim::Acknowledged);

@@ -388,7 +388,7 @@ async fn assert_next_attempt_runs(slow: &Slow, delivery: &Delivery) {
     assert_eq!(slow.handler.counts(), (2, 1), "{}", slow.name);
 }
 
-/// The part that the client resets over HTTP/2 while the handler runs.
+/// The target of a reset by an HTTP/2 client while the handler runs.
 #[derive(Clone, Copy, Debug)]
 enum Ended {
     Stream,

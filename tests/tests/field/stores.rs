@@ -14,7 +14,7 @@ const EXAMPLE: &str = "example-axum";
 const DEFAULT: [(&str, &str); 0] = [];
 const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
-/// Returns the number of events that the handler ran on.
+/// Returns the number of events that the handler received.
 async fn handled(program: &Program) -> usize {
     let deliveries = program.get("/deliveries").await.body;
     let deliveries: Vec<serde_json::Value> = serde_json::from_slice(&deliveries).unwrap();

@@ -69,7 +69,7 @@ async fn loses_no_acknowledged_delivery_in_twenty_kills_under_load() {
     for kill in 0..KILLS {
         let sent = load.allowed.fetch_add(DELIVERIES_BETWEEN_KILLS, SeqCst);
         stored(&inbox, &mut results).await;
-        // Each kill at another moment of the load.
+        // Each kill is at a different moment of the load.
         load.wait_for_acknowledged(sent + 3 + (7 * kill) % 30).await;
         sleep(Duration::from_micros(700 * (kill % 5))).await;
         inbox.kill().await;

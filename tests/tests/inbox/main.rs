@@ -70,8 +70,8 @@ impl Drop for Directory {
 /// Limits a fetch to two seconds, and a lease to four.
 const SHORT_TIMEOUT: [(&str, &str); 1] = [("FETCH_TIMEOUT_SECONDS", "2")];
 
-/// Starts the inbox with pauses from 50 ms, and a fetch timeout that no slow machine exceeds. A
-/// later setting overrides an earlier one.
+/// Starts the inbox with pauses from 50 ms, and a fetch timeout that is long enough for slow
+/// machines. A later setting overrides an earlier one.
 async fn start(database_url: &str, api: &TaskApi, more: &[(&str, &str)]) -> Program {
     let origin = api.origin();
     let environment = [

@@ -189,8 +189,8 @@ async fn timed_out_requests_leave_no_silent_connection() {
     assert!(is_acknowledged(&attempts), "{attempts:?}");
 }
 
-/// Starts a proxy to a local port, and returns its port. Each message to the sender silences all
-/// open connections.
+/// Starts a proxy to a local port. Returns its port, and a channel on which each message silences
+/// all open connections.
 async fn silent_proxy(server: u16) -> (u16, watch::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

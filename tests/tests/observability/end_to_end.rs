@@ -76,7 +76,7 @@ fn serve_metrics() -> SocketAddr {
     address
 }
 
-/// Serves deliveries with its own layer and store.
+/// Starts a receiver with a separate layer and store, and returns its address.
 async fn serve(dedup: impl Into<Dedup>) -> SocketAddr {
     let secrets = [SECRET, PREVIOUS_SECRET].map(|secret| Secret::new(secret).unwrap());
     let verify = ScruppVerify::new(secrets)

@@ -66,7 +66,7 @@ async fn has_each_effect_once(url: &str) {
     }
     for kill in 0..KILLS {
         for point in POINTS {
-            // Each kill at another delivery.
+            // The attempt varies from kill to kill.
             let stop = format!("{point:?} {}", 1 + kill % 5);
             let mut worker = Worker::start(url, &stop, &address).await;
             worker.line("reached").await;

@@ -53,11 +53,11 @@ impl Event {
     }
 }
 
-/// Runs an operation with a time limit, as an adapter does. Replaces commits in a transaction by
-/// claims.
+/// Runs an operation with a time limit, as an adapter does. Replaces commits in a transaction
+/// with claims.
 pub(crate) async fn observe<S: DeliveryStore>(store: &S, number: u64, op: Op) -> Event {
     let op = match op {
-        // Claims, because they conflict most often.
+        // A claim is used because claims conflict most often.
         Op::CommitIn(by, lease) => Op::Claim(by, lease),
         op => op,
     };

@@ -29,7 +29,7 @@ use std::{
 use scrupp_verify_core::dedup::{Claim, ClaimToken, DeliveryId, DeliveryStore};
 use tokio::task::JoinSet;
 
-/// Instantiates the suite for a kind of store, with further parts by name.
+/// Instantiates the suite for a kind of store, with the optional tests `processes` and `server`.
 macro_rules! suite {
     ($name:ident: $shape:ty $(, $part:ident)*) => {
         mod $name {

@@ -24,8 +24,8 @@ const NUMBER: &str = "SCRUPP_STORE_WORKER";
 const DELIVERIES: u64 = 100;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Asserts that one of two and of four processes is granted each delivery. The processes run the
-/// test `worker` of this program.
+/// Asserts that each delivery is granted to exactly one process, with two and with four processes.
+/// The processes run the test `worker` of this program.
 pub(crate) async fn grant_each_delivery_once<S: Shared>(worker: &str) {
     let shape = S::start().await;
     for count in [2, 4_u8] {

@@ -424,7 +424,7 @@ fn names(sentinel: &Sentinel, server: &Redis) -> impl Fn() -> bool + Send + use<
 }
 
 /// Asserts that an acknowledgement counts until the old primary, which lacks it, becomes a replica.
-/// At first the old primary still acts as one.
+/// At first, the old primary still acts as a primary.
 async fn stale_primary_is_not_used(store: &RedisStore, number: u64, old: &Redis) {
     let started = Instant::now();
     let mut is_demoted = false;

@@ -132,7 +132,7 @@ async fn acknowledgement_is_committed_or_rolled_back_with_the_effects() {
     };
     let claim = async |by, lease| store.claim(id(1), token(by), lease).await.unwrap();
 
-    // A rollback keeps the claim, which a release ends.
+    // After a rollback, the claim is still held, until it is released.
     assert_eq!(claim(1, LEASE).await, Claim::Granted);
     assert!(effect(&a, false).await);
     store.release(id(1), token(1)).await.unwrap();
@@ -291,8 +291,8 @@ async fn commit_after_a_concurrent_write_is_false() {
     assert!(store.commit(id(1), token(1), RETENTION).await.unwrap());
 }
 
-/// Limits the file size to 400 KiB, and then lifts the limit. The process runs the test
-/// `fills_the_disk`.
+/// Runs the test `fills_the_disk` in a process with a file size limit of 400 KiB, and then lifts the
+/// limit.
 #[tokio::test]
 async fn full_disk_rejects_claims_and_loses_no_acknowledgement() {
     let directory = Directory::new();

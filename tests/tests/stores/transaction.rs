@@ -50,7 +50,7 @@ macro_rules! with_pool {
 }
 
 impl Database {
-    /// Opens a PostgreSQL database by its URL, or an SQLite database by its path.
+    /// Opens a PostgreSQL database by its URL, or a SQLite database by its path.
     pub(crate) async fn open(url: &str) -> Self {
         if url.starts_with("postgres:") {
             return Self::Postgres(PgPool::connect(url).await.unwrap());

@@ -65,7 +65,7 @@ impl Database {
             .busy_timeout(ACQUIRE_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // Keeps a connection open, because SQLite removes the write-ahead log after the last one.
+            // Keeps a connection open, because SQLite removes the write-ahead log when the last one closes.
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.clone())
@@ -93,7 +93,8 @@ impl Database {
             .disable_statement_logging();
         let pool = PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         match pool.connect_with(options.clone()).await {
-            // The pool retries until its timeout, without the cause. A new connection returns the cause.
+            // The pool retries until its timeout, and then omits the cause. Connecting without the pool
+            // returns the cause.
             Err(sqlx::Error::PoolTimedOut) => {
                 timeout(ACQUIRE_TIMEOUT, options.connect()).await??;
                 Err(sqlx::Error::PoolTimedOut.into())
@@ -175,7 +176,7 @@ fn with_values(mut statement: String, values: &[Value<'_>]) -> String {
 
 fn bytea(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
-    // Formats 16 bytes at once, because a result may have 16 MiB.
+    // Formats 16 bytes at once, because a result may be 16 MiB long.
     for chunk in bytes.chunks(16) {
         let number = chunk
             .iter()

@@ -32,7 +32,7 @@ impl Entry {
         }
     }
 
-    /// Returns true if the result is not fetched yet.
+    /// Returns true if the result has not been fetched yet.
     pub(crate) fn is_waiting(&self) -> bool {
         self.due_at.is_some()
     }

@@ -21,13 +21,13 @@ use tokio::{net::TcpListener, runtime::Builder};
 
 use crate::{SECRET, signature};
 
-/// Fault of a receiver.
+/// Flaw of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
     None,
     NoCheck,
     PrefixOfMac,
-    Reserialised,
+    Reserialized,
     SortedKeys,
     Stripped,
     TimestampOptional,
@@ -52,7 +52,7 @@ impl Flaw {
     pub(super) const ALL: [(Self, &'static str); 20] = [
         (Self::NoCheck, "sig/another-secret"),
         (Self::PrefixOfMac, "sig/prefix"),
-        (Self::Reserialised, "raw-body/reserialised"),
+        (Self::Reserialized, "raw-body/reserialized"),
         (Self::SortedKeys, "raw-body/key-order"),
         (Self::Stripped, "raw-body/whitespace"),
         (Self::TimestampOptional, "time/not-signed"),
@@ -76,7 +76,7 @@ impl Flaw {
 /// Receiver with at most one flaw, on a separate thread.
 pub(super) struct Receiver {
     pub(super) url: String,
-    /// URL of `{"count": n}`.
+    /// URL whose response is `{"count": n}`.
     pub(super) effects: String,
     state: Arc<State>,
 }
@@ -238,7 +238,7 @@ impl State {
     fn content(&self, timestamp: Option<&str>, body: &[u8]) -> Vec<u8> {
         let body = match self.flaw {
             Flaw::Stripped => body.trim_ascii().to_vec(),
-            Flaw::Reserialised | Flaw::SortedKeys => self.written_again(body),
+            Flaw::Reserialized | Flaw::SortedKeys => self.written_again(body),
             _ => body.to_vec(),
         };
         match timestamp {

@@ -1,4 +1,4 @@
-//! Measures whether the time of a rejection depends on where the received tag differs.
+//! Measures whether the time that a rejection takes depends on where the received tag differs.
 //!
 //! `scripts/check-constant-time` runs this program in a release build. `verify` times the core once
 //! the body is complete. `leaky` times a comparison that stops at the first difference. Each sample

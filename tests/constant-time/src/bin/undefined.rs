@@ -24,7 +24,8 @@ const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
 /// Other bytes are not initialized.
 const KEY_BYTES: usize = 64;
 
-/// Secrets that are shorter than a block of the hash, as long, longer, and short again.
+/// Secrets that are shorter than a block of the hash, exactly one block long, longer, and shorter
+/// again.
 const SECRETS: [&str; 4] = [
     "sk_live_51H",
     "0123456789012345678901234567890123456789012345678901234567890123",

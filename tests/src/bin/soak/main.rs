@@ -1,13 +1,13 @@
-//! Sends deliveries to four receivers that share a store, while everything fails, and counts the
-//! outcome of each delivery.
+//! Sends deliveries to four receivers that share a store, while receivers, store and senders fail.
+//! Counts the outcome of each delivery.
 //!
 //! Handlers fail and hang, senders disconnect, and receivers are killed. The server of the store is
-//! killed, fails over, loses power, and stops responding. Two loads run
-//! at the same time. In one, retries repeat the headers of the first attempt. In the other, each
-//! retry is signed again. `--long` sends 10,000 deliveries in each.
+//! killed, fails over, loses power, and stops responding. Two loads run at the same time, each with
+//! its own receivers and store. In one, retries repeat the headers of the first attempt. In the
+//! other, each retry is signed again. `--long` sends 10,000 deliveries in each.
 //!
-//! A failover waits until the replica is in sync, so no record is lost. A delivery that is handled
-//! twice must have another cause.
+//! A failover waits until the replica is in sync, so no record is lost. If a delivery is handled
+//! twice, the failover is not the cause.
 
 mod report;
 mod servers;

@@ -48,7 +48,7 @@ impl Report {
         }
         report.handled = handled.len();
         for successes in handled.values() {
-            // Each success before the last one needs a reason why another followed.
+            // For each success except the last one, counts the reason for the next success.
             let Some((_, earlier)) = successes.split_last() else {
                 continue;
             };

@@ -194,8 +194,8 @@ async fn fail_redis(primary: &mut Redis, replica: &mut Redis, proxy: &Proxy, fau
     }
 }
 
-/// Fails a cluster. The first and the last node are a primary and its replica, which fail over to
-/// each other.
+/// Causes a fault of a cluster. The first and the last node are a primary and its replica, which
+/// fail over to each other.
 async fn fail_cluster(cluster: &mut RedisCluster, fault: Fault) {
     match fault {
         Fault::Failover => block_in_place(|| cluster.fail_over()),

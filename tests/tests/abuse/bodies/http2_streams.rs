@@ -21,9 +21,9 @@ const CONNECTIONS: usize = 200;
 /// Two streams fill the window of a connection.
 const STREAMS: usize = 2;
 
-/// The window of a connection (128 KiB), 32 KiB for each body, and 64 KiB for the connection itself
-/// and for changes among the slow uploads. Of each body, the server holds the first 16 KiB, which
-/// need no budget, and the frame of 16 KiB that exceeds them.
+/// Limit for the memory of a connection: its window (128 KiB), 32 KiB for each body, and 64 KiB for
+/// the connection itself and for variations in the slow uploads. For each body, the server holds
+/// the first 16 KiB, which need no budget, and the frame of 16 KiB that exceeds them.
 const LIMIT: u64 = (128 + 32 * STREAMS as u64 + 64) * KIB;
 
 abuse! { http2_streams_hold_at_most_a_window:

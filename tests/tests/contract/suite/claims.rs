@@ -19,7 +19,7 @@ use tokio::{
 
 use super::adapter::{Dedup, ScruppVerify, verify, verify_with_lookup};
 use crate::{
-    store::{Behaviour, RecordingStore},
+    store::{Behavior, RecordingStore},
     support::{
         EVENT, Failed, Middleware, NOW, Outcome, Turn, genuine, problem, secret, signed, unsigned,
     },
@@ -27,7 +27,7 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Delivers the event again, and panics unless the response is that to a duplicate.
+/// Delivers the event again, and panics unless the delivery is a duplicate.
 async fn assert_duplicate(verify: &ScruppVerify) {
     let response = verify.reject(genuine(EVENT)).await;
     assert_eq!(response.kind, None);
@@ -106,9 +106,9 @@ async fn rejects_delivery_that_a_full_store_cannot_claim() {
 #[tokio::test(start_paused = true)]
 async fn rejects_delivery_if_the_claim_fails_or_takes_too_long() {
     for (claim, timeout, elapsed) in [
-        (Behaviour::Fails, None, Duration::ZERO),
-        (Behaviour::NeverReturns, None, 2 * SECOND),
-        (Behaviour::TakesOneSecond, Some(SECOND / 2), SECOND / 2),
+        (Behavior::Fails, None, Duration::ZERO),
+        (Behavior::NeverReturns, None, 2 * SECOND),
+        (Behavior::TakesOneSecond, Some(SECOND / 2), SECOND / 2),
     ] {
         let store = RecordingStore {
             claim,
@@ -158,8 +158,8 @@ async fn never_claims_rejected_delivery() {
     }
 }
 
-/// Runs a handler for one second, while the client disconnects after `connected`. Returns the
-/// operations of the store within five more seconds.
+/// Runs a handler for one second. The client disconnects after `connected`. Waits five more
+/// seconds, and returns the operations of the store.
 async fn operations(store: RecordingStore, outcome: u16, connected: Duration) -> Vec<String> {
     let handler = move |_| async move {
         sleep(SECOND).await;
@@ -224,7 +224,7 @@ async fn releases_claim_once_after_client_disconnects() {
     assert_eq!(operations(remote, 200, SECOND / 2).await, expected);
 
     let still_claiming = RecordingStore {
-        claim: Behaviour::TakesOneSecond,
+        claim: Behavior::TakesOneSecond,
         ..RecordingStore::default()
     };
     assert_eq!(operations(still_claiming, 200, SECOND / 2).await, expected);
@@ -233,7 +233,7 @@ async fn releases_claim_once_after_client_disconnects() {
 #[tokio::test(start_paused = true)]
 async fn commit_completes_after_client_disconnects() {
     let store = RecordingStore {
-        commit: Behaviour::TakesOneSecond,
+        commit: Behavior::TakesOneSecond,
         ..RecordingStore::default()
     };
     let expected = ["claim for 60s", "commit for 86400s", "commit done"];
@@ -243,10 +243,10 @@ async fn commit_completes_after_client_disconnects() {
 #[tokio::test(start_paused = true)]
 async fn response_stays_a_success_if_the_commit_fails() {
     for commit in [
-        Behaviour::Fails,
-        Behaviour::NeverReturns,
-        Behaviour::LosesTheLease,
-        Behaviour::Panics,
+        Behavior::Fails,
+        Behavior::NeverReturns,
+        Behavior::LosesTheLease,
+        Behavior::Panics,
     ] {
         let store = RecordingStore {
             commit,

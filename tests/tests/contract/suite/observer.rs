@@ -11,7 +11,7 @@ use tokio::{
 
 use super::adapter::{Observation, ScruppVerify, verify, verify_with_lookup};
 use crate::{
-    store::{Behaviour, RecordingStore},
+    store::{Behavior, RecordingStore},
     support::{EVENT, Failed, Middleware, Outcome, Turn, genuine, secret, signed, unsigned},
 };
 
@@ -64,7 +64,7 @@ fn line(observation: &Observation<'_>) -> String {
     }
 }
 
-/// Returns an adapter, and its observer after the observation of the budget's limit.
+/// Returns an adapter that has observed the limit of its budget, and its later observations.
 async fn observed() -> (ScruppVerify, Seen) {
     let seen = Seen::default();
     let verify = verify().observe(seen.observer());
@@ -124,31 +124,31 @@ async fn observes_the_time_of_a_slow_body_and_the_account() {
 #[tokio::test(start_paused = true)]
 async fn observes_the_operations_of_the_store() {
     let granted = "claim ok in 0ns";
-    let late = Behaviour::TakesOneSecond;
-    let never = Behaviour::NeverReturns;
+    let late = Behavior::TakesOneSecond;
+    let never = Behavior::NeverReturns;
     for (claim, commit, status, operations) in [
         (late, late, 200, vec!["claim ok in 1s", "commit ok in 1s"]),
         (
-            Behaviour::Succeeds,
-            Behaviour::Fails,
+            Behavior::Succeeds,
+            Behavior::Fails,
             200,
             vec![granted, "commit failed in 0ns"],
         ),
         (
-            Behaviour::Succeeds,
+            Behavior::Succeeds,
             never,
             200,
             vec![granted, "commit timed_out in 2s"],
         ),
         (
-            Behaviour::Succeeds,
-            Behaviour::LosesTheLease,
+            Behavior::Succeeds,
+            Behavior::LosesTheLease,
             200,
             vec![granted, "commit ok in 0ns", "lease lost"],
         ),
         (
-            Behaviour::Succeeds,
-            Behaviour::Succeeds,
+            Behavior::Succeeds,
+            Behavior::Succeeds,
             500,
             vec![granted, "release ok in 0ns"],
         ),
@@ -221,7 +221,7 @@ async fn observes_reservations_of_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limit_ends_with_the_last_clone() {
+async fn observes_the_end_of_the_budget_with_the_last_clone() {
     let (verify, seen) = observed().await;
     let clone = verify.clone();
     drop(verify);

@@ -42,7 +42,7 @@ async fn delivery_is_the_body_with_its_proof() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replaced_keyring_applies_from_the_next_delivery_on() {
+async fn new_keyring_applies_to_the_next_delivery() {
     let keyring = SharedKeyring::from(Secret::new("other").unwrap());
     let verify = ScruppVerify::new(keyring.clone())
         .clock(|| Some(UnixTime::from_secs(NOW)))
@@ -118,7 +118,7 @@ async fn reads_clock_once_when_the_headers_arrive() {
     let reads = Arc::new(AtomicU64::new(0));
     let clock = {
         let reads = Arc::clone(&reads);
-        // Jumps by years in either direction at each further read.
+        // Later reads return times that are years away in either direction.
         move || match reads.fetch_add(1, Ordering::Relaxed) {
             0 => Some(UnixTime::from_secs(NOW)),
             1 => Some(UnixTime::from_secs(1)),
