@@ -146,7 +146,7 @@ fn ratio_of(entrants: &[Entrant], one: usize, other: usize, of: fn(&Run) -> f64)
     median(pairs.map(|(one, other)| of(one) / of(other)).collect())
 }
 
-/// Server on the first core that is killed on drop.
+/// Server on the first core. Killed on drop.
 pub(crate) struct Server {
     process: Child,
     pub(crate) port: u16,

@@ -56,7 +56,7 @@ where
     finish(service.call(request)).expect("the service responds")
 }
 
-/// Creates a Tokio runtime with a timer, in which the adapters must run.
+/// Creates a Tokio runtime with a timer, which the adapters need.
 ///
 /// # Panics
 ///

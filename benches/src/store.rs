@@ -57,7 +57,7 @@ pub(crate) fn figures(count: u32) -> Vec<Figure> {
 
 /// Returns the time of the slowest of 100,000 claims while a million ids are held.
 ///
-/// Returns the best of three turns, because the scheduler interrupts some claims.
+/// The result is the best of three turns, because the scheduler interrupts some claims.
 fn slowest_claim() -> Duration {
     const HELD: u64 = 1_000_000;
     const CLAIMS: u64 = 100_000;

@@ -267,12 +267,12 @@ impl Dedup {
 /// [`RejectionKind::NotClaimed`] if there is no claim. The error is logged.
 pub fn read_claim(claimed: Option<&Claimed>) -> Result<Claimed, Rejection> {
     claimed.copied().ok_or_else(|| {
-        log::error("a handler extracts a claim, but ScruppVerify with a store does not wrap it");
+        log::error("a handler extracts a claim, but no ScruppVerify with a store wraps it");
         RejectionKind::NotClaimed.into()
     })
 }
 
-/// Returns the id of a delivery: the one of `dedup`, or else the default one.
+/// Returns the id of a delivery, as computed by `dedup`, or else the default one.
 pub(crate) fn id_of(
     dedup: Option<&Dedup>,
     delivery: &VerifiedDelivery<Bytes>,

@@ -60,7 +60,7 @@
 //! | 10. drain a rejected body, after the head of the response is sent | [`Config::drain`] | |
 //!
 //! No chunk of the body is polled before step 5. A server that sends `100 Continue` at the first poll
-//! does not send it to a request that steps 1 to 4 reject.
+//! does not send it for a request that steps 1 to 4 reject.
 //!
 //! # Memory
 //!
@@ -99,7 +99,7 @@
 //! | too many account lookups are running, and none ended in time | error | | 64 lookups are running, and the delivery is rejected with 503 |
 //! | a claim token cannot be generated | error | `error` | the operating system returns no random numbers |
 //! | a handler extracts a verified delivery, but ScruppVerify does not wrap it | error | | the response is a 500 |
-//! | a handler extracts a claim, but ScruppVerify with a store does not wrap it | error | | the response is a 500 |
+//! | a handler extracts a claim, but no ScruppVerify with a store wraps it | error | | the response is a 500 |
 //! | the observer panicked | error | | the delivery is not affected |
 //!
 //! # Features

@@ -43,11 +43,11 @@ impl<F: Fn(&Observation<'_>) + Send + Sync + 'static> Observer for F {
     }
 }
 
-/// What an adapter reports to its [`Observer`]: a step of a delivery, an operation of the store, or a
+/// A report of an adapter to its [`Observer`]: a step of a delivery, an operation of the store, or a
 /// change of the budget.
 ///
 /// Each delivery is reported once as `Handled`, `HandlerDropped`, `Duplicate` or `Rejected`. If two
-/// adapters wrap one handler, only the inner adapter reports a duplicate.
+/// adapters wrap one handler, only the adapter that detects a duplicate reports it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Observation<'o> {

@@ -26,8 +26,8 @@ macro_rules! setters {
         ///
         /// A delivery with a timestamp outside the window is rejected with 401. The default is 300 s
         /// into the past, because Scrupp's documentation recommends it, and 60 s into the future.
-        /// Synchronized clocks differ by less than 60 s, and a symmetric window would extend the time in
-        /// which a delivery can be replayed.
+        /// Synchronized clocks differ by less than 60 s, and accepting more than that would extend the
+        /// time in which a delivery can be replayed.
         ///
         /// # Security
         ///

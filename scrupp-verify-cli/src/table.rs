@@ -50,7 +50,7 @@ pub enum Level {
     Must,
     /// Failure means that the receiver is easier to attack.
     Should,
-    /// Correct receivers differ.
+    /// The result is informational, because correct receivers differ.
     Info,
 }
 
@@ -68,7 +68,7 @@ pub enum Group {
     Slow,
 }
 
-/// Body that exceeds the default limit of 256 KiB.
+/// Size of a body that exceeds the default limit of 256 KiB.
 const TOO_LARGE_BYTES: usize = 300 * 1024;
 
 /// Returns the table for HTTP/1.1. Process ids count up from `first_process_id`.

@@ -274,7 +274,8 @@ pub struct VerifySteps<B> {
 impl<B: AsRef<[u8]>> VerifySteps<B> {
     /// Hashes the next bytes of the body, at most `bytes` of them.
     ///
-    /// Returns `false` if no bytes remain or the body exceeds the limit.
+    /// Returns `true` if bytes were hashed, and `false` if none were left or the body exceeds the
+    /// limit.
     pub fn step(&mut self, bytes: usize) -> bool {
         let remaining = remaining(self.body.as_ref(), &self.delivery);
         let step = remaining.get(..bytes).unwrap_or(remaining);

@@ -10,8 +10,8 @@ use crate::{
 /// The secrets that verify the deliveries of one account.
 ///
 /// A keyring holds 1 to 4 secrets: the current one first and, during a rotation, older ones. Create
-/// one from a [`Secret`] or an array of secrets. If the number of secrets is known only at run
-/// time, use [`Keyring::new`]. No operation allocates memory.
+/// a keyring from a [`Secret`] or an array of secrets. If the number of secrets is known only at
+/// run time, use [`Keyring::new`]. No operation allocates memory.
 ///
 /// # Security
 ///
@@ -56,7 +56,7 @@ pub struct Keyring {
     keys: [MacKey; Self::MAX_SECRETS],
     /// The number of keys that are secrets. The other keys are placeholders.
     secrets: usize,
-    /// The number of keys that a verification computes: those of the secrets, or all.
+    /// The number of keys that a verification tries: those of the secrets, or all.
     computed: usize,
     account: Option<AccountId>,
 }
@@ -100,7 +100,7 @@ impl Keyring {
         }
     }
 
-    /// Creates the keyring to verify with if an account lookup finds no account.
+    /// Creates a keyring to use if an account lookup finds no account.
     ///
     /// Every delivery is rejected with [`RejectionKind::UnknownAccount`].
     ///
@@ -134,8 +134,8 @@ impl Keyring {
         }
     }
 
-    /// Assigns the keyring to an account. Placeholders are then computed like secrets, so the time
-    /// of a verification does not depend on the number of secrets.
+    /// Assigns the keyring to an account. Placeholders are then tried like secrets, so the time of
+    /// a verification does not depend on the number of secrets.
     pub(crate) fn of_account(mut self, id: AccountId) -> Self {
         self.computed = Self::MAX_SECRETS;
         self.account = Some(id);

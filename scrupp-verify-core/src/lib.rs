@@ -80,7 +80,7 @@
 //! chunks of any size. [`Delivery::finish`] then checks the signature. Do not process the body
 //! before `finish` returns `Ok`.
 //!
-//! To hash a large body that is already complete without blocking an executor thread, use
+//! To hash a large, complete body without blocking an executor thread, use
 //! [`UnverifiedHead::verify_in_steps`].
 //!
 //! # Clocks

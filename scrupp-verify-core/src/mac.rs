@@ -41,7 +41,7 @@ pub(crate) fn tag(key: &MacKey, message: &[&[u8]]) -> Tag {
 
 /// Returns the index of the first of `keys` whose tag of the message is `candidate`.
 ///
-/// Only the first `secrets` keys can match. The others are computed to take the same time.
+/// Only the first `secrets` keys can match. The others are tried so that the time is the same.
 ///
 /// # Security
 ///

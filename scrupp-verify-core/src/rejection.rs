@@ -96,7 +96,7 @@ macro_rules! kinds {
 kinds! {
     /// `X-Scrupp-Signature` is missing.
     MissingSignature "missing_signature", UNAUTHORIZED: "the signature header is missing";
-    /// `X-Scrupp-Signature` occurs more than once. The values may be equal.
+    /// `X-Scrupp-Signature` occurs more than once, with equal or different values.
     RepeatedSignature "repeated_signature", UNAUTHORIZED:
         "the signature header occurs more than once";
     /// The signature is not `sha256=` followed by 64 hex digits.
@@ -104,7 +104,7 @@ kinds! {
         "the signature is not sha256= followed by 64 hex digits";
     /// `X-Scrupp-Timestamp` is missing.
     MissingTimestamp "missing_timestamp", UNAUTHORIZED: "the timestamp header is missing";
-    /// `X-Scrupp-Timestamp` occurs more than once. The values may be equal.
+    /// `X-Scrupp-Timestamp` occurs more than once, with equal or different values.
     RepeatedTimestamp "repeated_timestamp", UNAUTHORIZED:
         "the timestamp header occurs more than once";
     /// The timestamp is not a decimal number of seconds, starts with a zero, or does not fit in 64

@@ -7,7 +7,7 @@ use crate::{
 
 /// A webhook secret, which is the first API key on the settings page of a Scrupp account.
 ///
-/// Holds only the HMAC key that is prepared from the string.
+/// Holds only the HMAC key that is prepared from the secret string, not the string itself.
 ///
 /// # Security
 ///

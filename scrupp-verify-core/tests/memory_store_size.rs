@@ -69,7 +69,7 @@ fn default_store_holds_262_144_deliveries_in_at_most_64_mib() {
     }
     assert_eq!(claim(CAPACITY), Err(MemoryStoreError::Full));
 
-    // After weeks at capacity, the maps grow to twice this size, which is 61 MiB in total.
+    // After weeks at capacity, the maps can be twice as large: 61 MiB in total.
     let most = MOST_ALLOCATED.load(Ordering::Relaxed) - before;
     assert!(most <= 40 << 20, "{most} bytes");
     // A single map would allocate 24 MiB at once.

@@ -30,8 +30,8 @@ pub(crate) const RETRY: Duration = Duration::from_millis(800);
 /// The minimum time between two attempts to connect, and between two requests while Redis loads its data.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
-/// The time without a reply after which a connection is replaced. The third of three operations that time
-/// out in a row exceeds it.
+/// The time without a reply after which a connection is replaced. Three operations in a row that time out
+/// exceed this time.
 const SILENCE: Duration = Duration::from_millis(2500);
 
 /// The time before the kernel probes an idle connection, and between two probes.

@@ -14,7 +14,7 @@ CREATE TRIGGER IF NOT EXISTS scrupp_deliveries_purge AFTER INSERT ON scrupp_deli
         ORDER BY expires_at LIMIT 4
     );
 END;
--- The format of the tables, and the oldest format whose releases can use them.
+-- The format of the tables, and the lowest format that a release must support to use the tables.
 CREATE TABLE IF NOT EXISTS scrupp_deliveries_format (format INTEGER NOT NULL, oldest INTEGER NOT NULL);
 INSERT INTO scrupp_deliveries_format
     SELECT 1, 1 WHERE NOT EXISTS (SELECT 1 FROM scrupp_deliveries_format);

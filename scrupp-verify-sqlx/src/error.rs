@@ -35,7 +35,7 @@ pub enum SqlxStoreErrorKind {
     Io,
     /// Every connection of the pool is in use, or the pool is closed.
     PoolExhausted,
-    /// Another transaction locks the database, or has changed the same row.
+    /// Another transaction has locked the database, or has changed the same row.
     Busy,
     /// The database cannot be reached, or the connection was lost.
     Unreachable,
@@ -123,7 +123,7 @@ impl fmt::Display for SqlxStoreError {
             Kind::Full => "the database has no space left",
             Kind::Io => "the database cannot read or write its files",
             Kind::PoolExhausted => "no database connection is available",
-            Kind::Busy => "another transaction locks the database or has changed the same row",
+            Kind::Busy => "another transaction has locked the database or changed the same row",
             Kind::Unreachable => "the database cannot be reached",
             Kind::Other => "the database failed",
         })?;

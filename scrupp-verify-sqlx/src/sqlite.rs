@@ -137,8 +137,8 @@ impl SqlxStore<Sqlite> {
 
     /// Acknowledges a delivery in the handler's own [transaction](crate#transactions).
     ///
-    /// Returns false if the lease was lost to another attempt or a purge, or if another transaction locks
-    /// the database. The handler must then roll back and respond with 503.
+    /// Returns false if the lease was lost to another attempt or a purge, or if another transaction has
+    /// locked the database. The handler must then roll back and respond with 503.
     ///
     /// Begin the transaction with `BEGIN IMMEDIATE`, which waits for other writers up to the busy timeout. A
     /// plain `BEGIN` fails at its first write if another connection has written since its first read.

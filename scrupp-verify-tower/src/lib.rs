@@ -1,6 +1,6 @@
 //! A [tower](https://docs.rs/tower) layer that verifies the webhooks of
 //! [Scrupp](https://scrupp.com), for axum, warp, hyper, Poem, Salvo, tonic, Lambda and any other
-//! [`tower::Service`](tower_service::Service) of HTTP requests.
+//! [`tower::Service`](tower_service::Service) for HTTP requests.
 //!
 //! ```no_run
 //! use axum::{Router, body::Bytes, routing::post};

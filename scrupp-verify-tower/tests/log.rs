@@ -335,7 +335,7 @@ fn logs_missing_layer_missing_store_and_malformed_event_as_errors() {
     assert_eq!(log, line);
     let handler = post(async |_: ScruppClaim| {});
     let log = logged_by(Some(layer()), "topsecret", 0, EVENT, handler);
-    let line = "ERROR scrupp_verify: a handler extracts a claim, but ScruppVerify with a store does not wrap it";
+    let line = "ERROR scrupp_verify: a handler extracts a claim, but no ScruppVerify with a store wraps it";
     assert_eq!(log.lines().next(), Some(line));
     for dedup in [false, true] {
         let layer = match dedup {

@@ -67,7 +67,7 @@ pub fn http2_rows() -> Vec<Http2Row> {
         d.headers.push(("content-length", d.body.len().to_string()));
     });
 
-    table.add("one byte in each frame, with empty frames between", |d| {
+    table.add("one byte per frame, with empty frames in between", |d| {
         let bytes = d.body.iter();
         let pairs = bytes.flat_map(|byte| [data(&[*byte]), data(b"")]);
         (pairs.chain([Frame::End]).collect(), handled(d))

@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::free_port;
 
-/// A Prometheus server that scrapes these addresses each second. Stopped on drop.
+/// A Prometheus server that scrapes a list of addresses every second. Stopped on drop.
 #[derive(Debug)]
 pub struct Prometheus {
     server: Child,

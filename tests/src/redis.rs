@@ -146,7 +146,7 @@ impl Redis {
             .count()
     }
 
-    /// Returns true if the server was started, and not killed since.
+    /// Returns true if the server was started and has not been killed since.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.server.is_some()

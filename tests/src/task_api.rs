@@ -126,7 +126,7 @@ impl TaskApi {
         tasks.task(process_id).statuses.extend(statuses);
     }
 
-    /// Makes one in five requests for a result fail with 500, and one in seven slow.
+    /// Makes one in five requests for a result fail with 500, and delays one in seven.
     pub fn fail_sometimes(&self) {
         self.lock().fails_sometimes = true;
     }

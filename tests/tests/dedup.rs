@@ -118,7 +118,8 @@ fn history() -> impl Strategy<Value = Vec<Vec<Op>>> {
 #[tokio::test]
 async fn memory_and_redis_stores_follow_the_model() {
     const TICK: Duration = Duration::from_secs(1);
-    /// Half a tick longer, so that results do not depend on the time within a tick.
+    /// Lease and retention. Half a tick longer than in the model, so that results do not depend on
+    /// the time within a tick.
     const REDIS: [Duration; 2] = [Duration::from_millis(2500), Duration::from_millis(4500)];
     const MEMORY: [Duration; 2] = [Duration::from_secs(25), Duration::from_secs(45)];
 

@@ -50,7 +50,7 @@ use scrupp_verify_tower::{ScruppEvent, ScruppVerify};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
+    // Otherwise the subscriber reports a failed write to standard error with `eprintln!`, which panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }
@@ -65,7 +65,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .route("/webhooks/scrupp", post(delivered).layer(verify))
         .route("/healthz", get(|| async {}))
         .route("/deliveries", get(|| async { Json(deliveries::all()) }))
-        // Applies the layer once. Otherwise axum applies it to each request.
+        // Applies the layer once. Otherwise axum applies it again for each request.
         .with_state(());
     // `axum::serve` sets no time limit for the head of a request, and drops the handler if the client
     // half-closes the connection.

@@ -77,7 +77,7 @@ impl<S: Future<Output = StatusCode>, F: Fn(Vec<u8>) -> S> Receiver<F> {
         handled.map_or_else(rejected, |status| response(status.as_u16(), &[], ""))
     }
 
-    /// Verifies the headers before it polls the body, and then each chunk of the body.
+    /// Receives a body. Checks the headers before polling the body, and hashes each chunk.
     async fn receive(&self, request: &mut Request<Incoming>, on_timeout: &mut Kind) -> Received {
         let now = UnixTime::now().ok_or(Kind::ClockUnavailable)?;
         let headers = request.headers().iter();

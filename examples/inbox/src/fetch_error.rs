@@ -5,10 +5,10 @@ use crate::errors::with_causes;
 /// An error of a request to the Task API. Never contains the URL, because the URL may contain the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FetchError {
-    /// Contains the cause.
+    /// The connection failed. Contains the cause.
     NoConnection(String),
     Timeout,
-    /// Contains the cause.
+    /// The response is incomplete. Contains the cause.
     Broken(String),
     Status {
         status: u16,

@@ -39,7 +39,7 @@ use crate::{errors::with_causes, inbox::Inbox, poll::poll, workers::Workers};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
+    // Otherwise the subscriber reports a failed write to standard error with `eprintln!`, which panics.
     log.log_internal_errors(false).init();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

@@ -37,7 +37,7 @@ use tokio::{fs, time::interval};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
+    // Otherwise the subscriber reports a failed write to standard error with `eprintln!`, which panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }

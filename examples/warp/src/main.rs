@@ -31,7 +31,7 @@ use warp::{Filter, http::StatusCode, reply};
 #[tokio::main]
 async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(io::stderr);
-    // Otherwise `eprintln!` reports a failed write to standard error, and panics.
+    // Otherwise the subscriber reports a failed write to standard error with `eprintln!`, which panics.
     log.log_internal_errors(false).init();
     errors::exit_code(run().await)
 }

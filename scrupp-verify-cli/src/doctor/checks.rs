@@ -42,7 +42,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 /// Initial value of [`Effects::lag`].
 const FIRST_LAG: Duration = Duration::from_millis(150);
 
-/// Time limit until the effect of a delivery is counted.
+/// Time limit for the effect of a delivery to be counted.
 const EFFECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Test of one property of a receiver.
@@ -308,7 +308,7 @@ fn level(level: Level) -> &'static str {
 pub(crate) struct Effects {
     client: Client,
     pointer: String,
-    /// Time until the last effect was counted.
+    /// Time that the latest effect took to be counted.
     lag: Mutex<Duration>,
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Resolves the host, and connects once to check that the receiver is available.
+    /// Resolves the host, and checks that the receiver is available.
     pub(crate) async fn new(url: &Url, rate: Option<NonZeroU32>) -> Result<Self, Error> {
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();

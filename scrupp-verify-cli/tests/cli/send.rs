@@ -147,7 +147,7 @@ fn shows_status_time_and_response() {
 }
 
 #[test]
-fn reports_a_redirect_and_does_not_follow() {
+fn reports_a_redirect_and_does_not_follow_it() {
     let next = TcpListener::bind("127.0.0.1:0").unwrap();
     next.set_nonblocking(true).unwrap();
     let location = format!("http://{}/", next.local_addr().unwrap());

@@ -35,6 +35,8 @@ pub struct ApiOrigin(String);
 impl ApiOrigin {
     /// Creates an origin other than the default, for a proxy or a test server.
     ///
+    /// The origin must follow these rules:
+    ///
     /// 1. The origin has the form `scheme://host` or `scheme://host:port`, as browsers serialize
     ///    it: in lower case, without the default port, and without a trailing slash or path.
     /// 2. The host is an ASCII name, an IPv4 address, or an IPv6 address in brackets. Addresses are

@@ -341,7 +341,7 @@ struct Receiver {
     is_down: AtomicBool,
     database: Semaphore,
     wait: Duration,
-    /// Deliveries that were handled, and how often one was handled again.
+    /// Deliveries that were handled, and the number of times that one was handled again.
     handled: Mutex<(HashSet<u64>, u64)>,
 }
 

@@ -33,7 +33,7 @@ struct Lambda {
     base64: bool,
     invoke: mpsc::UnboundedSender<Invocation>,
     invoked: Mutex<mpsc::UnboundedReceiver<Invocation>>,
-    /// Receives the response to the event that the function handles.
+    /// Sends the response to the event that the function is handling.
     running: Mutex<Option<oneshot::Sender<Value>>>,
 }
 

@@ -40,8 +40,8 @@ fn forged(bytes: usize) -> Delivery {
     forged
 }
 
-/// Fills the budget from `count` connections. Each connection sends all of a forged delivery of the
-/// largest size except the last byte. After the server ends the connection, the upload starts
+/// Fills the budget from `count` connections. Each connection sends all but the last byte of a
+/// forged delivery of the largest size. After the server ends the connection, the upload starts
 /// again.
 ///
 /// Dropping the set ends the uploads.

@@ -157,9 +157,8 @@ abuse! { holds_at_most_its_budget:
 
 const FLOODERS: usize = 5000;
 
-/// Asserts that memory stays bounded while each connection sends all of a forged delivery of 200
-/// KiB except the last byte. The headers of every second delivery are rejected, so its body is
-/// drained.
+/// Asserts that memory stays bounded while each connection sends all but the last byte of a forged
+/// delivery of 200 KiB. The headers of every second delivery are rejected, so its body is drained.
 async fn holds_at_most_its_budget(front_end: FrontEnd) {
     let _permit = beside().await;
     let server = front_end.start().await;

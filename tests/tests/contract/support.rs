@@ -172,7 +172,7 @@ pub(crate) enum Turn {
     Wait(Duration),
     /// Stays pending without a wake-up.
     Stall,
-    /// Repeats the same chunk without an end.
+    /// Repeats the same chunk forever.
     Endless(&'static [u8]),
 }
 

@@ -43,9 +43,9 @@ async fn two_processes_with_one_postgresql_run_each_job_once() {
         .map(|said| said.matches("result fetched").count());
     assert!(
         worked.iter().all(|jobs| *jobs > 0),
-        "a process did no job: {worked:?}"
+        "a process ran no jobs: {worked:?}"
     );
-    println!("jobs done by each: {worked:?}");
+    println!("jobs run by each process: {worked:?}");
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ const WINDOW: Duration = Duration::from_secs(20);
 /// Time from the first delivery to the check of the panels.
 const CHECK: Duration = Duration::from_secs(14);
 
-/// Number of deliveries of the first kind. The n-th kind has n times as many.
+/// Base number of deliveries. Each outcome occurs a multiple of this number of times.
 const COUNT: u64 = 10;
 
 /// Last digit of a process id that makes the handler fail or hang.
@@ -112,7 +112,7 @@ async fn hang_up(to: SocketAddr, delivery: &Delivery) {
     sleep(Duration::from_millis(200)).await;
 }
 
-/// Sends deliveries of every outcome: n times [`COUNT`] of the n-th.
+/// Sends deliveries of every outcome, with a multiple of [`COUNT`] for each.
 async fn send_to_service([service, broken, late]: [SocketAddr; 3]) {
     let old = |delivery: &mut Delivery| delivery.sign_with(PREVIOUS_SECRET, delivery.now);
     for number in 1..=COUNT {

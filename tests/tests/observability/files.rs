@@ -195,7 +195,7 @@ fn dashboard_has_the_shape_that_grafana_imports() {
     }
 }
 
-/// Returns every word that starts like a metric.
+/// Returns every word that has the prefix of the metrics.
 fn series(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_ascii_lowercase() && c != '_');
     words.filter(|word| word.starts_with("scrupp_verify_"))
@@ -257,7 +257,7 @@ fn alerts() -> impl Iterator<Item = &'static str> {
     fields("- alert: ")
 }
 
-/// Returns the rest of each line of the alerts with this prefix.
+/// Returns the rest of each line that has this prefix in the alerts file.
 fn fields(start: &'static str) -> impl Iterator<Item = &'static str> {
     ALERTS
         .lines()

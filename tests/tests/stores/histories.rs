@@ -41,7 +41,8 @@ impl Event {
         }
     }
 
-    /// Returns true if the row of this operation can be live, or expired, during another operation.
+    /// Returns true if the row that this operation wrote can be live during another operation. If
+    /// `is_expired` is true, checks whether the row can be expired instead.
     fn can_be(&self, is_expired: bool, other: &Self) -> bool {
         let (Op::Claim(_, duration) | Op::Commit(_, duration)) = self.op else {
             return false;

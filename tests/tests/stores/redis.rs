@@ -423,8 +423,9 @@ fn names(sentinel: &Sentinel, server: &Redis) -> impl Fn() -> bool + Send + use<
     }
 }
 
-/// Asserts that an acknowledgement counts until the old primary, which lacks it, becomes a replica.
-/// At first, the old primary still acts as a primary.
+/// Claims an acknowledged delivery until the old primary, which lacks the acknowledgement, becomes
+/// a replica. Asserts that every claim returns `Acknowledged`. At first, the old primary still acts
+/// as a primary.
 async fn stale_primary_is_not_used(store: &RedisStore, number: u64, old: &Redis) {
     let started = Instant::now();
     let mut is_demoted = false;

@@ -1,10 +1,10 @@
 //! Measures whether the time that a rejection takes depends on where the received tag differs.
 //!
-//! `scripts/check-constant-time` runs this program in a release build. `verify` times the core once
-//! the body is complete. `leaky` times a comparison that stops at the first difference. Each sample
-//! has its own body, and a tag that differs in the first or the last byte, at random.
-//! `dudect-bencher` prints the greatest t of Welch's test. A |t| above 5 means that the times
-//! differ.
+//! `scripts/check-constant-time` runs this program in a release build. `verify` times the last step
+//! of the core, after the whole body was read. `leaky` times a comparison that stops at the first
+//! difference. Each sample has its own body, and a tag that differs in the first or the last byte,
+//! at random. `dudect-bencher` prints the greatest t of Welch's test. A |t| of 5 or more means that
+//! the times differ.
 
 use dudect_bencher::{
     BenchRng, Class, CtRunner, ctbench_main,

@@ -93,7 +93,7 @@ fn accepted(held: usize, signer: usize, body: &[u8]) -> usize {
         .count()
 }
 
-/// Verifies one tag for each byte that may differ, and one tag of another secret.
+/// Verifies 32 tags, each with a different changed byte, and the tag of another secret.
 fn rejected(held: usize, body: &[u8]) -> usize {
     let tag_of = |secret| sign(secret, body)[0].1.clone();
     let flipped = (0..32).map(|byte| {

@@ -96,7 +96,7 @@ async fn clones_share_claims() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rejects_delivery_that_a_full_store_cannot_claim() {
+async fn rejects_delivery_if_the_store_is_full() {
     let verify = verify().dedup(MemoryStore::new(1));
     verify.accept(genuine(EVENT)).await;
     let another = verify.reject(genuine(b"another")).await.collect().await;

@@ -64,7 +64,8 @@ fn line(observation: &Observation<'_>) -> String {
     }
 }
 
-/// Returns an adapter that has observed the limit of its budget, and its later observations.
+/// Returns an adapter and its observations, without the first two: the limit of the budget and a
+/// rejection.
 async fn observed() -> (ScruppVerify, Seen) {
     let seen = Seen::default();
     let verify = verify().observe(seen.observer());
