@@ -1,7 +1,7 @@
-/// The setters that every `ScruppVerify` has, for a type with a field `config`, an `Arc` of a `Config`.
+/// Expands to the setters of `ScruppVerify`, for a type with a field `config`, an `Arc` of a `Config`.
 ///
 /// `$name` is the adapter's crate. Examples that send requests differ between adapters, so each adapter
-/// passes its own examples, as doc comments of the setter's name.
+/// passes its own: as doc comments on the name of the setter.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! setters {
@@ -204,7 +204,7 @@ macro_rules! setters {
     };
 }
 
-/// The section "Responses" of the docs of every `ScruppVerify`.
+/// Expands to the section "Responses", for the documentation of `ScruppVerify`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! responses {

@@ -134,8 +134,8 @@ impl Keyring {
         }
     }
 
-    /// Assigns the keyring to an account. Placeholders are then tried like secrets, so the time of
-    /// a verification does not depend on the number of secrets.
+    /// Assigns the keyring to an account. A verification then also tries the
+    /// placeholders in place of missing secrets, so its time does not depend on the number of secrets.
     pub(crate) fn of_account(mut self, id: AccountId) -> Self {
         self.computed = Self::MAX_SECRETS;
         self.account = Some(id);
@@ -163,7 +163,7 @@ impl Keyring {
         }
     }
 
-    /// Returns the index of the first secret whose tag of the message is `tag`.
+    /// Returns the index of the first secret that computes `tag` for the message.
     pub(crate) fn verify(&self, message: &[&[u8]], tag: &Tag) -> Result<u16, RejectionKind> {
         let keys = self.keys.get(..self.computed).unwrap_or_default();
         mac::first_match(keys, self.secrets, message, tag).ok_or(match self.secrets {

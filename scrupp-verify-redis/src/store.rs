@@ -93,7 +93,7 @@ pub struct RedisStore {
 struct Shared {
     servers: Arc<Servers>,
     runtime: Handle,
-    /// Commits and releases, which continue after their caller is dropped.
+    /// Tasks of commits and releases. A task continues after its caller is dropped.
     tasks: Tasks,
 }
 

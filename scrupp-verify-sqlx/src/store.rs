@@ -146,8 +146,8 @@ pub(crate) fn claimed<T: PartialEq + ?Sized>(token: Option<&T>, mine: &T) -> Cla
     }
 }
 
-/// Returns `Ok(false)` if another transaction caused the error. The handler must then roll back, as after
-/// a lost lease.
+/// Converts the error of a commit to `Ok(false)` if another transaction caused it. The handler must then
+/// roll back, as after a lost lease.
 pub(crate) fn lost_if_busy(error: SqlxStoreError) -> Result<bool, SqlxStoreError> {
     match error.kind() {
         SqlxStoreErrorKind::Busy => Ok(false),

@@ -166,7 +166,7 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
-/// Records by id, and ids by expiry. Both contain the same ids.
+/// The deliveries of a store: maps of records by id, and a set of the same ids by expiry.
 struct Deliveries {
     capacity: usize,
     /// One map for each first byte of an id, because growing one large map takes milliseconds.
