@@ -28,7 +28,7 @@ use crate::{figure::Figure, rounds::Rounds};
 
 const REPEATS: u32 = 20;
 
-/// Least work of any check: reading the clock, and hashing the body and the outer block.
+/// The minimum work of any check: reading the clock, and hashing the body and the outer block.
 const LEAST: &str = "compressions and clock";
 
 /// Number of blocks of a delivery of [`delivery::EVENT_BYTES`] and its outer hash.

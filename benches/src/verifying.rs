@@ -16,7 +16,7 @@ use crate::{
 const SMALL: usize = 256;
 const LARGE: usize = 1024 * 1024;
 
-/// Number of SHA-256 blocks of a body of 256 bytes with timestamp, dot and padding, plus one of the outer hash.
+/// Number of SHA-256 blocks of a body of 256 bytes with timestamp, dot and padding, plus one for the outer hash.
 const SMALL_BLOCKS: usize = 6;
 
 /// Number of calls in one turn.
@@ -112,7 +112,7 @@ fn small(count: u32) -> Times {
     rounds.add("compressions", REPEATS, move || {
         compress256(black_box(&mut state), black_box(&[[7; 64]; SMALL_BLOCKS]));
     });
-    // The minimum of any verification.
+    // The minimum work of any verification.
     rounds.add(LEAST, REPEATS, move || {
         black_box(UnixTime::now());
         compress256(black_box(&mut state), black_box(&[[7; 64]; SMALL_BLOCKS]));

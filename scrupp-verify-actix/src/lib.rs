@@ -29,7 +29,7 @@
 //! A handler gets more than the body:
 //!
 //! - the event of the delivery, with the extractor `ScruppEvent`,
-//! - the proof, as a `web::ReqData<Verified>` or from the request's extensions,
+//! - the proof of the verification, as a `web::ReqData<Verified>` or from the request's extensions,
 //! - with a store, the claim of the delivery, with the extractor `ScruppClaim`.
 //!
 //! Some settings of actix-web matter for deliveries:

@@ -182,7 +182,7 @@ impl Dedup {
     /// Sets the scope of delivery ids. Deliveries in different scopes are never duplicates.
     ///
     /// By default, there is no scope. If two routes or services share a store, give each its own scope.
-    /// Otherwise, an event that Scrupp sends to both runs only one of the two handlers.
+    /// Otherwise, if Scrupp sends an event to both, only one of the two handlers runs.
     ///
     /// The empty scope differs from no scope. After a change of the scope, deliveries that were
     /// acknowledged in the old scope are handled again if Scrupp sends them again.

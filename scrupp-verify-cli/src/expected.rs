@@ -13,7 +13,7 @@ pub enum Expected {
     /// The handler does not run. The response has this status or 400, or the server closes the connection
     /// because it cannot find the end of the request.
     RejectedOrClosed(u16),
-    /// The handler may run or not, because servers differ. If the handler runs, it runs once with these bytes,
+    /// The handler may or may not run, because servers differ. If the handler runs, it runs once with these bytes,
     /// and the response is a 2xx.
     HandledOrNot(Vec<u8>),
 }

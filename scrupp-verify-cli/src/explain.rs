@@ -76,8 +76,8 @@ fn remedy(kind: RejectionKind) -> &'static str {
              `scrupp-verify listen --record FILE`, then run `scrupp-verify verify FILE`."
         }
         Kind::UnknownAccount => {
-            "The receiver's account lookup finds no account for the request. Check the path of the \
-             webhook URL and the list of accounts."
+            "The receiver's account lookup finds no account for the request. Check the webhook URL \
+             and the list of accounts."
         }
         Kind::BodyTooLarge => {
             "The body exceeds the body limit, by default 256 KiB. A documented event is about 200 \
@@ -123,9 +123,9 @@ fn remedy(kind: RejectionKind) -> &'static str {
             "The handler extracts a claim, but its layer has no store. Add `dedup` to the layer."
         }
         Kind::NotAnEvent => {
-            "The signature is valid, but the body is not an event with a name, a process id and a \
-             status. Extract the raw body instead of a `ScruppEvent`, or correct the body in the \
-             test."
+            "The signature is valid, but the body is not an event. Every event has a name, and \
+             `task.completed` also has a process id and a status. Extract the raw body instead of a \
+             `ScruppEvent`, or correct the body in the test."
         }
         _ => "",
     }

@@ -53,7 +53,7 @@ use crate::{
 /// ACL SETUSER scrupp on >password resetkeys ~scrupp:delivery:* -@all +eval +get +set +del
 /// ```
 ///
-/// Some servers need more:
+/// Some setups need more permissions:
 ///
 /// - `+select` if the URL names a database other than 0.
 /// - `+info` to detect a node of a Redis Cluster on connecting. Without this permission, Redis's `ACL LOG`

@@ -111,7 +111,8 @@ impl fmt::Display for SqlxStoreError {
         use SqlxStoreErrorKind as Kind;
         f.write_str(match self.kind {
             Kind::InvalidTable => {
-                "invalid table name: only lowercase letters, digits and underscores are allowed"
+                "invalid table name: each part must have 1 to 50 lowercase letters, digits and underscores, and \
+                 no leading digit"
             }
             Kind::TableMissing => "the table of deliveries is missing (call migrate)",
             Kind::FormatTooNew => "the table of deliveries belongs to a newer release",

@@ -28,7 +28,7 @@
 //! A handler gets more than the body:
 //!
 //! - the event of the delivery, with the extractor `ScruppEvent` of the feature `axum`,
-//! - the proof, as an `axum::Extension<Verified>` or from the request's extensions,
+//! - the proof of the verification, as an `axum::Extension<Verified>` or from the request's extensions,
 //! - with a store, the claim of the delivery, with the extractor `ScruppClaim` of the feature `axum`.
 //!
 //! # Examples

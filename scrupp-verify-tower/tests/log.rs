@@ -197,7 +197,7 @@ fn logs_dropped_and_panicked_handlers_as_warnings() {
     assert_eq!(log, format!("{line}{fields}"));
 }
 
-/// A call of `tracing::enabled!` before an event would suppress the next event, with per-layer filters.
+/// With per-layer filters, a call of `tracing::enabled!` would suppress a later event of the application.
 #[test]
 fn per_layer_filters_do_not_lose_events_of_the_application() {
     let log = Log::default();

@@ -29,7 +29,7 @@ use tokio::{
 /// Maximum number of connections. Further connections wait in the queue of the operating system.
 const CONNECTIONS: usize = 8192;
 
-/// Time limit for the head of a request.
+/// Time limit for the head of an HTTP/1.1 request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum size of the read buffer of an HTTP/1.1 connection, and of a request's head, in bytes.

@@ -10,7 +10,7 @@ use scrupp_verify_tower::events::ApiUrl;
 #[derive(Clone)]
 pub(crate) enum ApiKey {
     Bearer(HeaderValue),
-    /// The legacy form. Proxies and access logs can read a key in the URL.
+    /// The legacy form. Proxies can read a key in the URL, and access logs can contain it.
     Query(String),
 }
 

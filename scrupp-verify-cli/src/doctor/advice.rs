@@ -143,7 +143,7 @@ pub(crate) fn advice(id: &str) -> Advice {
              genuine deliveries.",
             &[(
                 "",
-                "Accept timestamps that are at most 300 s old or at most 60 s ahead.",
+                "Accept timestamps that are at most 300 s old and at most 60 s ahead.",
             )],
         ),
         "time/milliseconds" => (
@@ -184,7 +184,7 @@ pub(crate) fn advice(id: &str) -> Advice {
             &[("", "Ignore the case of header names.")],
         ),
         "tls/https" => (
-            "Without TLS, an attacker on the network can read, delay and drop events.",
+            "Without TLS, an attacker on the network can read events and record deliveries.",
             &[("", "Give Scrupp an https URL.")],
         ),
         _ => match id.split('/').next().unwrap_or_default() {

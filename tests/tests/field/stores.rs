@@ -128,7 +128,7 @@ async fn invalid_url_is_named_without_its_password() {
         ),
         (&limited, "the role has no right"),
         (&missing, "the database failed: "),
-        // The parameter is not `password`.
+        // sqlx would log this parameter with its value, because its name is not `password`.
         (&unknown, "the database failed: "),
     ] {
         let settings = [("STORE_URL", url)];

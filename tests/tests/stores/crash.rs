@@ -28,7 +28,7 @@ use crate::{
 
 const LEASE: Duration = Duration::from_millis(500);
 
-/// Least number of deliveries in each database.
+/// Minimum number of deliveries in each database.
 const DELIVERIES: u64 = 500;
 
 /// Number of kills at each point in each database.

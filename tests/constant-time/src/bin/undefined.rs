@@ -20,7 +20,7 @@ use scrupp_verify_core::{
 
 const NOW: UnixTime = UnixTime::from_secs(1_735_471_800);
 
-/// Least number of bytes of a prepared secret that depend on the secret: two states of SHA-256.
+/// Minimum number of bytes of a prepared secret that depend on the secret: two states of SHA-256.
 /// Other bytes are not initialized.
 const KEY_BYTES: usize = 64;
 

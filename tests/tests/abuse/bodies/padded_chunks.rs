@@ -26,8 +26,8 @@ abuse! { padded_chunks_do_not_exceed_the_budget:
     custom_padded_chunks_do_not_exceed_the_budget "example-custom",
 }
 
-/// Asserts that 20 forged bodies of nearly 256 KiB with 8 MiB of padding each use at most the
-/// budget and 32 MiB.
+/// Asserts that 20 forged bodies of nearly 256 KiB with 8 MiB of padding each use at most
+/// 32 MiB more than the budget.
 ///
 /// Fails if the memory behind the chunks exceeds what the budget counts. actix-web reads ahead on
 /// its own, so its numbers are only printed.
