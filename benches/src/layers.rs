@@ -110,7 +110,7 @@ async fn check_by_hand(headers: HeaderMap, body: Bytes) -> StatusCode {
 
 /// Layer that does the least work: it waits for the body, may respond on its own, and passes on a proof.
 ///
-/// The layer calls the ready service and leaves a clone, wraps both bodies, and inserts a value.
+/// The layer calls the ready service and leaves a clone in its place, wraps both bodies, and inserts a value.
 #[derive(Clone)]
 struct AnyLayer;
 

@@ -198,7 +198,7 @@ async fn counts_lost_leases_and_timed_out_operations() {
 #[tokio::test]
 async fn requests_add_no_series() {
     let service = Service::new(MemoryStore::default());
-    // The series of a histogram starts with its first value.
+    // One delivery first, because some series could start with their first value.
     let headers = signed("topsecret", 0, b"{}");
     let accepted = service.deliver(&headers, b"{}").await.unwrap();
     accepted.handler.complete(Some(200), false).await;
