@@ -77,7 +77,7 @@ fn check_ends(first: Option<char>, last: Option<char>, len: usize) -> Result<(),
         return Err(ConfigError::InvisibleCharacter(invisible));
     }
     match (first, last) {
-        (Some(open), Some(close)) if len > open.len_utf8() && is_pair_of_quotes(open, close) => {
+        (Some(open), Some(close)) if len > open.len_utf8() && is_quote(open) && is_quote(close) => {
             Err(ConfigError::QuotedSecret(open))
         }
         _ => Ok(()),
@@ -101,8 +101,9 @@ fn only_char<'t>(mut candidates: impl Iterator<Item = &'t [u8]>) -> Option<char>
     candidates.find_map(|bytes| str::from_utf8(bytes).ok()?.chars().next())
 }
 
-/// Returns whether a character is invisible: a control character from U+007F on, or a
-/// `Default_Ignorable_Code_Point` in the `DerivedCoreProperties.txt` of Unicode.
+/// Returns whether a character is invisible: a control character from U+007F on, a
+/// `Default_Ignorable_Code_Point` in the `DerivedCoreProperties.txt` of Unicode, the blank Braille
+/// pattern, or an annotation character.
 ///
 /// Control characters below U+0020 are excluded, because a secret that contains them is binary.
 fn is_invisible(character: char) -> bool {
@@ -118,25 +119,38 @@ fn is_invisible(character: char) -> bool {
             | '\u{200b}'..='\u{200f}'
             | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
             | '\u{3164}'
             | '\u{fe00}'..='\u{fe0f}'
             | '\u{feff}'
             | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fff8}'
+            | '\u{fff0}'..='\u{fffb}'
             | '\u{1bca0}'..='\u{1bca3}'
             | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}'
     )
 }
 
-fn is_pair_of_quotes(open: char, close: char) -> bool {
-    match open {
-        '"' | '\'' | '`' => close == open,
-        '\u{201c}' | '\u{201d}' | '\u{201e}' => matches!(close, '\u{201c}' | '\u{201d}'),
-        '\u{2018}' | '\u{2019}' | '\u{201a}' => matches!(close, '\u{2018}' | '\u{2019}'),
-        '\u{ab}' | '\u{bb}' => matches!(close, '\u{ab}' | '\u{bb}'),
-        _ => false,
-    }
+/// Returns whether a character is an accent that is typed as a quote, or a `Quotation_Mark` in the
+/// `PropList.txt` of Unicode.
+fn is_quote(character: char) -> bool {
+    matches!(
+        character,
+        '`' | '\u{b4}'
+            | '"'
+            | '\''
+            | '\u{ab}'
+            | '\u{bb}'
+            | '\u{2018}'..='\u{201f}'
+            | '\u{2039}'..='\u{203a}'
+            | '\u{2e42}'
+            | '\u{300c}'..='\u{300f}'
+            | '\u{301d}'..='\u{301f}'
+            | '\u{fe41}'..='\u{fe44}'
+            | '\u{ff02}'
+            | '\u{ff07}'
+            | '\u{ff62}'..='\u{ff63}'
+    )
 }
 
 impl fmt::Debug for Secret {

@@ -126,7 +126,7 @@ async fn invalid_url_is_named_without_its_password() {
             "redis+cluster://:pa55word@db:1,db:x",
             "the port must be a number",
         ),
-        (&limited, "the role has no right"),
+        (&limited, "the role has no permission"),
         (&missing, "the database failed: "),
         // sqlx would log this parameter with its value, because its name is not `password`.
         (&unknown, "the database failed: "),
