@@ -174,7 +174,9 @@ impl Connector {
             match error.code() {
                 Some("LOADING") => sleep(PAUSE).await,
                 // The connection is closed or remains unusable.
-                None | Some("READONLY" | "MASTERDOWN" | "NOAUTH") => self.replace(&connection),
+                None | Some("READONLY" | "MASTERDOWN" | "NOREPLICAS" | "MISCONF" | "NOAUTH") => {
+                    self.replace(&connection);
+                }
                 Some(_) => return Err(error.into()),
             }
             if started.elapsed() > RETRY {

@@ -26,7 +26,7 @@
 //! | failure | behavior | first success |
 //! |---|---|---|
 //! | the connection is closed, or Redis restarts | reconnects within the operation | the first operation after Redis accepts connections |
-//! | the server responds with `READONLY` or `MASTERDOWN` after a failover | replaces the connection and repeats the operation | 3 ms after the address points to the new primary |
+//! | after a failover, the old server responds with `READONLY`, `MASTERDOWN`, `NOREPLICAS` or `MISCONF` | replaces the connection and repeats the operation | 3 ms after the address points to the new primary |
 //! | an open connection is silent | replaces the connection after 2.5 s without a response | after 3.1 s and three operations that timed out |
 //! | Redis loads its data (`LOADING`) | repeats the operation for 0.8 s on the same connection | at most 0.1 s after Redis has loaded its data |
 //! | Redis stalls for 1, 2, 3 or 5 s | sends each release on the connection of its claim | after the stall, with no claim left behind |

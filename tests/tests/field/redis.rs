@@ -122,6 +122,20 @@ async fn replaces_a_connection_to_a_replica_without_its_primary() {
 }
 
 #[tokio::test]
+async fn replaces_a_connection_to_a_primary_that_lost_its_replicas() {
+    let fenced = Redis::start(&[]);
+    let other = Redis::start(&[]);
+    let proxy = Proxy::start(fenced.address()).await;
+    let store = RedisStore::new(&proxy.redis_url()).unwrap();
+    claim(&store, 1).await.unwrap();
+    let () = fenced.run(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    let error = claim(&store, 2).await.unwrap_err();
+    assert_eq!(error.code(), Some("NOREPLICAS"), "{error}");
+    proxy.set_target(other.address());
+    assert_eq!(recover(&store, 2).await.0, 0);
+}
+
+#[tokio::test]
 async fn replaces_a_silent_connection() {
     let redis = Redis::start(&[]);
     let proxy = Proxy::start(redis.address()).await;
