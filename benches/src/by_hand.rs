@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use sha2::Sha256;
 
-/// Returns true if a delivery is genuine and at most 300 s old.
+/// Returns true if a delivery is genuine and its timestamp is within 300 s of the current time.
 #[must_use]
 pub fn verify(secret: &[u8], headers: &HeaderMap, body: &[u8]) -> bool {
     let Some(timestamp) = text(headers, "x-scrupp-timestamp") else {

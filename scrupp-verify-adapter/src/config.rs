@@ -25,7 +25,7 @@ pub struct Config<R, F> {
     has_timer: Arc<AtomicBool>,
     /// The tolerance for timestamps, and the body limit.
     pub policy: Policy,
-    /// The time in which a body must be complete. 10 s by default.
+    /// The time within which a body must be complete. 10 s by default.
     pub body_timeout: Duration,
     /// The budget for unverified bodies. 64 MiB by default.
     pub buffer_budget: Budget,

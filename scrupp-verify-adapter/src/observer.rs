@@ -43,11 +43,11 @@ impl<F: Fn(&Observation<'_>) + Send + Sync + 'static> Observer for F {
     }
 }
 
-/// A report of an adapter to its [`Observer`]: a step of a delivery, an operation of the store, or a
-/// change of the budget.
+/// A report from an adapter to its [`Observer`]: a step of a delivery, an operation of the store, or a
+/// change in the budget.
 ///
-/// Each delivery is reported once as `Handled`, `HandlerDropped`, `Duplicate` or `Rejected`. If two
-/// adapters wrap one handler, only the adapter that detects a duplicate reports it.
+/// Each adapter reports a delivery at most once as `Handled`, `HandlerDropped`, `Duplicate` or
+/// `Rejected`. If two adapters wrap one handler, only the adapter that detects a duplicate reports it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Observation<'o> {
@@ -58,7 +58,7 @@ pub enum Observation<'o> {
         verified: &'o Verified,
         /// The length of the body, in bytes.
         body_bytes: usize,
-        /// The time from the headers to the proof, account lookup and body included.
+        /// The time from the headers to the proof, including the account lookup and the body.
         time: Duration,
     },
     /// A handler responded, or failed without a response.

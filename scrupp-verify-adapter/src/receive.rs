@@ -73,8 +73,8 @@ impl<R, F> Config<R, F> {
         }
     }
 
-    /// Rejects a delivery after its body is polled. Only the client of a body that exceeds the limit may
-    /// still be sending: other bodies are complete, broken or timed out.
+    /// Rejects a delivery after its body is polled. Only a body that exceeds the limit may still
+    /// be arriving: other bodies are complete, broken or timed out.
     fn reject(
         &self,
         rejection: impl Into<Rejection>,

@@ -157,7 +157,7 @@ macro_rules! setters {
         /// the store timeout or the id. By default, there is no store, and every attempt runs the
         /// handler.
         ///
-        /// The store claims each verified delivery before the handler runs:
+        /// The adapter claims each verified delivery in the store before the handler runs:
         ///
         /// - If the handler responds with a 2xx, the delivery is acknowledged. Its duplicates get 200
         ///   with [`Duplicate`](crate::Duplicate) in the response's extensions, and the handler does

@@ -18,7 +18,7 @@ use core::fmt;
 pub enum ConfigError {
     /// The secret is empty.
     EmptySecret,
-    /// The secret consists of NUL bytes, which HMAC treats like an empty secret.
+    /// The secret consists of NUL bytes only.
     NulSecret,
     /// The secret starts or ends with ASCII or Unicode whitespace.
     SpaceAroundSecret,

@@ -2,7 +2,7 @@ use core::fmt;
 
 use crate::{Keyring, Rejection, RejectionKind, UnixTime, Verified, VerifiedDelivery, mac::Tag};
 
-/// Headers that passed every check except that of the signature.
+/// Headers that passed every check except the signature check.
 ///
 /// Created by [`Policy::check_head`](crate::Policy::check_head).
 ///

@@ -170,7 +170,7 @@ impl Default for Policy {
 }
 
 /// Unix times in milliseconds have 13 digits from September 2001 to November 2286. Unix times in
-/// seconds have 13 digits only after the year 33,658.
+/// seconds have 13 digits only from the year 33,658 on.
 const MILLISECONDS_DIGITS: usize = 13;
 
 /// The headers that a policy reads.

@@ -41,7 +41,7 @@ impl Secret {
     /// - [`ConfigError::EmptySecret`] if the secret is empty, because anyone can sign with an empty
     ///   secret.
     /// - [`ConfigError::NulSecret`] if the secret consists of NUL bytes. HMAC pads keys with NUL
-    ///   bytes, so such a secret is equivalent to the empty one.
+    ///   bytes, so up to 64 of them are equivalent to the empty secret.
     /// - [`ConfigError::SpaceAroundSecret`] if the secret starts or ends with whitespace, such as
     ///   the line feed at the end of a file.
     /// - [`ConfigError::InvisibleCharacter`] if the secret starts or ends with an invisible

@@ -121,7 +121,7 @@ impl<B: AsRef<[u8]>> VerifiedDelivery<B> {
     }
 }
 
-/// Shows the proof and the length of the body. The content may be personal data.
+/// Shows the proof and the length of the body, but not its content, which may be personal data.
 impl<B: AsRef<[u8]>> fmt::Debug for VerifiedDelivery<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedDelivery")

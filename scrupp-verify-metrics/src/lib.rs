@@ -10,7 +10,7 @@
 //!
 //! | name | type | labels | meaning |
 //! |---|---|---|---|
-//! | `scrupp_verify_deliveries_total` | counter | `outcome`, `reason` | deliveries, each counted once |
+//! | `scrupp_verify_deliveries_total` | counter | `outcome`, `reason` | deliveries, each counted at most once |
 //! | `scrupp_verify_verified_total` | counter | `secret_index` | verified deliveries, by the index of the secret that matched |
 //! | `scrupp_verify_delivery_age_seconds` | histogram | | age of verified deliveries on arrival, by Scrupp's timestamp |
 //! | `scrupp_verify_receive_seconds` | histogram | | time from the headers of a verified delivery to the end of the verification, including account lookup and body |

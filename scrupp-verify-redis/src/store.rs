@@ -181,7 +181,7 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// - [`RedisStoreErrorKind::InvalidUrl`] if a URL is not valid, is a Unix socket or names a database
+    /// - [`RedisStoreErrorKind::InvalidUrl`] if a URL is not valid, names a Unix socket or a database
     ///   other than 0, or if there is no URL.
     /// - [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
     ///
@@ -225,7 +225,7 @@ impl RedisStore {
     /// # Errors
     ///
     /// - [`RedisStoreErrorKind::InvalidUrl`] if a URL is not valid, or if there is no URL of a sentinel.
-    ///   The URL of a sentinel must not be a Unix socket or name a database other than 0.
+    ///   The URL of a sentinel must not name a Unix socket or a database other than 0.
     /// - [`RedisStoreErrorKind::NoRuntime`] outside of a Tokio runtime.
     ///
     /// # Examples

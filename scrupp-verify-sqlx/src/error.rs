@@ -29,11 +29,11 @@ pub enum SqlxStoreErrorKind {
     PermissionDenied,
     /// The database is read-only, for example a standby server.
     ReadOnly,
-    /// The database has no space left.
+    /// The database has no disk space or no memory left.
     Full,
     /// The database cannot read or write its files. A full disk can be the cause.
     Io,
-    /// Every connection of the pool is in use, or the pool is closed.
+    /// Every connection of the pool is in use, the pool is closed, or the server accepts no more connections.
     PoolExhausted,
     /// Another transaction has locked the database, or has changed the same row.
     Busy,
@@ -111,8 +111,8 @@ impl fmt::Display for SqlxStoreError {
         use SqlxStoreErrorKind as Kind;
         f.write_str(match self.kind {
             Kind::InvalidTable => {
-                "invalid table name: each part must have 1 to 50 lowercase letters, digits and underscores, and \
-                 no leading digit"
+                "invalid table name: each part must consist of 1 to 50 lowercase letters, digits and \
+                 underscores, without a leading digit"
             }
             Kind::TableMissing => "the table of deliveries is missing (call migrate)",
             Kind::FormatTooNew => "the table of deliveries belongs to a newer release",
@@ -121,7 +121,7 @@ impl fmt::Display for SqlxStoreError {
             }
             Kind::PermissionDenied => "the role has no permission to use the table of deliveries",
             Kind::ReadOnly => "the database is read-only",
-            Kind::Full => "the database has no space left",
+            Kind::Full => "the database has no disk space or no memory left",
             Kind::Io => "the database cannot read or write its files",
             Kind::PoolExhausted => "no database connection is available",
             Kind::Busy => "another transaction has locked the database or changed the same row",

@@ -95,8 +95,8 @@ impl<DB: Database> SqlxStore<DB> {
     ///
     /// # Errors
     ///
-    /// [`InvalidTable`](SqlxStoreErrorKind::InvalidTable), unless each part has 1 to 50 lowercase letters,
-    /// digits and underscores, and does not start with a digit.
+    /// [`InvalidTable`](SqlxStoreErrorKind::InvalidTable), unless each part consists of 1 to 50 lowercase
+    /// letters, digits and underscores, and does not start with a digit.
     ///
     /// # Examples
     ///

@@ -351,7 +351,7 @@ async fn transaction_has_each_effect_once_in_sqlite_and_postgres() {
             "✓ transaction rolled back 503 503 ran 0",
             "✓ and its retry 200 200 ran 1",
             "✓ retry while the first attempt exceeds its lease 200 200 ran 1",
-            "✓ first attempt, commits after its lease 503 503 ran 1",
+            "✓ first attempt, tries to commit after its lease 503 503 ran 1",
             "✓ and another retry 200 200 did not run 1",
             "",
             "all as expected",

@@ -82,7 +82,7 @@ async fn run(database: &str) -> Result<usize, Box<dyn Error>> {
         trouble::CONTINUE.notify_one();
         first.await?
     };
-    let name = "first attempt, commits after its lease";
+    let name = "first attempt, tries to commit after its lease";
     unexpected += row(name, (503, true, 1), &tasks, slow, first).await?;
     let name = "and another retry";
     unexpected += row(name, (200, false, 1), &tasks, slow, post(address, slow)).await?;

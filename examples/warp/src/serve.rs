@@ -45,8 +45,8 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 /// The window exceeds that of one request, so a request whose body is not read does not block the others.
 const CONNECTION_WINDOW: u32 = 128 * 1024;
 
-/// Maximum number of concurrent requests on an HTTP/2 connection. Each may hold 16 KiB outside the
-/// budget.
+/// Maximum number of concurrent requests on an HTTP/2 connection. Each may hold 16 KiB and one frame
+/// outside the budget.
 const STREAMS: u32 = 16;
 
 /// Time during which a connection accepts requests. An idle connection is closed after this time.

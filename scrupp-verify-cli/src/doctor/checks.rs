@@ -619,7 +619,7 @@ impl Doctor {
 
     /// Compares the responses to deliveries with a wrong signature and with an old timestamp.
     ///
-    /// If the responses to two wrong signatures differ, for example by a request id, the result is inconclusive.
+    /// If the responses to two wrong signatures differ, for example in a request id, the result is inconclusive.
     fn one_reason(&self) -> (Outcome, String) {
         let rejections = self.rejections();
         let of = |wanted: &str| {

@@ -88,7 +88,7 @@ impl Event {
     /// # Errors
     ///
     /// Returns an [`EventError`] if the body is not a JSON object in UTF-8, or if a field name
-    /// contains an unpaired surrogate, such as `{"\ud800":1}`.
+    /// contains an unpaired surrogate, as in `{"\ud800":1}`.
     ///
     /// Also returns an error if one of the following fields is missing, repeated or invalid:
     ///

@@ -5,8 +5,8 @@
 //!
 //! - `src/bin/undefined.rs` marks the secret as undefined under Valgrind's Memcheck, which reports
 //!   each branch and each index that depends on it.
-//! - `src/bin/timing.rs` measures how the time that a rejection takes depends on where the received tag
-//!   differs.
+//! - `src/bin/timing.rs` measures whether the time that a rejection takes depends on where the received
+//!   tag differs.
 
 pub mod leaky;
 pub mod memcheck;

@@ -91,7 +91,7 @@ impl Growth {
         }
     }
 
-    /// Measures until the process has been idle for half a second, or for `at_most`.
+    /// Measures for `at_most`, or until the process has been idle for half a second.
     async fn settle(&mut self, at_most: Duration) {
         let began = Instant::now();
         let (mut cpu_time, mut busy) = (Duration::ZERO, began);

@@ -1,5 +1,4 @@
-//! Failures of Redis that an open connection does not recover from: failovers, silence, stalls, and
-//! claims whose callers gave up.
+//! Failures of Redis, such as failovers, silence and stalls, and claims whose callers gave up.
 
 use core::time::Duration;
 use std::{

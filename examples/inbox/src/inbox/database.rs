@@ -159,8 +159,8 @@ fn text(dialect: &Dialect, statement: &str) -> String {
 
 /// Writes values into a statement for PostgreSQL, as numbers and hex digits.
 ///
-/// Bound values would need two round trips. In transaction mode, PgBouncer may send the second one to
-/// another server.
+/// Bound values would need two round trips. In transaction mode, PgBouncer may use another server
+/// connection for the second one.
 fn with_values(mut statement: String, values: &[Value<'_>]) -> String {
     for (value, number) in values.iter().zip(1..) {
         let value = match value {
