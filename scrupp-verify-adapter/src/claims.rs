@@ -213,7 +213,8 @@ impl Dedup {
     /// Claims a verified delivery. Returns `None` if the delivery is a duplicate.
     ///
     /// The store remembers an acknowledged delivery for at least `window`, the time in which the delivery
-    /// can be replayed. Skips the claim if an outer adapter has already claimed the same id.
+    /// can be replayed. If an outer adapter has already
+    /// claimed the same id, no claim is made.
     ///
     /// # Cancel safety
     ///

@@ -1,7 +1,7 @@
 /// Expands to the setters of `ScruppVerify`, for a type with a field `config`, an `Arc` of a `Config`.
 ///
 /// `$name` is the adapter's crate. Examples that send requests differ between adapters, so each adapter
-/// passes its own: as doc comments on the name of the setter.
+/// passes them as doc comments on the names of the setters.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! setters {
@@ -46,8 +46,7 @@ macro_rules! setters {
         ///
         /// Rejects larger bodies with 413: before reading if `Content-Length` exceeds the limit,
         /// otherwise as soon as the received bytes exceed it. The default is 262,144 bytes
-        /// (256 KiB). A documented event is about 200 bytes long. The rest allows for large `meta`
-        /// objects.
+        /// (256 KiB). A documented event is about 200 bytes long, but `meta` may be large.
         ///
         /// # Examples
         ///
@@ -183,9 +182,9 @@ macro_rules! setters {
         ///   apart with [`Dedup::delivery_id`](crate::Dedup::delivery_id), for example by a field of
         ///   `meta` that you set for each run.
         ///
-        /// The handler can extract its claim with `ScruppClaim`. With the claim, `SqlxStore` of the
-        /// crate `scrupp-verify-sqlx` acknowledges the delivery in the same transaction as the effects of
-        /// the handler.
+        /// The handler can extract its claim with `ScruppClaim`. With the claim, `SqlxStore` from
+        /// the `scrupp-verify-sqlx` crate acknowledges the delivery in the same transaction as the effects
+        /// of the handler.
         ///
         /// # Cancel safety
         ///

@@ -163,7 +163,7 @@ impl Keyring {
         }
     }
 
-    /// Returns the index of the first secret that computes `tag` for the message.
+    /// Returns the index of the first secret with which the message has the tag `tag`.
     pub(crate) fn verify(&self, message: &[&[u8]], tag: &Tag) -> Result<u16, RejectionKind> {
         let keys = self.keys.get(..self.computed).unwrap_or_default();
         mac::first_match(keys, self.secrets, message, tag).ok_or(match self.secrets {

@@ -39,7 +39,7 @@ pub(crate) fn tag(key: &MacKey, message: &[&[u8]]) -> Tag {
     mac.finalize().into_bytes().into()
 }
 
-/// Returns the index of the first of `keys` that computes the tag `candidate` for the message.
+/// Returns the index of the first of `keys` with which the message has the tag `candidate`.
 ///
 /// Only the first `secrets` keys can match. The others are tried so that the time is the same.
 ///

@@ -96,7 +96,7 @@ fn last_char(text: &[u8]) -> Option<char> {
     only_char(starts.filter_map(|start| text.get(start..)))
 }
 
-/// Returns the first candidate that is a character in UTF-8.
+/// Returns the character that one of the byte strings encodes in UTF-8, if any does.
 fn only_char<'t>(mut candidates: impl Iterator<Item = &'t [u8]>) -> Option<char> {
     candidates.find_map(|bytes| str::from_utf8(bytes).ok()?.chars().next())
 }

@@ -42,7 +42,7 @@ impl UnixTime {
         }
     }
 
-    /// Returns the first second that begins at least `duration` after the end of the second `self`.
+    /// Adds a duration, rounded up so that at least `duration` has passed at the result.
     ///
     /// The current time may be almost one second later than `self`, so the calculation starts at
     /// the next second. Saturates at `u64::MAX`.

@@ -34,7 +34,7 @@
 //! TCP keep-alive probes start after 10 s without traffic. On Linux, the kernel also closes a connection
 //! whose data has not been acknowledged for 20 s.
 //!
-//! In a Redis Cluster and behind Sentinel, the times count from the end of the servers' own failover:
+//! In a Redis Cluster and behind Sentinel, the times are measured from the end of the servers' own failover:
 //!
 //! | failure | behavior | first success |
 //! |---|---|---|

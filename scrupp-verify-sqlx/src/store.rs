@@ -137,7 +137,7 @@ impl<DB: Database> fmt::Debug for SqlxStore<DB> {
     }
 }
 
-/// Returns the result of a claim, given the token in the row after the claim.
+/// Returns the result of a claim, given the token that the row contains afterwards.
 pub(crate) fn claimed<T: PartialEq + ?Sized>(token: Option<&T>, mine: &T) -> Claim {
     match token {
         None => Claim::Acknowledged,

@@ -63,7 +63,7 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// Creates a store with a maximum number of deliveries.
     ///
-    /// Choose the number of deliveries that arrive within the retention, which is a day by default.
+    /// Set the capacity to the number of deliveries that you expect within the retention, by default a day.
     ///
     /// # Examples
     ///
@@ -100,7 +100,7 @@ impl MemoryStore {
         self
     }
 
-    /// Applies a rule to the record of a delivery at the current time.
+    /// Updates the record of a delivery with a rule, such as `Record::claim`, at the current time.
     fn update<T>(
         &self,
         id: DeliveryId,
@@ -189,7 +189,7 @@ impl Deliveries {
         }
     }
 
-    /// Applies a rule to the record of a delivery.
+    /// Updates the record of a delivery with a rule, such as `Record::claim`.
     fn update<T>(
         &mut self,
         id: DeliveryId,
