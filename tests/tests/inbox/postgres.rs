@@ -64,6 +64,17 @@ async fn needs_no_right_to_create_a_table_that_exists() {
 }
 
 #[tokio::test]
+async fn fetches_results_if_bytea_output_is_escape() {
+    let postgres = Postgres::start().await;
+    let _ = postgres.sql("ALTER DATABASE postgres SET bytea_output = 'escape'");
+    let api = TaskApi::start().await;
+    let inbox = start(&postgres.url(), &api, &[]).await;
+    deliver(inbox.address(), &completed(1)).await;
+    assert_eq!(row(&inbox, 1, "stored").await["attempts"], 1);
+    assert_eq!(result(&inbox, 1).await, (200, TaskApi::result(1, 1)));
+}
+
+#[tokio::test]
 async fn acknowledges_nothing_while_the_database_is_read_only() {
     let postgres = Postgres::start().await;
     let api = TaskApi::start().await;

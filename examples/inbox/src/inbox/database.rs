@@ -39,6 +39,10 @@ const IN_MEMORY: &str = "expected a file, not an in-memory database";
 /// a response.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Precedes each message to PostgreSQL. sqlx reads bytes only as hex digits, and the server may be
+/// configured to send them as escape sequences.
+const BYTES_IN_HEX: &str = "SET LOCAL bytea_output = 'hex';";
+
 /// Time limit of a statement. Shorter than the time limit of a response.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(3500);
 
@@ -128,6 +132,7 @@ impl Database {
             }
             Self::Postgres(pool) => {
                 let statement = with_values(text(POSTGRES, statement), values);
+                let statement = format!("{BYTES_IN_HEX}{statement}");
                 // A task, because sqlx cannot reuse a connection until a cancelled statement has ended.
                 let rows = tokio::spawn(run_in_postgres(pool.clone(), statement));
                 decoded(&rows.await??)
