@@ -29,7 +29,7 @@ pub struct TaskApi {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ScriptedResponse {
-    /// A status.
+    /// A status, with the JSON of a running task as the body.
     Status(u16),
     /// A 503 with a `Retry-After` of this many seconds.
     RetryAfter(u64),
@@ -227,9 +227,10 @@ async fn data(
         return StatusCode::UNAUTHORIZED.into_response();
     }
     match scripted {
-        Some(ScriptedResponse::Status(status)) => StatusCode::from_u16(status)
-            .expect("a status")
-            .into_response(),
+        Some(ScriptedResponse::Status(status)) => {
+            let status = StatusCode::from_u16(status).expect("a status");
+            (status, r#"{"status":"running"}"#).into_response()
+        }
         Some(ScriptedResponse::RetryAfter(secs)) => {
             let retry_after = [(header::RETRY_AFTER, secs.to_string())];
             (StatusCode::SERVICE_UNAVAILABLE, retry_after).into_response()

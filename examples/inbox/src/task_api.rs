@@ -87,7 +87,8 @@ impl TaskApi {
         let request = self.key.get(&self.client, url);
         let json = HeaderValue::from_static("application/json");
         let mut response = request.header(ACCEPT, json).send().await?;
-        if !response.status().is_success() {
+        // Another 2xx, such as a 202, has no result.
+        if response.status() != StatusCode::OK {
             return Err(FetchError::Status {
                 status: response.status().as_u16(),
                 retry_after: retry_after(&response),

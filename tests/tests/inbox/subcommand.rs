@@ -12,7 +12,7 @@ async fn polls_until_the_task_ends() {
     api.statuses(2, ["running", "failed"]);
     api.script_fetches(3, repeat_n(ScriptedResponse::Status(500), 2));
     api.statuses(4, ["partially_completed"]);
-    for (process_id, status) in (5..).zip([401, 403, 404, 410]) {
+    for (process_id, status) in (5..).zip([401, 403, 404, 410, 308, 501, 202]) {
         api.script_fetches(process_id, [ScriptedResponse::Status(status)]);
     }
     let origin = api.origin();
@@ -22,6 +22,7 @@ async fn polls_until_the_task_ends() {
         ("FETCH_ATTEMPTS", "2"),
     ];
     let result = format!("{}\n", TaskApi::result(1, 2));
+    let later_result = format!("{}\n", TaskApi::result(11, 2));
     let next = ", next request in 0.05 s\n";
     let error = "the API responded with status";
     let ends = [
@@ -53,6 +54,14 @@ async fn polls_until_the_task_ends() {
         ("6", 1, "", format!("task 6: {error} 403\n")),
         ("7", 1, "", format!("task 7: {error} 404\n")),
         ("8", 1, "", format!("task 8: {error} 410\n")),
+        ("9", 1, "", format!("task 9: {error} 308\n")),
+        ("10", 1, "", format!("task 10: {error} 501\n")),
+        (
+            "11",
+            0,
+            &*later_result,
+            format!("task 11: {error} 202{next}"),
+        ),
     ];
     for (process_id, code, output, errors) in ends {
         let ended = run(&["poll", process_id], &environment).await;
