@@ -59,8 +59,9 @@ impl Inbox {
             due: Arc::default(),
         };
         // Checks first, because the role may lack the right to create a table.
-        if inbox.check().await.is_err() {
-            inbox.database.run::<()>(statements::TABLE, &[]).await?;
+        if let Err(unchecked) = inbox.check().await {
+            let created = inbox.database.run::<()>(statements::TABLE, &[]).await;
+            created.map_err(|error| format!("{unchecked}; cannot create the table: {error}"))?;
             let checked = inbox.check().await;
             checked.map_err(|error| format!("the table \"deliveries\" is unusable: {error}"))?;
         }

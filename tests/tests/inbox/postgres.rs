@@ -64,6 +64,26 @@ async fn needs_no_right_to_create_a_table_that_exists() {
 }
 
 #[tokio::test]
+async fn rejects_a_role_that_may_not_insert_or_update() {
+    let postgres = Postgres::start().await;
+    let api = TaskApi::start().await;
+    start(&postgres.url(), &api, &[]).await.kill().await;
+    for (role, rights) in [
+        ("updater", "SELECT, UPDATE"),
+        ("inserter", "SELECT, INSERT"),
+    ] {
+        let _ = postgres.sql(&format!(
+            "CREATE ROLE {role} LOGIN; GRANT {rights} ON deliveries TO {role}"
+        ));
+        let ended = run(&[], &[("DATABASE_URL", postgres.url_of(role))]).await;
+        let errors = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{errors}");
+        let message = "permission denied for table deliveries";
+        assert!(errors.contains(message), "{rights}: {errors}");
+    }
+}
+
+#[tokio::test]
 async fn fetches_results_if_bytea_output_is_escape() {
     let postgres = Postgres::start().await;
     let _ = postgres.sql("ALTER DATABASE postgres SET bytea_output = 'escape'");
