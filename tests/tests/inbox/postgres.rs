@@ -133,6 +133,20 @@ async fn rejects_a_table_whose_body_is_text() {
 }
 
 #[tokio::test]
+async fn rejects_a_database_in_another_encoding_than_utf8() {
+    let postgres = Postgres::start().await;
+    let _ = postgres.sql(
+        "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    );
+    let url = format!("postgres://test@127.0.0.1:{}/latin", postgres.port());
+    let ended = run(&[], &[("DATABASE_URL", url)]).await;
+    let errors = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{errors}");
+    let message = "DATABASE_URL: expected a database in UTF8, not in LATIN1\n";
+    assert_eq!(errors, message);
+}
+
+#[tokio::test]
 async fn recovers_from_silent_connections() {
     let postgres = Postgres::start().await;
     let (port, silence) = silent_proxy(postgres.port()).await;
