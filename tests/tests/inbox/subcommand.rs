@@ -102,6 +102,11 @@ async fn names_the_invalid_setting() {
             "SCRUPP_WEBHOOK_SECRET: ",
         ),
         ("SCRUPP_API_KEY", "not a key", "SCRUPP_API_KEY: "),
+        (
+            "SCRUPP_API_KEY",
+            "\"topsecret\"",
+            "SCRUPP_API_KEY: the API key begins or ends with a quote",
+        ),
         ("SCRUPP_API_KEY_IN", "cookie", "SCRUPP_API_KEY_IN: "),
         (
             "SCRUPP_API_ORIGIN",
