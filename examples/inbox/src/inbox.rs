@@ -81,7 +81,9 @@ impl Inbox {
         let (pause, error) = match &event {
             Ok(Event::TaskCompleted(task)) if task.status == Status::Completed => (Some(0), None),
             Ok(Event::TaskCompleted(task)) if task.status == Status::Failed => {
-                let error = task.error.as_deref().unwrap_or("the task failed");
+                // An error that is not text is kept as JSON.
+                let json = task.other.get("error").filter(|json| *json != "null");
+                let error = task.error.as_deref().or(json).unwrap_or("the task failed");
                 // PostgreSQL rejects text that contains a NUL.
                 (None, Some(error.replace('\0', "")))
             }

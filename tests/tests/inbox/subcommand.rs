@@ -15,6 +15,10 @@ async fn polls_until_the_task_ends() {
     for (process_id, status) in (5..).zip([401, 403, 404, 410, 308, 501, 202]) {
         api.script_fetches(process_id, [ScriptedResponse::Status(status)]);
     }
+    for (process_id, error) in (12..).zip([r#"{"code":"no_credits"}"#, "null"]) {
+        api.statuses(process_id, ["failed"]);
+        api.error(process_id, error);
+    }
     let origin = api.origin();
     let environment = [
         ("SCRUPP_API_ORIGIN", origin.as_str()),
@@ -62,6 +66,13 @@ async fn polls_until_the_task_ends() {
             &*later_result,
             format!("task 11: {error} 202{next}"),
         ),
+        (
+            "12",
+            1,
+            "",
+            "task 12: {\"code\":\"no_credits\"}\n".to_owned(),
+        ),
+        ("13", 1, "", "task 13: failed\n".to_owned()),
     ];
     for (process_id, code, output, errors) in ends {
         let ended = run(&["poll", process_id], &environment).await;
