@@ -1,6 +1,6 @@
 use core::iter::repeat_n;
 
-use scrupp_verify_tests::{ScriptedResponse, TaskApi};
+use scrupp_verify_tests::{Program, ScriptedResponse, TaskApi, path};
 
 use crate::{Directory, run};
 
@@ -94,6 +94,36 @@ async fn invalid_key_ends_a_poll_at_once() {
     let errors = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(errors, "task 1: the API responded with status 401\n");
     assert_eq!(ended.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn unwritable_output_ends_a_poll_only_if_it_is_the_result() {
+    let api = TaskApi::start().await;
+    let origin = api.origin();
+    let environment = [
+        ("SCRUPP_API_ORIGIN", origin.as_str()),
+        ("FETCH_PAUSE_SECONDS", "0.05"),
+    ];
+    let poll = async |process_id: u64, redirect: &str| {
+        api.statuses(process_id, ["running", "completed"]);
+        let inbox = path("example-inbox");
+        let command = format!("exec {} poll {process_id} {redirect}", inbox.display());
+        let ended = Program::run("/bin/sh", &["-c", &command], &environment).await;
+        let outputs = [ended.stdout, ended.stderr].map(|text| String::from_utf8(text).unwrap());
+        (ended.status.code(), outputs)
+    };
+    let result = format!("{}\n", TaskApi::result(1, 1));
+    let expected = (Some(0), [result, String::new()]);
+    assert_eq!(poll(1, "2>/dev/full").await, expected);
+
+    let (code, [_, errors]) = poll(2, ">/dev/full").await;
+    assert_eq!(code, Some(1), "{errors}");
+    let error = "task 2: cannot print the result: ";
+    assert!(
+        errors.lines().any(|line| line.starts_with(error)),
+        "{errors}"
+    );
+    assert_eq!(poll(3, ">/dev/full 2>/dev/full").await.0, Some(1));
 }
 
 #[tokio::test]
