@@ -29,7 +29,7 @@ pub struct TaskApi {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ScriptedResponse {
-    /// A status.
+    /// A status, with the JSON of a running task as the body.
     Status(u16),
     /// A 503 with a `Retry-After` of this many seconds.
     RetryAfter(u64),
@@ -81,6 +81,7 @@ struct Tasks {
 #[derive(Debug, Default)]
 struct Task {
     statuses: VecDeque<&'static str>,
+    error: Option<&'static str>,
     scripted: VecDeque<ScriptedResponse>,
     fetches: Vec<Fetch>,
 }
@@ -124,6 +125,11 @@ impl TaskApi {
     pub fn statuses(&self, process_id: u64, statuses: impl IntoIterator<Item = &'static str>) {
         let mut tasks = self.lock();
         tasks.task(process_id).statuses.extend(statuses);
+    }
+
+    /// Sets the error of a failed task, as JSON. By default, the error is `"no such company"`.
+    pub fn error(&self, process_id: u64, json: &'static str) {
+        self.lock().task(process_id).error = Some(json);
     }
 
     /// Makes one in five requests for a result fail with 500, and delays one in seven.
@@ -196,19 +202,21 @@ async fn status(
     if api.key_of(&uri, &headers).is_none() {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let status = {
+    let (status, error) = {
         let mut tasks = api.lock();
-        let statuses = &mut tasks.task(id).statuses;
+        let Task {
+            statuses, error, ..
+        } = tasks.task(id);
         let last = statuses.back().copied().unwrap_or("completed");
         let next = statuses.pop_front().unwrap_or(last);
         if statuses.is_empty() {
             statuses.push_back(last);
         }
-        next
+        (next, error.unwrap_or(r#""no such company""#))
     };
     let error = match status {
-        "failed" => r#","error":"no such company""#,
-        _ => "",
+        "failed" => format!(r#","error":{error}"#),
+        _ => String::new(),
     };
     json(format!(
         r#"{{"process_id":{id},"status":"{status}"{error}}}"#
@@ -227,9 +235,10 @@ async fn data(
         return StatusCode::UNAUTHORIZED.into_response();
     }
     match scripted {
-        Some(ScriptedResponse::Status(status)) => StatusCode::from_u16(status)
-            .expect("a status")
-            .into_response(),
+        Some(ScriptedResponse::Status(status)) => {
+            let status = StatusCode::from_u16(status).expect("a status");
+            (status, r#"{"status":"running"}"#).into_response()
+        }
         Some(ScriptedResponse::RetryAfter(secs)) => {
             let retry_after = [(header::RETRY_AFTER, secs.to_string())];
             (StatusCode::SERVICE_UNAVAILABLE, retry_after).into_response()

@@ -40,9 +40,15 @@ impl ApiKey {
 
 const NOT_A_KEY: &str = "an API key consists of visible ASCII characters";
 
+const QUOTED_KEY: &str = "the API key begins or ends with a quote or an angle bracket";
+
 fn check(key: &str) -> Result<(), &'static str> {
-    let is_key = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
-    is_key.then_some(()).ok_or(NOT_A_KEY)
+    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(NOT_A_KEY);
+    }
+    // Such a character is from a `.env` file or a placeholder, and the API would reject every request.
+    let is_unquoted = key.trim_matches(['"', '\'', '`', '<', '>']) == key;
+    is_unquoted.then_some(()).ok_or(QUOTED_KEY)
 }
 
 impl fmt::Debug for ApiKey {
@@ -80,5 +86,22 @@ mod tests {
             assert_eq!(ApiKey::bearer(text).unwrap_err(), NOT_A_KEY);
             assert_eq!(ApiKey::query(text).unwrap_err(), NOT_A_KEY);
         }
+    }
+
+    #[test]
+    fn rejects_keys_with_a_quote_or_an_angle_bracket_at_either_end() {
+        for text in [
+            "\"topsecret\"",
+            "'topsecret'",
+            "`topsecret`",
+            "<topsecret>",
+            "\"topsecret",
+            "topsecret'",
+            "\"",
+        ] {
+            assert_eq!(ApiKey::bearer(text).unwrap_err(), QUOTED_KEY);
+            assert_eq!(ApiKey::query(text).unwrap_err(), QUOTED_KEY);
+        }
+        assert!(ApiKey::bearer("top'secret").is_ok());
     }
 }

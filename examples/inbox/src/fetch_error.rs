@@ -20,11 +20,12 @@ pub(crate) enum FetchError {
 }
 
 impl FetchError {
-    /// Returns true if a retry would fail too: after a 4xx status other than 408, 425 and 429.
+    /// Returns true if a retry would fail too: after a redirect, after 501 and 505, and after a 4xx status
+    /// other than 408, 425 and 429.
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Status { status, .. } => {
-                (400..500).contains(status) && ![408, 425, 429].contains(status)
+                matches!(status, 300..=499 | 501 | 505) && ![408, 425, 429].contains(status)
             }
             _ => false,
         }

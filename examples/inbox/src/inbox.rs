@@ -59,8 +59,9 @@ impl Inbox {
             due: Arc::default(),
         };
         // Checks first, because the role may lack the right to create a table.
-        if inbox.check().await.is_err() {
-            inbox.database.run::<()>(statements::TABLE, &[]).await?;
+        if let Err(unchecked) = inbox.check().await {
+            let created = inbox.database.run::<()>(statements::TABLE, &[]).await;
+            created.map_err(|error| format!("{unchecked}; cannot create the table: {error}"))?;
             let checked = inbox.check().await;
             checked.map_err(|error| format!("the table \"deliveries\" is unusable: {error}"))?;
         }
@@ -80,7 +81,9 @@ impl Inbox {
         let (pause, error) = match &event {
             Ok(Event::TaskCompleted(task)) if task.status == Status::Completed => (Some(0), None),
             Ok(Event::TaskCompleted(task)) if task.status == Status::Failed => {
-                let error = task.error.as_deref().unwrap_or("the task failed");
+                // An error that is not text is kept as JSON.
+                let json = task.other.get("error").filter(|json| *json != "null");
+                let error = task.error.as_deref().or(json).unwrap_or("the task failed");
                 // PostgreSQL rejects text that contains a NUL.
                 (None, Some(error.replace('\0', "")))
             }

@@ -29,7 +29,12 @@ mod settings;
 mod task_api;
 mod workers;
 
-use std::{env, error::Error, io, process::ExitCode};
+use std::{
+    env,
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use hyper_util::service::TowerToHyperService;
 use scrupp_verify_tower::ScruppVerify;
@@ -71,7 +76,8 @@ async fn serve() -> Result<ExitCode, Box<dyn Error>> {
     Ok(match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("a worker ended: {error}");
+            // Not `eprintln!`, which panics if the write fails.
+            let _ = writeln!(io::stderr(), "a worker ended: {error}");
             ExitCode::FAILURE
         }
     })
@@ -82,13 +88,14 @@ async fn poll_task(process_id: &str) -> Result<ExitCode, Box<dyn Error>> {
     let id = process_id.parse();
     let id = id.map_err(|_| format!("{process_id}: not a process id"))?;
     let polled = poll(&settings::task_api()?, settings::retries()?, id).await;
-    Ok(match polled {
-        Ok(result) => {
-            println!("{result}");
-            ExitCode::SUCCESS
-        }
+    let printed = polled.and_then(|result| {
+        let printed = writeln!(io::stdout(), "{result}");
+        printed.map_err(|error| format!("cannot print the result: {error}"))
+    });
+    Ok(match printed {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("task {id}: {error}");
+            let _ = writeln!(io::stderr(), "task {id}: {error}");
             ExitCode::FAILURE
         }
     })

@@ -1,11 +1,13 @@
 use core::time::Duration;
+use std::io::{self, Write};
 
 use scrupp_verify_tower::events::Status;
 use tokio::time::sleep;
 
 use crate::{fetch_error::FetchError, retries::Retries, task_api::TaskApi};
 
-/// Polls a task until it has ended, and returns its result. Prints each pause to standard error.
+/// Polls a task until it has ended, and returns its result. Prints each pause to standard error, if it is
+/// writable.
 pub(crate) async fn poll(
     api: &TaskApi,
     retries: Retries,
@@ -13,7 +15,11 @@ pub(crate) async fn poll(
 ) -> Result<String, String> {
     let wait = async |why: &str, pause: Duration| {
         let secs = pause.as_secs_f64();
-        eprintln!("task {process_id}: {why}, next request in {secs} s");
+        // Not `eprintln!`, which panics if the write fails, and the result would be lost.
+        let _ = writeln!(
+            io::stderr(),
+            "task {process_id}: {why}, next request in {secs} s"
+        );
         sleep(pause).await;
     };
     loop {

@@ -62,14 +62,14 @@ mod tests {
 
     #[test]
     fn final_status_has_no_pause() {
-        for code in [400, 401, 403, 404, 410, 422, 499] {
+        for code in [301, 302, 308, 400, 401, 403, 404, 410, 422, 499, 501, 505] {
             assert_eq!(
                 RETRIES.pause_after(1, &status(code, Some(1))),
                 None,
                 "{code}"
             );
         }
-        for code in [302, 408, 425, 429, 500, 503] {
+        for code in [202, 204, 408, 425, 429, 500, 502, 503, 504] {
             assert!(
                 RETRIES.pause_after(1, &status(code, None)).is_some(),
                 "{code}"

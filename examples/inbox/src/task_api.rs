@@ -71,23 +71,30 @@ impl TaskApi {
         Ok(json.get().to_owned())
     }
 
-    /// Fetches the status of a task, and its error if the task failed.
+    /// Fetches the status of a task, and its error if the task failed. An error that is not text is
+    /// returned as JSON.
     pub(crate) async fn status(
         &self,
         process_id: u64,
     ) -> Result<(Status, Option<String>), FetchError> {
         let response = self.get(&self.origin.status_url(process_id)).await?;
         let json: Value = serde_json::from_slice(&response).map_err(|_| FetchError::Unexpected)?;
-        let text = |name| json.get(name).and_then(Value::as_str);
-        let status = text("status").ok_or(FetchError::Unexpected)?;
-        Ok((status.into(), text("error").map(str::to_owned)))
+        let status = json.get("status").and_then(Value::as_str);
+        let status = status.ok_or(FetchError::Unexpected)?;
+        let error = match json.get("error") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(json) => Some(json.to_string()),
+        };
+        Ok((status.into(), error))
     }
 
     async fn get(&self, url: &ApiUrl) -> Result<Vec<u8>, FetchError> {
         let request = self.key.get(&self.client, url);
         let json = HeaderValue::from_static("application/json");
         let mut response = request.header(ACCEPT, json).send().await?;
-        if !response.status().is_success() {
+        // Another 2xx, such as a 202, has no result.
+        if response.status() != StatusCode::OK {
             return Err(FetchError::Status {
                 status: response.status().as_u16(),
                 retry_after: retry_after(&response),

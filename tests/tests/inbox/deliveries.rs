@@ -119,6 +119,8 @@ async fn failed_task_is_recorded_without_a_fetch() {
         r#"{"event":"task.completed","process_id":1,"status":"failed","error":"No \u0000 credits"}"#,
         r#"{"event":"task.completed","process_id":2,"status":"failed"}"#,
         r#"{"event":"task.completed","process_id":3,"status":"paused"}"#,
+        r#"{"event":"task.completed","process_id":5,"status":"failed","error":{"code":"no_credits"}}"#,
+        r#"{"event":"task.completed","process_id":6,"status":"failed","error":null}"#,
     ];
     for event in events {
         deliver(inbox.address(), event).await;
@@ -126,9 +128,13 @@ async fn failed_task_is_recorded_without_a_fetch() {
     assert_eq!(row(&inbox, 1, "failed").await["error"], "No  credits");
     assert_eq!(row(&inbox, 2, "failed").await["error"], "the task failed");
     assert_eq!(row(&inbox, 3, "unknown status").await["status"], "paused");
+    let error = r#"{"code":"no_credits"}"#;
+    assert_eq!(row(&inbox, 5, "failed").await["error"], error);
+    assert_eq!(row(&inbox, 6, "failed").await["error"], "the task failed");
     deliver(inbox.address(), &completed(4)).await;
     row(&inbox, 4, "stored").await;
-    assert!((1..=3).all(|process_id| api.fetches(process_id).is_empty()));
+    let ended = [1, 2, 3, 5, 6];
+    assert!(ended.iter().all(|id| api.fetches(*id).is_empty()));
     assert_eq!(result(&inbox, 1).await.0, 404);
 }
 

@@ -1,6 +1,7 @@
 use std::{
     fs::{self, File},
     io::Write,
+    os::unix::fs::symlink,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -66,6 +67,22 @@ async fn acknowledges_nothing_after_its_files_are_removed_or_replaced() {
             "{name}: {said}"
         );
     }
+}
+
+#[tokio::test]
+async fn follows_a_symbolic_link_until_it_is_replaced() {
+    let (directory, api) = (Directory::new("link"), TaskApi::start().await);
+    let (link, target) = (directory.path(""), directory.path(".target"));
+    symlink(&target, &link).unwrap();
+    let inbox = start(&directory.database_url(), &api, &[]).await;
+    deliver(inbox.address(), &completed(1)).await;
+    row(&inbox, 1, "stored").await;
+
+    fs::copy(&target, directory.path(".copy")).unwrap();
+    fs::remove_file(&link).unwrap();
+    symlink(directory.path(".copy"), &link).unwrap();
+    assert_eq!(send(inbox.address(), completed(2).as_bytes()).await, 503);
+    assert_eq!(inbox.get("/healthz").await.status, 503);
 }
 
 #[tokio::test]

@@ -64,6 +64,37 @@ async fn needs_no_right_to_create_a_table_that_exists() {
 }
 
 #[tokio::test]
+async fn rejects_a_role_that_may_not_insert_or_update() {
+    let postgres = Postgres::start().await;
+    let api = TaskApi::start().await;
+    start(&postgres.url(), &api, &[]).await.kill().await;
+    for (role, rights) in [
+        ("updater", "SELECT, UPDATE"),
+        ("inserter", "SELECT, INSERT"),
+    ] {
+        let _ = postgres.sql(&format!(
+            "CREATE ROLE {role} LOGIN; GRANT {rights} ON deliveries TO {role}"
+        ));
+        let ended = run(&[], &[("DATABASE_URL", postgres.url_of(role))]).await;
+        let errors = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{errors}");
+        let message = "permission denied for table deliveries";
+        assert!(errors.contains(message), "{rights}: {errors}");
+    }
+}
+
+#[tokio::test]
+async fn fetches_results_if_bytea_output_is_escape() {
+    let postgres = Postgres::start().await;
+    let _ = postgres.sql("ALTER DATABASE postgres SET bytea_output = 'escape'");
+    let api = TaskApi::start().await;
+    let inbox = start(&postgres.url(), &api, &[]).await;
+    deliver(inbox.address(), &completed(1)).await;
+    assert_eq!(row(&inbox, 1, "stored").await["attempts"], 1);
+    assert_eq!(result(&inbox, 1).await, (200, TaskApi::result(1, 1)));
+}
+
+#[tokio::test]
 async fn acknowledges_nothing_while_the_database_is_read_only() {
     let postgres = Postgres::start().await;
     let api = TaskApi::start().await;
@@ -99,6 +130,20 @@ async fn rejects_a_table_whose_body_is_text() {
     let message = "DATABASE_URL: the table \"deliveries\" is unusable: ";
     let is_said = |line: &str| line.starts_with(message) && line.contains("text = bytea");
     assert!(errors.lines().any(is_said), "{errors}");
+}
+
+#[tokio::test]
+async fn rejects_a_database_in_another_encoding_than_utf8() {
+    let postgres = Postgres::start().await;
+    let _ = postgres.sql(
+        "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    );
+    let url = format!("postgres://test@127.0.0.1:{}/latin", postgres.port());
+    let ended = run(&[], &[("DATABASE_URL", url)]).await;
+    let errors = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{errors}");
+    let message = "DATABASE_URL: expected a database in UTF8, not in LATIN1\n";
+    assert_eq!(errors, message);
 }
 
 #[tokio::test]

@@ -103,10 +103,10 @@ async fn unreadable_row_in_postgresql_affects_no_other_row() {
 }
 
 #[tokio::test]
-async fn permanent_error_status_ends_the_job_at_once() {
+async fn permanent_error_status_or_redirect_ends_the_job_at_once() {
     let (directory, api) = (Directory::new("final"), TaskApi::start().await);
     let inbox = start(&directory.database_url(), &api, &[]).await;
-    for (process_id, status) in (1..).zip([400, 401, 403, 404, 410]) {
+    for (process_id, status) in (1..).zip([301, 308, 400, 401, 403, 404, 410, 501, 505]) {
         api.script_fetches(process_id, [ScriptedResponse::Status(status)]);
         deliver(inbox.address(), &completed(process_id)).await;
         let failed = row(&inbox, process_id, "failed").await;
@@ -119,10 +119,18 @@ async fn permanent_error_status_ends_the_job_at_once() {
             sleep(Duration::from_millis(10)).await;
         }
     }
-    for (process_id, status) in (11..).zip([408, 425, 429, 500]) {
+}
+
+#[tokio::test]
+async fn temporary_error_status_or_other_2xx_is_retried() {
+    let (directory, api) = (Directory::new("temporary"), TaskApi::start().await);
+    let inbox = start(&directory.database_url(), &api, &[]).await;
+    for (process_id, status) in (1..).zip([202, 408, 425, 429, 500]) {
         api.script_fetches(process_id, [ScriptedResponse::Status(status)]);
         deliver(inbox.address(), &completed(process_id)).await;
         assert_eq!(row(&inbox, process_id, "stored").await["attempts"], 2);
+        let expected = (200, TaskApi::result(process_id, 2));
+        assert_eq!(result(&inbox, process_id).await, expected);
     }
 }
 

@@ -1,6 +1,6 @@
 use core::iter::repeat_n;
 
-use scrupp_verify_tests::{ScriptedResponse, TaskApi};
+use scrupp_verify_tests::{Program, ScriptedResponse, TaskApi, path};
 
 use crate::{Directory, run};
 
@@ -12,8 +12,12 @@ async fn polls_until_the_task_ends() {
     api.statuses(2, ["running", "failed"]);
     api.script_fetches(3, repeat_n(ScriptedResponse::Status(500), 2));
     api.statuses(4, ["partially_completed"]);
-    for (process_id, status) in (5..).zip([401, 403, 404, 410]) {
+    for (process_id, status) in (5..).zip([401, 403, 404, 410, 308, 501, 202]) {
         api.script_fetches(process_id, [ScriptedResponse::Status(status)]);
+    }
+    for (process_id, error) in (12..).zip([r#"{"code":"no_credits"}"#, "null"]) {
+        api.statuses(process_id, ["failed"]);
+        api.error(process_id, error);
     }
     let origin = api.origin();
     let environment = [
@@ -22,6 +26,7 @@ async fn polls_until_the_task_ends() {
         ("FETCH_ATTEMPTS", "2"),
     ];
     let result = format!("{}\n", TaskApi::result(1, 2));
+    let later_result = format!("{}\n", TaskApi::result(11, 2));
     let next = ", next request in 0.05 s\n";
     let error = "the API responded with status";
     let ends = [
@@ -53,6 +58,21 @@ async fn polls_until_the_task_ends() {
         ("6", 1, "", format!("task 6: {error} 403\n")),
         ("7", 1, "", format!("task 7: {error} 404\n")),
         ("8", 1, "", format!("task 8: {error} 410\n")),
+        ("9", 1, "", format!("task 9: {error} 308\n")),
+        ("10", 1, "", format!("task 10: {error} 501\n")),
+        (
+            "11",
+            0,
+            &*later_result,
+            format!("task 11: {error} 202{next}"),
+        ),
+        (
+            "12",
+            1,
+            "",
+            "task 12: {\"code\":\"no_credits\"}\n".to_owned(),
+        ),
+        ("13", 1, "", "task 13: failed\n".to_owned()),
     ];
     for (process_id, code, output, errors) in ends {
         let ended = run(&["poll", process_id], &environment).await;
@@ -77,6 +97,36 @@ async fn invalid_key_ends_a_poll_at_once() {
 }
 
 #[tokio::test]
+async fn unwritable_output_ends_a_poll_only_if_it_is_the_result() {
+    let api = TaskApi::start().await;
+    let origin = api.origin();
+    let environment = [
+        ("SCRUPP_API_ORIGIN", origin.as_str()),
+        ("FETCH_PAUSE_SECONDS", "0.05"),
+    ];
+    let poll = async |process_id: u64, redirect: &str| {
+        api.statuses(process_id, ["running", "completed"]);
+        let inbox = path("example-inbox");
+        let command = format!("exec {} poll {process_id} {redirect}", inbox.display());
+        let ended = Program::run("/bin/sh", &["-c", &command], &environment).await;
+        let outputs = [ended.stdout, ended.stderr].map(|text| String::from_utf8(text).unwrap());
+        (ended.status.code(), outputs)
+    };
+    let result = format!("{}\n", TaskApi::result(1, 1));
+    let expected = (Some(0), [result, String::new()]);
+    assert_eq!(poll(1, "2>/dev/full").await, expected);
+
+    let (code, [_, errors]) = poll(2, ">/dev/full").await;
+    assert_eq!(code, Some(1), "{errors}");
+    let error = "task 2: cannot print the result: ";
+    assert!(
+        errors.lines().any(|line| line.starts_with(error)),
+        "{errors}"
+    );
+    assert_eq!(poll(3, ">/dev/full 2>/dev/full").await.0, Some(1));
+}
+
+#[tokio::test]
 async fn names_the_invalid_setting() {
     let attempts = "FETCH_ATTEMPTS: expected a number from 1 to 1000\n";
     let pause = "FETCH_PAUSE_SECONDS: expected a number from 0.01 to 3600\n";
@@ -93,6 +143,11 @@ async fn names_the_invalid_setting() {
             "SCRUPP_WEBHOOK_SECRET: ",
         ),
         ("SCRUPP_API_KEY", "not a key", "SCRUPP_API_KEY: "),
+        (
+            "SCRUPP_API_KEY",
+            "\"topsecret\"",
+            "SCRUPP_API_KEY: the API key begins or ends with a quote",
+        ),
         ("SCRUPP_API_KEY_IN", "cookie", "SCRUPP_API_KEY_IN: "),
         (
             "SCRUPP_API_ORIGIN",

@@ -39,6 +39,10 @@ const IN_MEMORY: &str = "expected a file, not an in-memory database";
 /// a response.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Precedes each message to PostgreSQL. sqlx reads bytes only as hex digits, and the server may be
+/// configured to send them as escape sequences.
+const BYTES_IN_HEX: &str = "SET LOCAL bytea_output = 'hex';";
+
 /// Time limit of a statement. Shorter than the time limit of a response.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(3500);
 
@@ -92,14 +96,22 @@ impl Database {
             // The text of a statement contains its values, such as a delivery.
             .disable_statement_logging();
         let pool = PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
-        match pool.connect_with(options.clone()).await {
+        let pool = match pool.connect_with(options.clone()).await {
             // The pool retries until its timeout, and then omits the cause. Connecting without the pool
             // returns the cause.
             Err(sqlx::Error::PoolTimedOut) => {
                 timeout(ACQUIRE_TIMEOUT, options.connect()).await??;
-                Err(sqlx::Error::PoolTimedOut.into())
+                return Err(sqlx::Error::PoolTimedOut.into());
             }
-            pool => Ok(Self::Postgres(pool?)),
+            pool => pool?,
+        };
+        let encoding = raw_sql("SHOW server_encoding").fetch_one(&pool);
+        let encoding = timeout(STATEMENT_TIMEOUT, encoding).await??;
+        let encoding: String = encoding.try_get(0)?;
+        match encoding.as_str() {
+            "UTF8" | "SQL_ASCII" => Ok(Self::Postgres(pool)),
+            // The text of a delivery may contain characters that other encodings lack.
+            _ => Err(format!("expected a database in UTF8, not in {encoding}").into()),
         }
     }
 
@@ -128,6 +140,7 @@ impl Database {
             }
             Self::Postgres(pool) => {
                 let statement = with_values(text(POSTGRES, statement), values);
+                let statement = format!("{BYTES_IN_HEX}{statement}");
                 // A task, because sqlx cannot reuse a connection until a cancelled statement has ended.
                 let rows = tokio::spawn(run_in_postgres(pool.clone(), statement));
                 decoded(&rows.await??)

@@ -14,11 +14,15 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn open(database: &Path) -> io::Result<Self> {
-        // Without the write-ahead log or its index, commits are lost or overwritten.
-        let files = ["", "-wal", "-shm"].map(|suffix| {
-            let mut path = database.as_os_str().to_owned();
+        // SQLite follows a symbolic link, and keeps the other files beside its target.
+        let target = fs::canonicalize(database)?;
+        let beside = |suffix: &str| {
+            let mut path = target.clone().into_os_string();
             path.push(suffix);
-            let path = PathBuf::from(path);
+            PathBuf::from(path)
+        };
+        // Without the write-ahead log or its index, commits are lost or overwritten.
+        let files = [database.to_owned(), beside("-wal"), beside("-shm")].map(|path| {
             let identity = Identity::of(&path)?;
             Ok((path, identity))
         });

@@ -49,13 +49,16 @@ pub(super) const TABLE: &str = "{alone}
     CREATE INDEX IF NOT EXISTS deliveries_process ON deliveries (process_id);
     CREATE INDEX IF NOT EXISTS deliveries_received ON deliveries (received_at);";
 
-/// Changes no row. Fails if a column is missing, if `body` is text in PostgreSQL, or if the table is not
-/// writable.
+/// Changes no row. Fails if a column or the key is missing, if `body` is text in PostgreSQL, or if the role
+/// may not insert or update rows.
 pub(super) const CHECK: &str = "
     UPDATE deliveries
     SET delivery_id = '', process_id = NULL, body = $1, received_at = 0, due_at = NULL,
         attempts = 0, error = NULL, result = NULL
-    WHERE body = $1 AND 1 = 0";
+    WHERE body = $1 AND 1 = 0;
+    INSERT INTO deliveries (delivery_id, process_id, body, received_at, due_at, attempts, error)
+    SELECT '', NULL, $1, 0, NULL, 0, NULL WHERE 1 = 0
+    ON CONFLICT (delivery_id) DO NOTHING";
 
 pub(super) const ADD: &str = "
     INSERT INTO deliveries (delivery_id, process_id, body, received_at, due_at, attempts, error)
