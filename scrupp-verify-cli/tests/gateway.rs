@@ -556,7 +556,9 @@ async fn error_names_the_invalid_setting() {
         let (ended, errors) = error(&[option, &busy], &[]).await;
         assert_eq!(ended, Some(code), "{errors}");
     }
-    for time in ["0s", "60s", "61s", "1h", "-1s", "soon", "5", ""] {
+    for time in [
+        "0s", "1ns", "99ms", "60s", "61s", "1h", "-1s", "soon", "5", "",
+    ] {
         let (code, errors) = error(&["--forward-timeout", time], &[]).await;
         assert_eq!(code, Some(2), "{time}: {errors}");
     }
@@ -566,8 +568,10 @@ async fn error_names_the_invalid_setting() {
 }
 
 #[tokio::test]
-async fn largest_timeout_is_below_the_lease() {
-    start_with(&closed_url(), &["--forward-timeout", "59s"], &[]).await;
+async fn timeout_is_from_100_ms_to_below_the_lease() {
+    for time in ["100ms", "59s"] {
+        start_with(&closed_url(), &["--forward-timeout", time], &[]).await;
+    }
 }
 
 #[tokio::test]
