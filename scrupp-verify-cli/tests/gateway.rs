@@ -659,6 +659,33 @@ async fn errors_contain_no_store_password() {
 }
 
 #[tokio::test]
+async fn does_not_start_with_a_redis_that_rejects_it() {
+    let redis = Redis::start(&["--requirepass", "pa55word"]);
+    let address = redis.address();
+    for (url, message) in [
+        (
+            format!("redis://:pa55word@{address}/99"),
+            "the database does not exist",
+        ),
+        (
+            format!("redis://:wr0ng@{address}"),
+            "Redis rejected the credentials",
+        ),
+        (
+            format!("redis+cluster://:pa55word@{address}"),
+            "the server is not a node of a Redis Cluster",
+        ),
+    ] {
+        let settings = [("STORE_URL", OsStr::new(&url))];
+        let (code, errors) = error(&["--store-env", "STORE_URL"], &settings).await;
+        assert_eq!(code, Some(3), "{url}: {errors}");
+        assert!(errors.starts_with("error: store: "), "{url}: {errors}");
+        assert!(errors.contains(message), "{url}: {errors}");
+        assert!(!errors.contains("pa55word"), "{url}: {errors}");
+    }
+}
+
+#[tokio::test]
 async fn responds_503_while_its_store_is_unavailable() {
     let target = Target::start().await;
     let gateway = start_with(&target.url(), &["--store", "redis://127.0.0.1:1"], &[]).await;
