@@ -11,7 +11,6 @@ use std::{ffi::OsString, fs, path::PathBuf, sync::Arc};
 use indicatif::ProgressBar;
 use reqwest::Url;
 use scrupp_verify_cli::{Group, Recipient};
-use scrupp_verify_core::Secret;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
@@ -178,7 +177,7 @@ impl Args {
         }
         .into_iter();
         let secret = secrets.next().unwrap_or_default();
-        Secret::new(&secret).map_err(|why| Error::Usage(why.to_string()))?;
+        self.secrets.validate(0, &secret)?;
         let previous_secret = match &self.previous_secret_env {
             Some(name) => {
                 let why = "--previous-secret-env: the variable is not set";

@@ -34,6 +34,9 @@ const CONNECTIONS: usize = 8192;
 /// Lease of a claim.
 const LEASE: Duration = Duration::from_secs(60);
 
+/// Shortest time limit for the tool's response.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// Forwards genuine deliveries to a tool that cannot verify them, such as Make, Zapier, n8n or Clay.
 ///
 /// Receives deliveries at POST /webhooks/scrupp, and responds with the status of the tool. Scrupp retries
@@ -66,7 +69,7 @@ pub(crate) struct Args {
     /// Address that serves metrics for Prometheus at /metrics
     #[arg(long, value_name = "ADDRESS")]
     metrics_bind: Option<SocketAddr>,
-    /// Time limit for the tool's response, less than 60s
+    /// Time limit for the tool's response, at least 100ms and less than 60s
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_timeout)]
     forward_timeout: Duration,
     #[command(flatten)]
@@ -161,9 +164,10 @@ fn may_have_credentials(url: &str) -> bool {
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let timeout = humantime::parse_duration(text).map_err(|why| why.to_string())?;
-    if timeout.is_zero() || timeout >= LEASE {
-        // Otherwise, the claim could expire, and the next attempt would be forwarded too.
-        return Err("the time must be greater than zero and less than 60s".to_owned());
+    // After a timeout that is too short for a response, the tool has the event, and each retry is forwarded
+    // too. After the lease, the claim expires, and the next attempt is forwarded too.
+    if !(SHORTEST_TIMEOUT..LEASE).contains(&timeout) {
+        return Err("the time must be at least 100ms and less than 60s".to_owned());
     }
     Ok(timeout)
 }

@@ -38,31 +38,42 @@ impl Secrets {
         let mut previous = self.secret_env.clone();
         previous.push("_PREVIOUS");
         let current = variable(&self.secret_env).ok_or_else(|| {
-            let is_default = self.secret_env == DEFAULT_VARIABLE;
-            let name = if is_default {
-                DEFAULT_VARIABLE
-            } else {
-                "the variable of --secret-env"
-            };
-            Error::Usage(format!("no secret: {name} is not set"))
+            let source = self.source(0);
+            Error::Usage(format!("no secret: {source} is not set"))
         })?;
         Ok([current].into_iter().chain(variable(&previous)).collect())
     }
 
     /// Reads the secrets for verification.
     pub(crate) fn keyring(&self) -> Result<Keyring, Error> {
-        let secrets = self.read()?.into_iter().map(Secret::new);
-        let keyring = secrets
-            .collect::<Result<Vec<_>, _>>()
-            .and_then(Keyring::new);
+        let secrets = self.read()?.into_iter().enumerate();
+        let secrets = secrets.map(|(index, secret)| self.validate(index, &secret));
+        let keyring = Keyring::new(secrets.collect::<Result<Vec<_>, _>>()?);
         keyring.map_err(|why| Error::Usage(why.to_string()))
     }
 
     /// Reads the current secret for signing.
     pub(crate) fn signer(&self) -> Result<Signer, Error> {
-        let secret = Secret::new(self.read()?.swap_remove(0));
-        let signer = secret.map(|secret| Signer::new(&secret));
-        signer.map_err(|why| Error::Usage(why.to_string()))
+        let secret = self.validate(0, &self.read()?.swap_remove(0))?;
+        Ok(Signer::new(&secret))
+    }
+
+    /// Prepares a secret that was read. Errors name its source.
+    pub(crate) fn validate(&self, index: usize, secret: &[u8]) -> Result<Secret, Error> {
+        let source = self.source(index);
+        Secret::new(secret).map_err(|why| Error::Usage(format!("{source}: {why}")))
+    }
+
+    /// Returns the source of the current secret (index 0) or the previous one, for errors.
+    pub(crate) fn source(&self, index: usize) -> &'static str {
+        let is_default = self.secret_env == DEFAULT_VARIABLE;
+        match (&self.secret_file, is_default, index) {
+            (Some(_), ..) => "--secret-file",
+            (None, true, 0) => DEFAULT_VARIABLE,
+            (None, true, _) => "SCRUPP_WEBHOOK_SECRET_PREVIOUS",
+            (None, false, 0) => "the variable of --secret-env",
+            (None, false, _) => "the _PREVIOUS variable of --secret-env",
+        }
     }
 
     pub(crate) fn are_on_stdin(&self) -> bool {

@@ -14,7 +14,7 @@ use reqwest::{
 };
 use scrupp_verify_core::{SIGNATURE_HEADER, Signer, TIMESTAMP_HEADER};
 use serde_json::{Value, json};
-use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     client::{self, Client},
@@ -149,17 +149,19 @@ impl Args {
             format,
         });
         let signed = sender.sign()?;
-        let permits = Arc::new(Semaphore::new(self.concurrent.get() as usize));
-        let mut tasks = JoinSet::new();
+        let concurrent = self.concurrent.get() as usize;
+        let (mut tasks, mut responses) = (JoinSet::new(), Vec::new());
         for _ in 0..self.repeat.get() {
-            let (sender, permits) = (Arc::clone(&sender), Arc::clone(&permits));
-            let signed = signed.clone();
-            tasks.spawn(async move {
-                let _permit = permits.acquire().await;
-                sender.deliver(signed).await
-            });
+            // Each task holds a copy of the body, so a task starts only when its delivery is next.
+            if tasks.len() == concurrent
+                && let Some(ended) = tasks.join_next().await
+            {
+                responses.push(ended.map_err(|why| Error::failed("delivery", why))?);
+            }
+            tasks.spawn(Arc::clone(&sender).deliver(signed.clone()));
         }
-        client::as_expected(tasks.join_all().await)
+        responses.extend(tasks.join_all().await);
+        client::as_expected(responses)
     }
 
     /// Builds the event from the options.

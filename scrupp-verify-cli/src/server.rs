@@ -1,7 +1,7 @@
 //! HTTP/1.1 server with limits for slow clients.
 
 use core::{error::Error as StdError, net::SocketAddr, time::Duration};
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use hyper::{
     body::{Body, Incoming},
@@ -15,6 +15,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
+use tracing::warn;
 
 use crate::output::Error;
 
@@ -30,6 +31,9 @@ const CONNECTION_AGE: Duration = Duration::from_secs(60);
 /// Time limit for the last request of a connection. A request of the gateway takes up to 80 s: 10 s for the
 /// body, 60 s for the target, and 10 s for the store.
 const LAST_REQUESTS: Duration = Duration::from_secs(90);
+
+/// Minimum time between two warnings that no connection can be accepted.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -65,12 +69,19 @@ where
         .half_close(true)
         .max_buf_size(READ_BUFFER);
     let permits = Arc::new(Semaphore::new(connections));
-    let accept = async || loop {
+    let mut warned_at: Option<Instant> = None;
+    let mut accept = async || loop {
         let permit = Arc::clone(&permits).acquire_owned().await;
         match listener.accept().await {
             Ok((stream, _)) => return (stream, permit),
             // Most likely, the process is out of file descriptors. Waits for connections to end.
-            Err(_) => sleep(Duration::from_millis(100)).await,
+            Err(error) => {
+                if warned_at.is_none_or(|time| time.elapsed() >= WARNING_INTERVAL) {
+                    warned_at = Some(Instant::now());
+                    warn!(%error, "cannot accept connections");
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
         }
     };
     let (stop, stopping) = watch::channel(());

@@ -2,13 +2,16 @@
 
 use core::{fmt::Display, time::Duration};
 
-use scrupp_verify_redis::RedisStore;
+use scrupp_verify_redis::{RedisStore, RedisStoreErrorKind};
 use scrupp_verify_sqlx::SqlxStore;
-use scrupp_verify_tower::{Dedup, dedup::MemoryStore};
+use scrupp_verify_tower::{
+    Dedup,
+    dedup::{ClaimToken, DeliveryId, DeliveryStore, MemoryStore},
+};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
-use crate::output::Error;
+use crate::output::{Error, note};
 
 /// Time limit for PostgreSQL's first response.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,8 +24,8 @@ pub(crate) async fn open(url: &str) -> Result<Dedup, Error> {
         "memory" => Ok(MemoryStore::default().into()),
         "sqlite" => sqlite(rest).await,
         "postgres" | "postgresql" => postgres(url).await,
-        "redis" | "rediss" => RedisStore::new(url).map(Dedup::new).map_err(usage),
-        "redis+cluster" => redis_cluster(rest),
+        "redis" | "rediss" => redis(RedisStore::new(url).map_err(usage)?).await,
+        "redis+cluster" => redis_cluster(rest).await,
         _ => Err(usage(
             "expected memory:, sqlite:, postgres:, redis:, rediss: or redis+cluster:",
         )),
@@ -57,12 +60,36 @@ async fn postgres(url: &str) -> Result<Dedup, Error> {
 }
 
 /// Opens a cluster of `user:password@node,node`. All nodes share the credentials.
-fn redis_cluster(nodes: &str) -> Result<Dedup, Error> {
+async fn redis_cluster(nodes: &str) -> Result<Dedup, Error> {
     let (credentials, nodes) = nodes.split_at(nodes.rfind('@').map_or(0, |at| at + 1));
     let urls = nodes
         .split(',')
         .map(|node| format!("redis://{credentials}{node}"));
-    RedisStore::cluster(urls).map(Dedup::new).map_err(usage)
+    redis(RedisStore::cluster(urls).map_err(usage)?).await
+}
+
+/// Claims and releases an id that no delivery has, because the store connects at its first operation. Fails
+/// unless the error is temporary.
+async fn redis(store: RedisStore) -> Result<Dedup, Error> {
+    use RedisStoreErrorKind::{ClusterNode, Rejected, Unauthorized};
+    let (id, token) = (DeliveryId::of(&[b"start"]), ClaimToken::from_bytes([0; 16]));
+    let mut checked = store
+        .claim(id, token, Duration::from_secs(1))
+        .await
+        .map(drop);
+    if checked.is_ok() {
+        checked = store.release(id, token).await;
+    }
+    if let Err(error) = checked {
+        match (error.kind(), error.code()) {
+            // Other codes are temporary, such as `LOADING`.
+            (ClusterNode | Unauthorized, _) | (Rejected, Some("ERR" | "NOPERM")) => {
+                return Err(failed(error));
+            }
+            _ => note(&format!("warning: store: {error}")),
+        }
+    }
+    Ok(store.into())
 }
 
 fn usage(why: impl Display) -> Error {

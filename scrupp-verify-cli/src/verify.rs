@@ -48,7 +48,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self, format: Format) -> Result<bool, Error> {
         let secrets = self.secrets.read()?;
-        let keyring = keyring(&secrets)?;
+        let keyring = keyring(&self.secrets, &secrets)?;
         let file = input::read(&self.file, &self.secrets)?;
         let now = match self.now {
             Some(secs) => UnixTime::from_secs(secs),
@@ -117,15 +117,16 @@ impl Args {
 /// Prepares the valid secrets. Returns `None` if every secret has whitespace or quotes around it.
 ///
 /// Without a valid secret, no signature matches, and the whitespace or the quotes are the cause.
-fn keyring(secrets: &[Vec<u8>]) -> Result<Option<Keyring>, Error> {
+fn keyring(sources: &Secrets, secrets: &[Vec<u8>]) -> Result<Option<Keyring>, Error> {
     let mut accepted = Vec::new();
-    for secret in secrets {
+    for (index, secret) in secrets.iter().enumerate() {
+        let source = sources.source(index);
         match Secret::new(secret) {
             Ok(secret) => accepted.push(secret),
             Err(why @ (ConfigError::SpaceAroundSecret | ConfigError::QuotedSecret(_))) => {
-                note(&format!("warning: {why}"));
+                note(&format!("warning: {source}: {why}"));
             }
-            Err(why) => return Err(Error::Usage(why.to_string())),
+            Err(why) => return Err(Error::Usage(format!("{source}: {why}"))),
         }
     }
     Ok(Keyring::new(accepted).ok())

@@ -556,7 +556,9 @@ async fn error_names_the_invalid_setting() {
         let (ended, errors) = error(&[option, &busy], &[]).await;
         assert_eq!(ended, Some(code), "{errors}");
     }
-    for time in ["0s", "60s", "61s", "1h", "-1s", "soon", "5", ""] {
+    for time in [
+        "0s", "1ns", "99ms", "60s", "61s", "1h", "-1s", "soon", "5", "",
+    ] {
         let (code, errors) = error(&["--forward-timeout", time], &[]).await;
         assert_eq!(code, Some(2), "{time}: {errors}");
     }
@@ -566,8 +568,10 @@ async fn error_names_the_invalid_setting() {
 }
 
 #[tokio::test]
-async fn largest_timeout_is_below_the_lease() {
-    start_with(&closed_url(), &["--forward-timeout", "59s"], &[]).await;
+async fn timeout_is_from_100_ms_to_below_the_lease() {
+    for time in ["100ms", "59s"] {
+        start_with(&closed_url(), &["--forward-timeout", time], &[]).await;
+    }
 }
 
 #[tokio::test]
@@ -651,6 +655,33 @@ async fn errors_contain_no_store_password() {
         assert_eq!(code, Some(2), "{errors}");
         assert!(errors.contains("use --store-env"), "{errors}");
         assert!(!errors.contains("pa55word"), "{errors}");
+    }
+}
+
+#[tokio::test]
+async fn does_not_start_with_a_redis_that_rejects_it() {
+    let redis = Redis::start(&["--requirepass", "pa55word"]);
+    let address = redis.address();
+    for (url, message) in [
+        (
+            format!("redis://:pa55word@{address}/99"),
+            "the database does not exist",
+        ),
+        (
+            format!("redis://:wr0ng@{address}"),
+            "Redis rejected the credentials",
+        ),
+        (
+            format!("redis+cluster://:pa55word@{address}"),
+            "the server is not a node of a Redis Cluster",
+        ),
+    ] {
+        let settings = [("STORE_URL", OsStr::new(&url))];
+        let (code, errors) = error(&["--store-env", "STORE_URL"], &settings).await;
+        assert_eq!(code, Some(3), "{url}: {errors}");
+        assert!(errors.starts_with("error: store: "), "{url}: {errors}");
+        assert!(errors.contains(message), "{url}: {errors}");
+        assert!(!errors.contains("pa55word"), "{url}: {errors}");
     }
 }
 

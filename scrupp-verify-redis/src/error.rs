@@ -193,16 +193,28 @@ fn rejection_cause(detail: &str) -> Option<Cow<'static, str>> {
             "can't run this command",
             "the user has no permission for a command of the script, which needs get, set and del",
         ),
+        (
+            "command called from",
+            "the server does not have a command of the script, which needs get, set and del",
+        ),
     ] {
         if detail.contains(text) {
             return Some(cause.into());
         }
     }
-    let (_, command) = detail.split_once("permissions to run the '")?;
-    let (command, _) = command.split_once('\'')?;
+    let (cause, text) = match detail.split_once("permissions to run the ") {
+        Some((_, text)) => ("the user has no permission for the command", text),
+        None => {
+            let (_, text) = detail.split_once("unknown command ")?;
+            ("the server does not have the command", text)
+        }
+    };
+    // Before version 7, Redis uses backquotes.
+    let quotes = ['\'', '`'];
+    let (command, _) = text.strip_prefix(quotes)?.split_once(quotes)?;
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'|' | b'-' | b'_');
     (command.len() <= 32 && command.bytes().all(is_name))
-        .then(|| format!("the user has no permission for the command {command}").into())
+        .then(|| format!("{cause} {command}").into())
 }
 
 impl fmt::Display for RedisStoreError {

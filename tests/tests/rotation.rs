@@ -108,3 +108,18 @@ async fn secrets_are_replaced_without_a_restart() {
     assert_eq!(send(&program, "third", 5).await, 401);
     assert!(!program.said().contains("third"), "{}", program.said());
 }
+
+#[tokio::test]
+async fn new_file_with_the_old_modification_time_is_read() {
+    let file = SecretsFile::new("time", "first\n");
+    let settings = [("SCRUPP_SECRETS_FILE", file.0.as_os_str())];
+    let program = Program::start("example-rotation", &settings).await;
+    let modified = fs::metadata(&file.0).unwrap().modified().unwrap();
+    let new = file.0.with_extension("new");
+    fs::write(&new, "second\n").unwrap();
+    let opened = fs::File::options().write(true).open(&new).unwrap();
+    opened.set_modified(modified).unwrap();
+    fs::rename(new, &file.0).unwrap();
+    wait_for_line(&program, "the secrets were replaced").await;
+    assert_eq!(send(&program, "second", 1).await, 200);
+}

@@ -22,7 +22,7 @@
 //! | `memory:` | the memory of the process, empty after a restart |
 //!
 //! If PostgreSQL or Redis is unavailable, the server starts, and rejects deliveries with 503 until the store
-//! is available.
+//! is available. If the store rejects the credentials or the commands, the server does not start.
 //!
 //! The server listens on `BIND`, by default `127.0.0.1:3000`. If only `PORT` is set, the server listens
 //! on that port on all interfaces (`0.0.0.0`).

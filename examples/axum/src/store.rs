@@ -2,9 +2,12 @@
 
 use std::{error::Error, time::Duration};
 
-use scrupp_verify_redis::RedisStore;
+use scrupp_verify_redis::{RedisStore, RedisStoreErrorKind};
 use scrupp_verify_sqlx::{SqlxStore, SqlxStoreError, SqlxStoreErrorKind};
-use scrupp_verify_tower::{Dedup, dedup::MemoryStore};
+use scrupp_verify_tower::{
+    Dedup,
+    dedup::{ClaimToken, DeliveryId, DeliveryStore, MemoryStore},
+};
 use sqlx::{PgPool, Postgres, postgres::PgConnectOptions};
 use tokio::time::{sleep, timeout};
 use tracing::{
@@ -42,8 +45,8 @@ async fn at(url: &str) -> Result<Dedup, Box<dyn Error>> {
         "memory" => Ok(MemoryStore::default().into()),
         "sqlite" => sqlite(rest.strip_prefix("//").unwrap_or(rest)).await,
         "postgres" | "postgresql" => postgres(url).await,
-        "redis" | "rediss" => Ok(RedisStore::new(url)?.into()),
-        "redis+cluster" => redis_cluster(rest.strip_prefix("//").unwrap_or(rest)),
+        "redis" | "rediss" => redis(RedisStore::new(url)?).await,
+        "redis+cluster" => redis_cluster(rest.strip_prefix("//").unwrap_or(rest)).await,
         _ => Err("expected memory:, sqlite:, postgres:, redis:, rediss: or redis+cluster:".into()),
     }
 }
@@ -59,12 +62,36 @@ async fn sqlite(path: &str) -> Result<Dedup, Box<dyn Error>> {
 }
 
 /// Opens a Redis Cluster. `nodes` is `user:password@node,node`, with the same credentials for all nodes.
-fn redis_cluster(nodes: &str) -> Result<Dedup, Box<dyn Error>> {
+async fn redis_cluster(nodes: &str) -> Result<Dedup, Box<dyn Error>> {
     let (credentials, nodes) = nodes.split_at(nodes.rfind('@').map_or(0, |at| at + 1));
     let urls = nodes
         .split(',')
         .map(|node| format!("redis://{credentials}{node}"));
-    Ok(RedisStore::cluster(urls)?.into())
+    redis(RedisStore::cluster(urls)?).await
+}
+
+/// Claims and releases an id that no delivery has, because the store connects at its first operation. While
+/// Redis is unavailable, operations fail.
+async fn redis(store: RedisStore) -> Result<Dedup, Box<dyn Error>> {
+    use RedisStoreErrorKind::{ClusterNode, Rejected, Unauthorized};
+    let (id, token) = (DeliveryId::of(&[b"start"]), ClaimToken::from_bytes([0; 16]));
+    let mut checked = store
+        .claim(id, token, Duration::from_secs(1))
+        .await
+        .map(drop);
+    if checked.is_ok() {
+        checked = store.release(id, token).await;
+    }
+    if let Err(error) = checked {
+        match (error.kind(), error.code()) {
+            // Other codes are temporary, such as `LOADING`.
+            (ClusterNode | Unauthorized, _) | (Rejected, Some("ERR" | "NOPERM")) => {
+                return Err(error.into());
+            }
+            _ => warn!(%error, "Redis is unavailable"),
+        }
+    }
+    Ok(store.into())
 }
 
 /// Opens a PostgreSQL database. While the database is unavailable, operations fail.

@@ -21,8 +21,8 @@ mod environment;
 mod errors;
 mod serve;
 
-use core::time::Duration;
-use std::{error::Error, io, process::ExitCode, time::SystemTime};
+use core::{fmt::Display, hash::BuildHasher, time::Duration};
+use std::{error::Error, hash::RandomState, io, process::ExitCode};
 
 use axum::{
     Router,
@@ -46,9 +46,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let bind = environment::bind()?;
     let path = environment::text("SCRUPP_SECRETS_FILE")?;
     let path = path.ok_or("SCRUPP_SECRETS_FILE is not set")?;
-    let read_at = modified(&path).await;
-    let keyring = SharedKeyring::from(read(&path).await?);
-    tokio::spawn(watch(path, read_at, keyring.clone()));
+    let text = read(&path).await;
+    let hasher = RandomState::new();
+    let hash = hasher.hash_one(&text);
+    let keyring = SharedKeyring::from(parse(&path, &text?)?);
+    tokio::spawn(watch(path, hasher, hash, keyring.clone()));
 
     let verify = ScruppVerify::new(keyring).dedup(MemoryStore::default());
     let app = Router::new()
@@ -70,16 +72,20 @@ async fn delivered(ScruppEvent(event): ScruppEvent) {
 
 /// Replaces the keyring within a second of a change to the file. If the file is unreadable or a secret is
 /// invalid, keeps the keyring and logs the error.
-async fn watch(path: String, mut read_at: Option<SystemTime>, keyring: SharedKeyring) {
+///
+/// Compares the content, because a new file may have the old modification time. Keeps a hash of the content,
+/// not the secrets themselves.
+async fn watch(path: String, hasher: RandomState, mut hash: u64, keyring: SharedKeyring) {
     let mut seconds = interval(Duration::from_secs(1));
     loop {
         seconds.tick().await;
-        let changed_at = modified(&path).await;
-        if changed_at == read_at {
+        let text = read(&path).await;
+        let new_hash = hasher.hash_one(&text);
+        if new_hash == hash {
             continue;
         }
-        read_at = changed_at;
-        match read(&path).await {
+        hash = new_hash;
+        match text.and_then(|text| parse(&path, &text)) {
             Ok(secrets) => {
                 keyring.replace(secrets);
                 tracing::info!("the secrets were replaced");
@@ -89,13 +95,18 @@ async fn watch(path: String, mut read_at: Option<SystemTime>, keyring: SharedKey
     }
 }
 
-async fn modified(path: &str) -> Option<SystemTime> {
-    fs::metadata(path).await.ok()?.modified().ok()
+async fn read(path: &str) -> Result<String, String> {
+    let text = fs::read_to_string(path).await;
+    text.map_err(|error| named(path, error))
 }
 
-async fn read(path: &str) -> Result<Keyring, String> {
-    let named = |error: &dyn Error| format!("SCRUPP_SECRETS_FILE={path}: {error}");
-    let text = fs::read_to_string(path).await.map_err(|why| named(&why))?;
+fn parse(path: &str, text: &str) -> Result<Keyring, String> {
     let secrets: Result<Vec<_>, _> = text.lines().map(Secret::new).collect();
-    Keyring::new(secrets.map_err(|why| named(&why))?).map_err(|why| named(&why))
+    secrets
+        .and_then(Keyring::new)
+        .map_err(|error| named(path, error))
+}
+
+fn named(path: &str, error: impl Display) -> String {
+    format!("SCRUPP_SECRETS_FILE={path}: {error}")
 }

@@ -9,7 +9,7 @@ use core::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Instant};
 
 use hyper::{Request, Response, body, body::Body, service::Service};
 use hyper_util::{
@@ -25,6 +25,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
+use tracing::warn;
 
 /// Maximum number of connections. Further connections wait in the queue of the operating system.
 const CONNECTIONS: usize = 8192;
@@ -54,6 +55,9 @@ const CONNECTION_AGE: Duration = Duration::from_secs(60);
 
 /// Time for running requests to complete after `CONNECTION_AGE`, or after a signal.
 const LAST_REQUESTS: Duration = Duration::from_secs(20);
+
+/// Minimum time between two warnings that no connection can be accepted.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -110,6 +114,7 @@ pub(crate) async fn serve<S, B>(
         let permit = Arc::clone(&connections).acquire_owned().await;
         (listener.accept().await, permit)
     };
+    let mut warned_at: Option<Instant> = None;
     loop {
         let (accepted, permit) = tokio::select! {
             accepted = accept() => accepted,
@@ -125,7 +130,13 @@ pub(crate) async fn serve<S, B>(
                 });
             }
             // Usually no file descriptor is free. Wait for connections to close.
-            Err(_) => sleep(Duration::from_millis(100)).await,
+            Err(error) => {
+                if warned_at.is_none_or(|time| time.elapsed() >= WARNING_INTERVAL) {
+                    warned_at = Some(Instant::now());
+                    warn!(%error, "cannot accept connections");
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
         }
     }
     drop((listener, stopping));

@@ -121,6 +121,36 @@ fn unusable_secrets_are_usage_errors() {
     output_of(&mut command, SECRET.as_bytes()).exits(2);
 }
 
+#[test]
+fn error_names_the_source_of_an_unusable_secret() {
+    let custom = ["--secret-env", "OTHER"];
+    let variables: [(&[&str], &str, &str); 4] = [
+        (&[], "SCRUPP_WEBHOOK_SECRET", "SCRUPP_WEBHOOK_SECRET: "),
+        (
+            &[],
+            "SCRUPP_WEBHOOK_SECRET_PREVIOUS",
+            "SCRUPP_WEBHOOK_SECRET_PREVIOUS: ",
+        ),
+        (&custom, "OTHER", "the variable of --secret-env: "),
+        (
+            &custom,
+            "OTHER_PREVIOUS",
+            "the _PREVIOUS variable of --secret-env: ",
+        ),
+    ];
+    for (arguments, name, message) in variables {
+        for command in ["listen", "verify"] {
+            let mut command = program(&[&[command][..], arguments].concat());
+            command.env("OTHER", SECRET).env(name, "\"old\"");
+            let ran = output_of(&mut command, b"");
+            assert!(ran.stderr.contains(message), "{name}: {ran:?}");
+        }
+    }
+    let file = file("secrets-quoted", "\"old\"\n");
+    let ran = run(&["sign", "--secret-file", file.to_str().unwrap()]).exits(2);
+    assert!(ran.stderr.contains("--secret-file: "), "{ran:?}");
+}
+
 /// The error contains only the quote character.
 #[test]
 fn secret_in_quotes_is_not_repeated() {

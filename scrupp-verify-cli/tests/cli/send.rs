@@ -243,3 +243,22 @@ fn repeats_the_same_bytes_with_limited_concurrency() {
     assert_eq!(MOST.load(Ordering::SeqCst), 3);
     assert!(started.elapsed() > Duration::from_millis(600));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn repeats_need_only_the_memory_of_concurrent_deliveries() {
+    let body = file("send-large", vec![b'0'; 1024 * 1024]);
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    // The deliveries together need 1 GB, and the limit is 600 MB.
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "ulimit -v 600000 && exec \"$@\"", "sh"])
+        .args([env!("CARGO_BIN_EXE_scrupp-verify"), "send", "--repeat"])
+        .args(["1000", &format!("http://{free}/"), body.to_str().unwrap()])
+        .env("SCRUPP_WEBHOOK_SECRET", SECRET);
+    let ran = output_of(&mut command, b"").exits(3);
+    assert_eq!(ran.stderr.matches("no response").count(), 1000);
+}

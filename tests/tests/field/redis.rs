@@ -757,6 +757,23 @@ async fn node_of_a_cluster_is_rejected() {
 }
 
 #[tokio::test]
+async fn error_names_a_command_that_the_server_does_not_have() {
+    for (command, cause) in [
+        ("EVAL", "the command EVAL"),
+        (
+            "GET",
+            "a command of the script, which needs get, set and del",
+        ),
+    ] {
+        let redis = Redis::start(&["--rename-command", command, ""]);
+        let store = RedisStore::new(&redis.url()).unwrap();
+        let error = claim(&store, 1).await.unwrap_err();
+        let text = format!("Redis rejected the command (ERR): the server does not have {cause}");
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[tokio::test]
 async fn user_needs_only_the_documented_rights() {
     const RIGHTS: [&str; 4] = ["+eval", "+get", "+set", "+del"];
     let redis = Redis::start(&[]);

@@ -11,7 +11,7 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Duration,
 };
-use std::{io, sync::Arc, time::Instant};
+use std::{io, process::Command, sync::Arc, time::Instant};
 
 use actix_web::{App, HttpResponse, HttpServer};
 use axum::{Router, routing::post};
@@ -559,5 +559,34 @@ async fn head_has_the_status_of_get_and_no_body() {
             assert!(response.ends_with("\r\n\r\n"), "{label}");
             assert_eq!(response.matches("\r\n\r\n").count(), 1, "{label}");
         }
+    }
+}
+
+#[tokio::test]
+async fn exhausted_file_descriptors_are_logged_once() {
+    for example in EXAMPLES {
+        // The servers of actix-web and Salvo accept connections themselves.
+        if ["example-actix", "example-salvo"].contains(&example) {
+            continue;
+        }
+        let program = start(example).await;
+        let pid = program.pid().to_string();
+        let limited = Command::new("prlimit")
+            .args(["--nofile=64", "--pid", &pid])
+            .status();
+        assert!(limited.unwrap().success());
+        let mut idle = Vec::new();
+        for _ in 0..80 {
+            idle.push(TcpStream::connect(program.address()).await.unwrap());
+        }
+        let warnings = || program.said().matches("cannot accept connections").count();
+        let begin = Instant::now();
+        while warnings() == 0 {
+            assert!(begin.elapsed() < Duration::from_secs(10), "{example}");
+            sleep(Duration::from_millis(20)).await;
+        }
+        sleep(Duration::from_millis(300)).await;
+        assert_eq!(warnings(), 1, "{example}: {}", program.said());
+        assert!(program.said().contains("Too many open files"), "{example}");
     }
 }

@@ -106,6 +106,10 @@ async fn invalid_url_is_named_without_its_password() {
     let unknown = format!("{missing}?pass=pa55word");
     let file = "expected the path of a file";
     let encode = "percent-encode";
+    let redis = Redis::start(&["--requirepass", "pa55word"]);
+    let no_database = format!("redis://:pa55word@{}/99", redis.address());
+    let no_password = redis.url();
+    let no_cluster = format!("redis+cluster://:pa55word@{}", redis.address());
     for (url, message) in [
         ("nonsense", "expected memory:, sqlite:"),
         ("mysql://root:pa55word@db/crm", "expected memory:, sqlite:"),
@@ -126,6 +130,9 @@ async fn invalid_url_is_named_without_its_password() {
             "redis+cluster://:pa55word@db:1,db:x",
             "the port must be a number",
         ),
+        (&no_database, "the database does not exist"),
+        (&no_password, "Redis rejected the credentials"),
+        (&no_cluster, "the server is not a node of a Redis Cluster"),
         (&limited, "the role has no permission"),
         (&missing, "the database failed: "),
         // sqlx would log this parameter with its value, because its name is not `password`.
