@@ -219,9 +219,10 @@ impl Drop for Running {
     }
 }
 
-/// Returns a literal of type `bytea`.
+/// Returns an expression of type `bytea`. Contains no backslash, whose meaning in a literal is a setting of
+/// the server (`standard_conforming_strings`).
 fn bytea(bytes: &[u8; 16]) -> String {
-    format!("'\\x{}'::bytea", hex(bytes))
+    format!("decode('{}', 'hex')", hex(bytes))
 }
 
 /// Returns the 32 hex digits that `encode` returns.

@@ -172,6 +172,22 @@ async fn needs_no_right_to_create_a_table_that_exists() {
 }
 
 #[tokio::test]
+async fn works_without_standard_conforming_strings() {
+    let postgres = Postgres::start().await;
+    let _ = postgres.sql("ALTER DATABASE postgres SET standard_conforming_strings = off");
+    let pool = pool(&postgres.url()).await;
+    let store = store(&pool).await;
+    remembers(&store).await;
+    assert_eq!(
+        store.claim(id(2), token(1), LEASE).await.unwrap(),
+        Claim::Granted
+    );
+    let mut transaction = pool.begin().await.unwrap();
+    let claimed = Claimed::new(id(2), token(1), RETENTION);
+    assert!(store.commit_in(&claimed, &mut transaction).await.unwrap());
+}
+
+#[tokio::test]
 async fn purge_finds_expired_deliveries_by_the_index() {
     let postgres = Postgres::start().await;
     let pool = pool(&postgres.url()).await;
