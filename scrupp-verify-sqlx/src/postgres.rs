@@ -54,6 +54,14 @@ const RELEASE: &str = "DELETE FROM scrupp_deliveries WHERE id = {id} AND token =
 
 const PURGE: &str = "DELETE FROM scrupp_deliveries WHERE expires_at <= statement_timestamp()";
 
+/// Fails if the role lacks a privilege for an operation. `EXPLAIN` executes nothing, so this succeeds on a
+/// standby.
+const CHECK: &str = "
+    EXPLAIN INSERT INTO scrupp_deliveries (id, token, expires_at)
+      SELECT id, token, expires_at FROM scrupp_deliveries;
+    EXPLAIN UPDATE scrupp_deliveries SET token = NULL, expires_at = statement_timestamp();
+    EXPLAIN DELETE FROM scrupp_deliveries";
+
 impl SqlxStore<Postgres> {
     /// Creates the [tables](crate#schema) if they are missing, and checks that this release can use them.
     ///
@@ -63,6 +71,8 @@ impl SqlxStore<Postgres> {
     /// # Errors
     ///
     /// - [`FormatTooNew`](crate::SqlxStoreErrorKind::FormatTooNew) if a newer release has changed the table.
+    /// - [`PermissionDenied`](crate::SqlxStoreErrorKind::PermissionDenied) if the role lacks one of the
+    ///   [privileges](crate#schema).
     /// - Any error of the database.
     pub async fn migrate(&self) -> Result<(), SqlxStoreError> {
         let exists = format!(
@@ -80,7 +90,8 @@ impl SqlxStore<Postgres> {
             .table
             .statement("SELECT oldest FROM scrupp_deliveries_format");
         let oldest: i32 = self.one(oldest).await?.try_get(0)?;
-        check_format(oldest.into())
+        check_format(oldest.into())?;
+        self.run(self.table.statement(CHECK)).await.map(drop)
     }
 
     /// Acknowledges a delivery in the handler's own [transaction](crate#transactions).

@@ -172,6 +172,24 @@ async fn needs_no_right_to_create_a_table_that_exists() {
 }
 
 #[tokio::test]
+async fn migrate_rejects_a_role_without_a_privilege() {
+    let postgres = Postgres::start().await;
+    store(&pool(&postgres.url()).await).await;
+    let _ = postgres.sql("CREATE ROLE worker LOGIN");
+    let _ = postgres.sql("GRANT SELECT ON scrupp_deliveries_format TO worker");
+    let worker = SqlxStore::new(pool(&postgres.url_of("worker")).await);
+    for privilege in ["SELECT", "INSERT", "UPDATE", "DELETE"] {
+        let _ = postgres.sql("GRANT ALL ON scrupp_deliveries TO worker");
+        worker.migrate().await.unwrap();
+        let _ = postgres.sql(&format!(
+            "REVOKE {privilege} ON scrupp_deliveries FROM worker"
+        ));
+        let kind = worker.migrate().await.unwrap_err().kind();
+        assert_eq!(kind, SqlxStoreErrorKind::PermissionDenied, "{privilege}");
+    }
+}
+
+#[tokio::test]
 async fn works_without_standard_conforming_strings() {
     let postgres = Postgres::start().await;
     let _ = postgres.sql("ALTER DATABASE postgres SET standard_conforming_strings = off");
@@ -247,6 +265,8 @@ async fn read_only_server_is_an_error_until_it_is_writable_or_replaced() {
     assert_eq!(error.kind(), SqlxStoreErrorKind::ReadOnly, "{error}");
     let error = store.release(id(2), token(1)).await.unwrap_err();
     assert_eq!(error.kind(), SqlxStoreErrorKind::ReadOnly, "{error}");
+    // A server on a standby starts, and works after the failover.
+    store.migrate().await.unwrap();
     set_read_only("off");
     while store.release(id(2), token(1)).await.is_err() {}
 
