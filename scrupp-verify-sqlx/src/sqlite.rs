@@ -105,6 +105,7 @@ impl SqlxStore<Sqlite> {
     /// - [`UnsafeSettings`](SqlxStoreErrorKind::UnsafeSettings) unless the connection has
     ///   `journal_mode = WAL` and `synchronous = FULL`.
     /// - [`FormatTooNew`](SqlxStoreErrorKind::FormatTooNew) if a newer release has changed the table.
+    /// - [`ReadOnly`](SqlxStoreErrorKind::ReadOnly) if the file is read-only.
     /// - Any error of the database.
     pub async fn migrate(&self) -> Result<(), SqlxStoreError> {
         let mut connection = self.pool.acquire().await?;
@@ -132,7 +133,15 @@ impl SqlxStore<Sqlite> {
         }
         let oldest = self.statement("SELECT oldest FROM scrupp_deliveries_format");
         let oldest: i64 = query_scalar(oldest).fetch_one(&mut *connection).await?;
-        check_format(oldest)
+        check_format(oldest)?;
+        // Changes no row, but fails on a read-only file.
+        let write = self.statement("DELETE FROM scrupp_deliveries WHERE 0");
+        let written = query(write).execute(&mut *connection).await;
+        match written.map_err(SqlxStoreError::from) {
+            // Another connection is writing, so the file is writable.
+            Err(error) if error.kind() == SqlxStoreErrorKind::Busy => Ok(()),
+            written => written.map(drop),
+        }
     }
 
     /// Acknowledges a delivery in the handler's own [transaction](crate#transactions).

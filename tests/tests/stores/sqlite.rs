@@ -244,6 +244,19 @@ async fn errors_name_the_kind_and_the_cause() {
 }
 
 #[tokio::test]
+async fn migrate_rejects_a_read_only_file() {
+    let directory = Directory::new();
+    store(&directory).await;
+    let options = options(&directory).read_only(true).create_if_missing(false);
+    let pool = SqlitePoolOptions::new().connect_with(options);
+    let error = SqlxStore::new(pool.await.unwrap())
+        .migrate()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), SqlxStoreErrorKind::ReadOnly, "{error}");
+}
+
+#[tokio::test]
 async fn database_locked_by_another_process_is_a_busy_error_in_time() {
     let directory = Directory::new();
     let store = store(&directory).await;
@@ -265,6 +278,8 @@ async fn database_locked_by_another_process_is_a_busy_error_in_time() {
     assert_eq!(error.kind(), SqlxStoreErrorKind::Busy, "{error}");
     let lasted = begin.elapsed();
     assert!(lasted < Duration::from_secs(5), "{lasted:?}");
+    // A process can start meanwhile.
+    store.migrate().await.unwrap();
     drop(input);
     other.wait().unwrap();
     remembers(&store).await;
