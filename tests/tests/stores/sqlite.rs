@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::{
-    env,
+    env, fs,
     io::{BufRead, BufReader, Write, stdin},
     process::{Command, Stdio},
     time::Instant,
@@ -241,6 +241,42 @@ async fn errors_name_the_kind_and_the_cause() {
         number += 1;
     };
     assert_eq!(error.kind(), SqlxStoreErrorKind::Full, "{error}");
+}
+
+#[tokio::test]
+async fn removed_or_replaced_file_is_an_error() {
+    for is_replaced in [false, true] {
+        let (directory, other) = (Directory::new(), Directory::new());
+        let store = store(&directory).await;
+        let pool = SqlitePoolOptions::new().connect_with(options(&directory));
+        let pool = pool.await.unwrap();
+        let claim = store.claim(id(1), token(1), LEASE).await.unwrap();
+        assert_eq!(claim, Claim::Granted);
+        match is_replaced {
+            true => {
+                self::store(&other).await;
+                fs::rename(other.file(), directory.file()).unwrap();
+            }
+            false => fs::remove_file(directory.file()).unwrap(),
+        }
+        let claimed = Claimed::new(id(1), token(1), RETENTION);
+        let mut transaction = pool.begin().await.unwrap();
+        let committed = store.commit_in(&claimed, &mut transaction).await;
+        transaction.rollback().await.unwrap();
+        for error in [
+            committed.unwrap_err(),
+            store.claim(id(2), token(1), LEASE).await.unwrap_err(),
+            store.commit(id(1), token(1), RETENTION).await.unwrap_err(),
+            store.migrate().await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), SqlxStoreErrorKind::Io, "{error}");
+            assert!(
+                error
+                    .to_string()
+                    .contains("deliveries.db was removed or replaced")
+            );
+        }
+    }
 }
 
 #[tokio::test]
