@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use scrupp_verify_core::dedup::{Claim, ClaimToken, Claimed, DeliveryId, DeliveryStore};
 use sqlx::{
-    AssertSqlSafe, Executor, PgConnection, Postgres, Row, pool::PoolConnection, postgres::PgRow,
-    raw_sql,
+    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Postgres, Row,
+    pool::PoolConnection, postgres::PgRow, raw_sql,
 };
 use tokio::time::timeout;
 
@@ -68,6 +68,9 @@ impl SqlxStore<Postgres> {
     /// If the tables exist, the role needs no privilege to create them. Several processes can call this
     /// method at once.
     ///
+    /// If the pool has no connection yet, this method first connects once without the pool. If the server
+    /// refuses the connection, this method fails at once.
+    ///
     /// # Errors
     ///
     /// - [`FormatTooNew`](crate::SqlxStoreErrorKind::FormatTooNew) if a newer release has changed the table.
@@ -75,6 +78,14 @@ impl SqlxStore<Postgres> {
     ///   [privileges](crate#schema).
     /// - Any error of the database.
     pub async fn migrate(&self) -> Result<(), SqlxStoreError> {
+        if self.pool.size() == 0 {
+            // While the server refuses connections, the pool retries until its timeout, and then omits the
+            // cause. Connecting without the pool returns the cause.
+            let options = self.pool.connect_options();
+            let connected = timeout(LINGER, options.connect()).await;
+            let connection = connected.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+            connection.close().await?;
+        }
         let exists = format!(
             "SELECT to_regclass('{}_format') IS NOT NULL",
             self.table.name()

@@ -141,7 +141,7 @@ async fn invalid_url_is_named_without_its_password() {
             "redis+cluster://:pa55word@db:1,db:x",
             "the port must be a number",
         ),
-        (&limited, "the role has no right"),
+        (&limited, "the role has no permission"),
         (&missing, "the database failed: "),
         // sqlx would log this parameter with its value, because its name is not `password`.
         (&unknown, "the database failed: "),
@@ -190,6 +190,16 @@ async fn starts_without_postgresql_and_recovers() {
     }
     assert_eq!(handled(&program).await, 1);
     assert!(!program.said().contains("pa55word"));
+}
+
+#[tokio::test]
+async fn logs_that_postgresql_refuses_connections() {
+    let settings = [("STORE_URL", "postgres://127.0.0.1:1/x")];
+    let program = Program::start(EXAMPLE, &settings).await;
+    assert_eq!(program.deliver(&signed(1)).await, 503);
+    let said = program.said();
+    assert!(said.contains("PostgreSQL cannot be reached"), "{said}");
+    assert!(said.contains("Connection refused"), "{said}");
 }
 
 #[tokio::test]

@@ -206,6 +206,15 @@ async fn works_without_standard_conforming_strings() {
 }
 
 #[tokio::test]
+async fn migrate_names_a_refused_connection_at_once() {
+    let pool = PgPool::connect_lazy("postgres://127.0.0.1:1/x").unwrap();
+    let migrated = timeout(Duration::from_secs(4), SqlxStore::new(pool).migrate());
+    let error = migrated.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), SqlxStoreErrorKind::Unreachable, "{error}");
+    assert!(error.to_string().contains("Connection refused"), "{error}");
+}
+
+#[tokio::test]
 async fn purge_finds_expired_deliveries_by_the_index() {
     let postgres = Postgres::start().await;
     let pool = pool(&postgres.url()).await;
