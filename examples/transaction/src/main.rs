@@ -45,7 +45,8 @@ async fn main() -> ExitCode {
 /// number of unexpected outcomes.
 async fn run_all() -> Result<usize, Box<dyn Error>> {
     let directory = env::temp_dir().join(format!("scrupp-transaction-{}", process::id()));
-    let url = env::var("DATABASE_URL").unwrap_or_default();
+    let url = env::var_os("DATABASE_URL").unwrap_or_default();
+    let url = url.into_string().map_err(|_| "DATABASE_URL: not UTF-8")?;
     match &*url {
         url if url.starts_with("postgres:") || url.starts_with("postgresql:") => run(url).await,
         "" => {
