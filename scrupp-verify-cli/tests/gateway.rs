@@ -636,7 +636,7 @@ async fn errors_contain_no_store_password() {
         (
             "postgres://crm:a@127.0.0.1:1/crm?pass=pa55word",
             3,
-            "error: store: ",
+            "Connection refused",
         ),
         ("redis://:1#pa55word@db", 2, "percent-encode"),
         ("redis+cluster://:pa55word@", 2, "the host is missing"),

@@ -9,7 +9,7 @@ use sqlx::Error as SqlxError;
 #[derive(Debug)]
 pub struct SqlxStoreError {
     kind: SqlxStoreErrorKind,
-    cause: Option<SqlxError>,
+    cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
 /// The kind of a [`SqlxStoreError`].
@@ -31,7 +31,8 @@ pub enum SqlxStoreErrorKind {
     ReadOnly,
     /// The database has no disk space or no memory left.
     Full,
-    /// The database cannot read or write its files. A full disk can be the cause.
+    /// The database cannot read or write its files. A full disk can be the cause, or a SQLite file that was
+    /// removed or replaced while the store used it.
     Io,
     /// Every connection of the pool is in use, the pool is closed, or the server accepts no more connections.
     PoolExhausted,
@@ -46,6 +47,14 @@ pub enum SqlxStoreErrorKind {
 impl SqlxStoreError {
     pub(crate) const fn new(kind: SqlxStoreErrorKind) -> Self {
         Self { kind, cause: None }
+    }
+
+    pub(crate) fn with_cause(
+        kind: SqlxStoreErrorKind,
+        cause: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        let cause = Some(cause.into());
+        Self { kind, cause }
     }
 
     /// Returns the kind of the error.
@@ -67,8 +76,7 @@ impl From<SqlxError> for SqlxStoreError {
             }
             _ => Kind::Other,
         };
-        let cause = Some(error);
-        Self { kind, cause }
+        Self::with_cause(kind, error)
     }
 }
 
@@ -128,7 +136,7 @@ impl fmt::Display for SqlxStoreError {
             Kind::Unreachable => "the database cannot be reached",
             Kind::Other => "the database failed",
         })?;
-        let mut cause = self.cause.as_ref().map(|cause| cause as &dyn Error);
+        let mut cause = self.cause.as_ref().map(|cause| &**cause as &dyn Error);
         while let Some(error) = cause {
             write!(f, ": {error}")?;
             cause = error.source();

@@ -5,6 +5,8 @@
 //! same database. A restart loses no claim and no acknowledgement. `STORES.md` in the repository compares
 //! the stores.
 //!
+//! Restart the processes after replacing a SQLite file, because a running store rejects the new file.
+//!
 //! # Transactions
 //!
 //! `SqlxStore::commit_in` acknowledges a delivery in the handler's own transaction. The effects of the

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use scrupp_verify_core::dedup::{Claim, ClaimToken, Claimed, DeliveryId, DeliveryStore};
 use sqlx::{
-    AssertSqlSafe, Executor, PgConnection, Postgres, Row, pool::PoolConnection, postgres::PgRow,
-    raw_sql,
+    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Postgres, Row,
+    pool::PoolConnection, postgres::PgRow, raw_sql,
 };
 use tokio::time::timeout;
 
@@ -54,17 +54,38 @@ const RELEASE: &str = "DELETE FROM scrupp_deliveries WHERE id = {id} AND token =
 
 const PURGE: &str = "DELETE FROM scrupp_deliveries WHERE expires_at <= statement_timestamp()";
 
+/// Fails if the role lacks a privilege for an operation. `EXPLAIN` executes nothing, so this succeeds on a
+/// standby.
+const CHECK: &str = "
+    EXPLAIN INSERT INTO scrupp_deliveries (id, token, expires_at)
+      SELECT id, token, expires_at FROM scrupp_deliveries;
+    EXPLAIN UPDATE scrupp_deliveries SET token = NULL, expires_at = statement_timestamp();
+    EXPLAIN DELETE FROM scrupp_deliveries";
+
 impl SqlxStore<Postgres> {
     /// Creates the [tables](crate#schema) if they are missing, and checks that this release can use them.
     ///
     /// If the tables exist, the role needs no privilege to create them. Several processes can call this
     /// method at once.
     ///
+    /// If the pool has no connection yet, this method first connects once without the pool. If the server
+    /// refuses the connection, this method fails at once.
+    ///
     /// # Errors
     ///
     /// - [`FormatTooNew`](crate::SqlxStoreErrorKind::FormatTooNew) if a newer release has changed the table.
+    /// - [`PermissionDenied`](crate::SqlxStoreErrorKind::PermissionDenied) if the role lacks one of the
+    ///   [privileges](crate#schema).
     /// - Any error of the database.
     pub async fn migrate(&self) -> Result<(), SqlxStoreError> {
+        if self.pool.size() == 0 {
+            // While the server refuses connections, the pool retries until its timeout, and then omits the
+            // cause. Connecting without the pool returns the cause.
+            let options = self.pool.connect_options();
+            let connected = timeout(LINGER, options.connect()).await;
+            let connection = connected.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+            connection.close().await?;
+        }
         let exists = format!(
             "SELECT to_regclass('{}_format') IS NOT NULL",
             self.table.name()
@@ -80,7 +101,8 @@ impl SqlxStore<Postgres> {
             .table
             .statement("SELECT oldest FROM scrupp_deliveries_format");
         let oldest: i32 = self.one(oldest).await?.try_get(0)?;
-        check_format(oldest.into())
+        check_format(oldest.into())?;
+        self.run(self.table.statement(CHECK)).await.map(drop)
     }
 
     /// Acknowledges a delivery in the handler's own [transaction](crate#transactions).
@@ -219,9 +241,10 @@ impl Drop for Running {
     }
 }
 
-/// Returns a literal of type `bytea`.
+/// Returns an expression of type `bytea`. Contains no backslash, whose meaning in a literal is a setting of
+/// the server (`standard_conforming_strings`).
 fn bytea(bytes: &[u8; 16]) -> String {
-    format!("'\\x{}'::bytea", hex(bytes))
+    format!("decode('{}', 'hex')", hex(bytes))
 }
 
 /// Returns the 32 hex digits that `encode` returns.

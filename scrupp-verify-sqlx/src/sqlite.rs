@@ -105,9 +105,12 @@ impl SqlxStore<Sqlite> {
     /// - [`UnsafeSettings`](SqlxStoreErrorKind::UnsafeSettings) unless the connection has
     ///   `journal_mode = WAL` and `synchronous = FULL`.
     /// - [`FormatTooNew`](SqlxStoreErrorKind::FormatTooNew) if a newer release has changed the table.
+    /// - [`ReadOnly`](SqlxStoreErrorKind::ReadOnly) if the file is read-only.
+    /// - [`Io`](SqlxStoreErrorKind::Io) if the file was removed or replaced after the first operation.
     /// - Any error of the database.
     pub async fn migrate(&self) -> Result<(), SqlxStoreError> {
         let mut connection = self.pool.acquire().await?;
+        self.check_file()?;
         let journal: String = query_scalar("PRAGMA journal_mode")
             .fetch_one(&mut *connection)
             .await?;
@@ -132,7 +135,15 @@ impl SqlxStore<Sqlite> {
         }
         let oldest = self.statement("SELECT oldest FROM scrupp_deliveries_format");
         let oldest: i64 = query_scalar(oldest).fetch_one(&mut *connection).await?;
-        check_format(oldest)
+        check_format(oldest)?;
+        // Changes no row, but fails on a read-only file.
+        let write = self.statement("DELETE FROM scrupp_deliveries WHERE 0");
+        let written = query(write).execute(&mut *connection).await;
+        match written.map_err(SqlxStoreError::from) {
+            // Another connection is writing, so the file is writable.
+            Err(error) if error.kind() == SqlxStoreErrorKind::Busy => Ok(()),
+            written => written.map(drop),
+        }
     }
 
     /// Acknowledges a delivery in the handler's own [transaction](crate#transactions).
@@ -214,7 +225,7 @@ impl SqlxStore<Sqlite> {
             .bind(&claimed.token().as_bytes()[..])
             .bind(millis(claimed.retention()));
         match commit.fetch_all(connection).await {
-            Ok(rows) => Ok(!rows.is_empty()),
+            Ok(rows) => self.check_file().map(|()| !rows.is_empty()),
             Err(error) => lost_if_busy(error.into()),
         }
     }
@@ -234,6 +245,35 @@ impl SqlxStore<Sqlite> {
     fn statement(&self, statement: &str) -> AssertSqlSafe<String> {
         AssertSqlSafe(self.table.statement(statement))
     }
+
+    /// Returns an error if the file was removed or replaced since the first call. Otherwise, acknowledgements
+    /// would go to the old file, and the next process would not find them.
+    fn check_file(&self) -> Result<(), SqlxStoreError> {
+        let options = self.pool.connect_options();
+        let path = options.get_filename();
+        let file = identity(path);
+        if *self.file.get_or_init(|| file) == file {
+            return Ok(());
+        }
+        let cause = format!("{} was removed or replaced: restart", path.display());
+        Err(SqlxStoreError::with_cause(SqlxStoreErrorKind::Io, cause))
+    }
+}
+
+/// Returns the device and the inode of a file. Returns `None` if no file has this path, as for a database in
+/// memory.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+
+    let file = path.metadata().ok()?;
+    Some((file.dev(), file.ino()))
+}
+
+/// Returns `None`, because Windows does not allow removing or replacing a file that SQLite has open.
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<(u64, u64)> {
+    None
 }
 
 impl DeliveryStore for SqlxStore<Sqlite> {
@@ -251,6 +291,7 @@ impl DeliveryStore for SqlxStore<Sqlite> {
             .bind(millis(lease));
         // Fetches all rows, because SQLite commits at the end of the statement.
         let rows = claim.fetch_all(&self.pool).await?;
+        self.check_file()?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         Ok(claimed(row.try_get(0)?, &token.as_bytes()[..]))
     }
@@ -265,7 +306,9 @@ impl DeliveryStore for SqlxStore<Sqlite> {
             .bind(&id.as_bytes()[..])
             .bind(&token.as_bytes()[..])
             .bind(millis(retention));
-        Ok(!commit.fetch_all(&self.pool).await?.is_empty())
+        let rows = commit.fetch_all(&self.pool).await?;
+        self.check_file()?;
+        Ok(!rows.is_empty())
     }
 
     async fn release(&self, id: DeliveryId, token: ClaimToken) -> Result<(), SqlxStoreError> {

@@ -1,5 +1,5 @@
 use core::{fmt, time::Duration};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use scrupp_verify_core::dedup::Claim;
 use sqlx::{Database, Pool};
@@ -11,6 +11,9 @@ use crate::{SqlxStoreError, SqlxStoreErrorKind, table::Table};
 ///
 /// `migrate` creates the [tables](crate#schema). Each operation is one statement or one round trip. Expiry
 /// follows the clock of the database, so the clocks of the processes need not agree.
+///
+/// On Unix, if a SQLite file is removed or replaced after the first operation, claims and commits fail until
+/// the process restarts, because SQLite continues to write to the old file.
 ///
 /// On PostgreSQL, an operation fails after waiting 1 s for another transaction. The store does not limit
 /// the time of a whole operation, because the adapters do (`Dedup::store_timeout`).
@@ -56,6 +59,8 @@ pub struct SqlxStore<DB: Database> {
     pub(crate) table: Arc<Table>,
     /// A permit for each connection of the pool. A task that acquires a connection holds one.
     pub(crate) acquiring: Arc<Semaphore>,
+    /// The device and the inode of the SQLite file at the first operation.
+    pub(crate) file: Arc<OnceLock<Option<(u64, u64)>>>,
 }
 
 impl<DB: Database> SqlxStore<DB> {
@@ -85,6 +90,7 @@ impl<DB: Database> SqlxStore<DB> {
         Self {
             table: Arc::default(),
             acquiring: Arc::new(Semaphore::new(connections as usize)),
+            file: Arc::default(),
             pool,
         }
     }
@@ -125,6 +131,7 @@ impl<DB: Database> Clone for SqlxStore<DB> {
             pool: self.pool.clone(),
             table: Arc::clone(&self.table),
             acquiring: Arc::clone(&self.acquiring),
+            file: Arc::clone(&self.file),
         }
     }
 }

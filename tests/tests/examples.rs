@@ -331,9 +331,31 @@ async fn health_checks_need_no_signature_and_sigterm_exits_cleanly() {
 async fn transaction_rejects_other_databases() {
     let url = [("DATABASE_URL", "mysql://127.0.0.1/tasks")];
     let ended = Program::run("example-transaction", &[], &url).await;
-    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(ended.status.code(), Some(2));
     let said = String::from_utf8(ended.stderr).unwrap();
-    assert!(said.contains("DATABASE_URL: expected a URL"), "{said}");
+    assert!(said.starts_with("DATABASE_URL: expected a URL"), "{said}");
+}
+
+#[tokio::test]
+async fn transaction_rejects_a_url_that_is_not_utf8() {
+    let url = [("DATABASE_URL", OsStr::from_bytes(b"\xff"))];
+    let ended = Program::run("example-transaction", &[], &url).await;
+    assert_eq!(ended.status.code(), Some(2));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(said, "DATABASE_URL: not UTF-8\n");
+}
+
+#[tokio::test]
+async fn transaction_names_a_refused_connection() {
+    let url = [("DATABASE_URL", "postgres://127.0.0.1:1/x")];
+    let ended = Program::run("example-transaction", &[], &url).await;
+    assert_eq!(ended.status.code(), Some(2));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(
+        said.starts_with("the database cannot be reached: "),
+        "{said}"
+    );
+    assert!(said.contains("Connection refused"), "{said}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 //! `DATABASE_URL=postgres://..` is set. In PostgreSQL, the program creates the tables `scrupp_deliveries`,
 //! `scrupp_deliveries_format` and `tasks`, and does not drop them.
 
+mod errors;
 mod postgres;
 mod receiver;
 mod sqlite;
@@ -13,6 +14,7 @@ mod trouble;
 use core::{error::Error, net::SocketAddr, sync::atomic::Ordering::Relaxed, time::Duration};
 use std::{env, fs, io, process, process::ExitCode};
 
+use errors::exit_code;
 use receiver::Tasks;
 use scrupp_verify_tower::{Secret, Signer, UnixTime};
 use tokio::{
@@ -25,25 +27,36 @@ const SECRET: &str = "topsecret";
 const LEASE: Duration = Duration::from_secs(1);
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<ExitCode, Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run_all().await {
+        Ok(0) => {
+            println!("\nall as expected");
+            ExitCode::SUCCESS
+        }
+        Ok(unexpected) => {
+            println!("\n{unexpected} not as expected");
+            ExitCode::FAILURE
+        }
+        Err(error) => exit_code(Err(error)),
+    }
+}
+
+/// Makes all attempts with the database at `DATABASE_URL`, by default a temporary SQLite file. Returns the
+/// number of unexpected outcomes.
+async fn run_all() -> Result<usize, Box<dyn Error>> {
     let directory = env::temp_dir().join(format!("scrupp-transaction-{}", process::id()));
-    let url = env::var("DATABASE_URL").unwrap_or_default();
-    let unexpected = match &*url {
-        url if url.starts_with("postgres:") || url.starts_with("postgresql:") => run(url).await?,
+    let url = env::var_os("DATABASE_URL").unwrap_or_default();
+    let url = url.into_string().map_err(|_| "DATABASE_URL: not UTF-8")?;
+    match &*url {
+        url if url.starts_with("postgres:") || url.starts_with("postgresql:") => run(url).await,
         "" => {
             fs::create_dir(&directory)?;
             let unexpected = run(&directory.join("tasks.db").to_string_lossy()).await;
             fs::remove_dir_all(&directory)?;
-            unexpected?
+            unexpected
         }
-        _ => return Err("DATABASE_URL: expected a URL that begins with postgres:".into()),
-    };
-    if unexpected > 0 {
-        println!("\n{unexpected} not as expected");
-        return Ok(ExitCode::FAILURE);
+        _ => Err("DATABASE_URL: expected a URL that begins with postgres:".into()),
     }
-    println!("\nall as expected");
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Makes all attempts, and returns the number of unexpected outcomes.

@@ -14,7 +14,7 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     pub(crate) async fn open(url: &str) -> Result<Self, Box<dyn Error>> {
-        let pool = PgPool::connect(url).await?;
+        let pool = PgPool::connect_lazy(url)?;
         let store = SqlxStore::new(pool.clone());
         store.migrate().await?;
         let tasks = "CREATE TABLE IF NOT EXISTS tasks (process_id bigint NOT NULL)";

@@ -1,7 +1,7 @@
 //! The axum example with each kind of store that `STORE_URL` accepts.
 
 use core::time::Duration;
-use std::time::Instant;
+use std::{env, fs, process, time::Instant};
 
 use scrupp_verify_tests::{Delivery, Postgres, Program, Redis, RedisCluster, SECRET, signed};
 use tokio::{
@@ -46,6 +46,21 @@ async fn default_store_remembers_deliveries_after_a_kill() {
     assert_eq!(handled(&program).await, 0);
     assert_eq!(program.deliver(&signed(2)).await, 200);
     assert_eq!(handled(&program).await, 1);
+}
+
+#[tokio::test]
+async fn removed_file_is_503_and_logged() {
+    let file = env::temp_dir().join(format!("scrupp-removed-{}.db", process::id()));
+    let url = format!("sqlite:{}", file.display());
+    let program = Program::start(EXAMPLE, &[("STORE_URL", url)]).await;
+    assert_eq!(program.deliver(&signed(1)).await, 200);
+    for suffix in ["", "-wal", "-shm"] {
+        fs::remove_file(format!("{}{suffix}", file.display())).unwrap();
+    }
+    assert_eq!(program.deliver(&signed(2)).await, 503);
+    assert_eq!(handled(&program).await, 1);
+    let said = program.said();
+    assert!(said.contains("was removed or replaced"), "{said}");
 }
 
 #[tokio::test]
@@ -182,6 +197,16 @@ async fn starts_without_postgresql_and_recovers() {
     }
     assert_eq!(handled(&program).await, 1);
     assert!(!program.said().contains("pa55word"));
+}
+
+#[tokio::test]
+async fn logs_that_postgresql_refuses_connections() {
+    let settings = [("STORE_URL", "postgres://127.0.0.1:1/x")];
+    let program = Program::start(EXAMPLE, &settings).await;
+    assert_eq!(program.deliver(&signed(1)).await, 503);
+    let said = program.said();
+    assert!(said.contains("PostgreSQL cannot be reached"), "{said}");
+    assert!(said.contains("Connection refused"), "{said}");
 }
 
 #[tokio::test]

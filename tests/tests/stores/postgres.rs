@@ -172,6 +172,49 @@ async fn needs_no_right_to_create_a_table_that_exists() {
 }
 
 #[tokio::test]
+async fn migrate_rejects_a_role_without_a_privilege() {
+    let postgres = Postgres::start().await;
+    store(&pool(&postgres.url()).await).await;
+    let _ = postgres.sql("CREATE ROLE worker LOGIN");
+    let _ = postgres.sql("GRANT SELECT ON scrupp_deliveries_format TO worker");
+    let worker = SqlxStore::new(pool(&postgres.url_of("worker")).await);
+    for privilege in ["SELECT", "INSERT", "UPDATE", "DELETE"] {
+        let _ = postgres.sql("GRANT ALL ON scrupp_deliveries TO worker");
+        worker.migrate().await.unwrap();
+        let _ = postgres.sql(&format!(
+            "REVOKE {privilege} ON scrupp_deliveries FROM worker"
+        ));
+        let kind = worker.migrate().await.unwrap_err().kind();
+        assert_eq!(kind, SqlxStoreErrorKind::PermissionDenied, "{privilege}");
+    }
+}
+
+#[tokio::test]
+async fn works_without_standard_conforming_strings() {
+    let postgres = Postgres::start().await;
+    let _ = postgres.sql("ALTER DATABASE postgres SET standard_conforming_strings = off");
+    let pool = pool(&postgres.url()).await;
+    let store = store(&pool).await;
+    remembers(&store).await;
+    assert_eq!(
+        store.claim(id(2), token(1), LEASE).await.unwrap(),
+        Claim::Granted
+    );
+    let mut transaction = pool.begin().await.unwrap();
+    let claimed = Claimed::new(id(2), token(1), RETENTION);
+    assert!(store.commit_in(&claimed, &mut transaction).await.unwrap());
+}
+
+#[tokio::test]
+async fn migrate_names_a_refused_connection_at_once() {
+    let pool = PgPool::connect_lazy("postgres://127.0.0.1:1/x").unwrap();
+    let migrated = timeout(Duration::from_secs(4), SqlxStore::new(pool).migrate());
+    let error = migrated.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), SqlxStoreErrorKind::Unreachable, "{error}");
+    assert!(error.to_string().contains("Connection refused"), "{error}");
+}
+
+#[tokio::test]
 async fn purge_finds_expired_deliveries_by_the_index() {
     let postgres = Postgres::start().await;
     let pool = pool(&postgres.url()).await;
@@ -231,6 +274,8 @@ async fn read_only_server_is_an_error_until_it_is_writable_or_replaced() {
     assert_eq!(error.kind(), SqlxStoreErrorKind::ReadOnly, "{error}");
     let error = store.release(id(2), token(1)).await.unwrap_err();
     assert_eq!(error.kind(), SqlxStoreErrorKind::ReadOnly, "{error}");
+    // A server on a standby starts, and works after the failover.
+    store.migrate().await.unwrap();
     set_read_only("off");
     while store.release(id(2), token(1)).await.is_err() {}
 

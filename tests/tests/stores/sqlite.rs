@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::{
-    env,
+    env, fs,
     io::{BufRead, BufReader, Write, stdin},
     process::{Command, Stdio},
     time::Instant,
@@ -244,6 +244,55 @@ async fn errors_name_the_kind_and_the_cause() {
 }
 
 #[tokio::test]
+async fn removed_or_replaced_file_is_an_error() {
+    for is_replaced in [false, true] {
+        let (directory, other) = (Directory::new(), Directory::new());
+        let store = store(&directory).await;
+        let pool = SqlitePoolOptions::new().connect_with(options(&directory));
+        let pool = pool.await.unwrap();
+        let claim = store.claim(id(1), token(1), LEASE).await.unwrap();
+        assert_eq!(claim, Claim::Granted);
+        match is_replaced {
+            true => {
+                self::store(&other).await;
+                fs::rename(other.file(), directory.file()).unwrap();
+            }
+            false => fs::remove_file(directory.file()).unwrap(),
+        }
+        let claimed = Claimed::new(id(1), token(1), RETENTION);
+        let mut transaction = pool.begin().await.unwrap();
+        let committed = store.commit_in(&claimed, &mut transaction).await;
+        transaction.rollback().await.unwrap();
+        for error in [
+            committed.unwrap_err(),
+            store.claim(id(2), token(1), LEASE).await.unwrap_err(),
+            store.commit(id(1), token(1), RETENTION).await.unwrap_err(),
+            store.migrate().await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), SqlxStoreErrorKind::Io, "{error}");
+            assert!(
+                error
+                    .to_string()
+                    .contains("deliveries.db was removed or replaced")
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn migrate_rejects_a_read_only_file() {
+    let directory = Directory::new();
+    store(&directory).await;
+    let options = options(&directory).read_only(true).create_if_missing(false);
+    let pool = SqlitePoolOptions::new().connect_with(options);
+    let error = SqlxStore::new(pool.await.unwrap())
+        .migrate()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), SqlxStoreErrorKind::ReadOnly, "{error}");
+}
+
+#[tokio::test]
 async fn database_locked_by_another_process_is_a_busy_error_in_time() {
     let directory = Directory::new();
     let store = store(&directory).await;
@@ -265,6 +314,8 @@ async fn database_locked_by_another_process_is_a_busy_error_in_time() {
     assert_eq!(error.kind(), SqlxStoreErrorKind::Busy, "{error}");
     let lasted = begin.elapsed();
     assert!(lasted < Duration::from_secs(5), "{lasted:?}");
+    // A process can start meanwhile.
+    store.migrate().await.unwrap();
     drop(input);
     other.wait().unwrap();
     remembers(&store).await;
