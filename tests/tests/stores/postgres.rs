@@ -208,7 +208,8 @@ async fn works_without_standard_conforming_strings() {
 #[tokio::test]
 async fn migrate_names_a_refused_connection_at_once() {
     let pool = PgPool::connect_lazy("postgres://127.0.0.1:1/x").unwrap();
-    let migrated = timeout(Duration::from_secs(4), SqlxStore::new(pool).migrate());
+    let store = SqlxStore::new(pool);
+    let migrated = timeout(Duration::from_secs(4), store.migrate());
     let error = migrated.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), SqlxStoreErrorKind::Unreachable, "{error}");
     assert!(error.to_string().contains("Connection refused"), "{error}");
