@@ -127,7 +127,7 @@ struct AnyService<S> {
     inner: S,
 }
 
-/// Value of the size of `Verified`.
+/// Value with the size of `Verified`.
 #[derive(Clone)]
 #[expect(dead_code, reason = "only its size matters")]
 struct Value([u64; 7]);

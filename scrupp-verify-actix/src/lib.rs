@@ -50,7 +50,7 @@
 //!
 //! - `dedup` (default): [`ScruppVerify::dedup`], to handle each event once.
 //! - `events` (default): the extractor `ScruppEvent`, and [`events::Event`], the content of a
-//!   delivery. Compiles a JSON parser.
+//!   delivery. Adds a JSON parser as a dependency.
 //! - `tracing` (default): log events with the target `scrupp_verify`. The
 //!   [table](scrupp_verify_adapter#log) lists their fields. No byte of a header or a body is logged.
 

@@ -77,8 +77,8 @@ impl Dedup {
     /// Sets how long a claim is valid while the handler runs.
     ///
     /// The default is 60 s, longer than a handler should take. If the handler takes longer, or its
-    /// process crashes, the next attempt can claim the delivery. After a crash, retries are
-    /// rejected until the lease expires.
+    /// process crashes, the first attempt after the lease can claim the delivery. After a crash,
+    /// retries are rejected until the lease expires.
     ///
     /// # Examples
     ///

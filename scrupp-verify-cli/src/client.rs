@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest response body that is shown, in bytes.
 const SHOWN_BYTES: usize = 64 * 1024;
 
-/// Headers that belong to a connection, and that the client sets itself.
+/// Headers that belong to a connection, or that the client sets itself.
 const CONNECTION_HEADERS: [&str; 10] = [
     "connection",
     "content-length",
@@ -173,7 +173,8 @@ pub(crate) fn with_causes(error: reqwest::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// Returns true if the host of a URL is a loopback address, which no proxy can reach.
+/// Returns true if the host of a URL is a loopback address, which a proxy on another machine cannot
+/// reach.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     // An IPv6 address has brackets.

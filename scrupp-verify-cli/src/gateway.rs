@@ -164,8 +164,8 @@ fn may_have_credentials(url: &str) -> bool {
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let timeout = humantime::parse_duration(text).map_err(|why| why.to_string())?;
-    // After a timeout that is too short for a response, the tool has the event, and each retry is forwarded
-    // too. After the lease, the claim expires, and the next attempt is forwarded too.
+    // If the timeout is too short for a response, the tool already has the event, and each retry is forwarded
+    // too. If the timeout exceeds the lease, the claim expires, and the next attempt is forwarded too.
     if !(SHORTEST_TIMEOUT..LEASE).contains(&timeout) {
         return Err("the time must be at least 100ms and less than 60s".to_owned());
     }

@@ -45,7 +45,8 @@ async fn sqlite(path: &str) -> Result<Dedup, Error> {
 async fn postgres(url: &str) -> Result<Dedup, Error> {
     let (_, parameters) = url.split_once('?').unwrap_or_default();
     if parameters.contains('@') {
-        // Most likely, a password contains `?`, so the driver would parse its rest as parameters.
+        // Most likely, a password contains `?`, so the driver would parse the rest of the
+        // password as parameters.
         return Err(usage(
             "percent-encode `?` and `@` in the user name, password and parameters",
         ));

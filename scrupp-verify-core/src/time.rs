@@ -42,7 +42,7 @@ impl UnixTime {
         }
     }
 
-    /// Adds a duration, rounded up so that at least `duration` has passed at the result.
+    /// Adds a duration, rounded up so that at least `duration` has passed at the returned time.
     ///
     /// The current time may be almost one second later than `self`, so the calculation starts at
     /// the next second. Saturates at `u64::MAX`.

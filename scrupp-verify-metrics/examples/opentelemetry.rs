@@ -58,7 +58,7 @@ fn observer(meter: &Meter) -> impl Observer + use<> {
         .f64_histogram("scrupp_verify.handler.duration")
         .with_unit("s")
         .with_description("Time until the handler responded or was dropped.")
-        // The boundaries that the conventions advise for `http.server.request.duration`.
+        // The boundaries that the conventions recommend for `http.server.request.duration`.
         .with_boundaries(vec![
             0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
         ])

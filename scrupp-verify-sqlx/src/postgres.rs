@@ -241,8 +241,8 @@ impl Drop for Running {
     }
 }
 
-/// Returns an expression of type `bytea`. Contains no backslash, whose meaning in a literal is a setting of
-/// the server (`standard_conforming_strings`).
+/// Returns an expression of type `bytea`. Contains no backslash, whose meaning in a literal depends on a
+/// setting of the server (`standard_conforming_strings`).
 fn bytea(bytes: &[u8; 16]) -> String {
     format!("decode('{}', 'hex')", hex(bytes))
 }

@@ -152,7 +152,8 @@ impl SqlxStore<Sqlite> {
     /// locked the database. The handler must then roll back and respond with 503.
     ///
     /// Begin the transaction with `BEGIN IMMEDIATE`, which waits for other writers up to the busy timeout. A
-    /// plain `BEGIN` fails at its first write if another connection has written since its first read.
+    /// transaction that starts with a plain `BEGIN` fails at its first write if another connection has written
+    /// since its first read.
     ///
     /// If the handler fails after the transaction was committed, the next attempt is a duplicate.
     ///

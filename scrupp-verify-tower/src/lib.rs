@@ -152,15 +152,16 @@
 //! # }
 //! ```
 //!
-//! Poem's own server has no time limit for a request's head. `examples/poem` serves the endpoint with
-//! hyper.
+//! Poem's own server has no time limit for a request's head. `examples/poem` in the repository serves
+//! the endpoint with hyper.
 //!
 //! ## Salvo
 //!
 //! The handlers of [`salvo`](https://docs.rs/salvo) take a `ReqBody`. Behind the layer, convert the
 //! [`VerifiedBody`] with tower's `MapRequestLayer`. Then both layers together are a middleware for the
 //! route: `(verify, MapRequestLayer::new(..)).compat::<ReqBody>()`. The handler reads the
-//! [`VerifiedDelivery`] from the request's extensions. `examples/salvo` is a complete server.
+//! [`VerifiedDelivery`] from the request's extensions. `examples/salvo` in the repository is a
+//! complete server.
 //!
 //! ## axum 0.7
 //!
@@ -169,7 +170,8 @@
 //! # Features
 //!
 //! - `dedup` (default): [`ScruppVerify::dedup`], to handle each event once.
-//! - `events` (default): [`events::Event`], the content of a delivery. Compiles a JSON parser.
+//! - `events` (default): [`events::Event`], the content of a delivery. Adds a JSON parser as a
+//!   dependency.
 //! - `tracing` (default): log events with the target `scrupp_verify`. The
 //!   [table](scrupp_verify_adapter#log) lists their fields. No byte of a header or a body is logged.
 //! - `axum`: the extractors `ScruppEvent` and `ScruppClaim`, for axum 0.8.

@@ -7,7 +7,7 @@ use scrupp_verify_cli::{Connection, Delivery, Expected, Group, Recipient, Respon
 
 use crate::{FrontEnd, PREVIOUS_SECRET, SECRET, Server};
 
-/// The receiver that every front end implements.
+/// The settings for sending deliveries to any front end.
 static RECIPIENT: LazyLock<Arc<Recipient>> = LazyLock::new(|| {
     Arc::new(Recipient {
         host: "localhost".to_owned(),

@@ -46,7 +46,7 @@ fn check(key: &str) -> Result<(), &'static str> {
     if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(NOT_A_KEY);
     }
-    // Such a character is from a `.env` file or a placeholder, and the API would reject every request.
+    // Quotes come from a `.env` file, and angle brackets from a placeholder. The API would reject every request.
     let is_unquoted = key.trim_matches(['"', '\'', '`', '<', '>']) == key;
     is_unquoted.then_some(()).ok_or(QUOTED_KEY)
 }

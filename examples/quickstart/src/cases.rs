@@ -5,7 +5,7 @@ use scrupp_verify_tower::{Secret, Signer, UnixTime};
 pub(crate) const CURRENT_SECRET: &str = "current secret";
 pub(crate) const PREVIOUS_SECRET: &str = "previous secret";
 
-/// The process id of the event that the handler fails on at the first attempt.
+/// The process id of the event for which the handler fails at the first attempt.
 pub(crate) const FAILS_AT_FIRST: u64 = 6668;
 
 const COMPLETED: &str = r#"{"event":"task.completed","process_id":6666,"status":"completed",

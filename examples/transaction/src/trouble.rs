@@ -16,9 +16,9 @@ pub(crate) static CONTINUE: Notify = Notify::const_new();
 /// The number of handler runs.
 pub(crate) static RUNS: AtomicUsize = AtomicUsize::new(0);
 
-/// Delays the first attempt at a task with [`EXCEEDS_LEASE`].
+/// Delays the first attempt at a task whose process id ends with [`EXCEEDS_LEASE`].
 ///
-/// Returns true for the first attempt at a task with [`FAILS`].
+/// Returns true for the first attempt at a task whose process id ends with [`FAILS`].
 pub(crate) async fn at_first(process_id: i64) -> bool {
     static HAS_FAILED: AtomicBool = AtomicBool::new(false);
     static HAS_WAITED: AtomicBool = AtomicBool::new(false);

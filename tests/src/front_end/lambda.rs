@@ -26,7 +26,8 @@ const REQUEST_LIMIT: usize = 10 << 20;
 /// Time limit for a request to arrive.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A Lambda with one instance of a function, and a gateway that creates events from requests.
+/// A stand-in for Lambda with one instance of a function, and for a gateway that creates events from
+/// requests.
 struct Lambda {
     /// An event of the same kind, from the example's files.
     template: Value,
@@ -52,7 +53,7 @@ pub fn event(name: &str) -> Value {
     serde_json::from_str(&json).expect("JSON")
 }
 
-/// Starts Lambda with the function as its only instance. Returns a program whose address is the
+/// Starts the stand-in with one instance of the function. Returns a program whose address is the
 /// gateway's.
 pub(super) async fn start(event: &str, base64: bool, settings: &[(&str, String)]) -> Program {
     let (invoke, invoked) = mpsc::unbounded_channel();

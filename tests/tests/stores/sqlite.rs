@@ -136,7 +136,7 @@ async fn acknowledgement_is_committed_or_rolled_back_with_the_effects() {
     assert_eq!(claim(1, LEASE).await, Claim::Granted);
     assert!(effect(&a, false).await);
     store.release(id(1), token(1)).await.unwrap();
-    // A is late: B claims and commits first.
+    // `a` is late: `b` claims and commits first.
     assert_eq!(claim(1, Duration::ZERO).await, Claim::Granted);
     assert_eq!(claim(2, LEASE).await, Claim::Granted);
     assert!(effect(&b, true).await);

@@ -107,7 +107,7 @@ impl Database {
     }
 }
 
-/// A point in the handling of a delivery, in order.
+/// The points in the handling of a delivery, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
     Claimed,
