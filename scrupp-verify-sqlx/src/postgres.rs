@@ -69,7 +69,7 @@ impl SqlxStore<Postgres> {
     /// method at once.
     ///
     /// If the pool has no connection yet, this method first connects once without the pool. If the server
-    /// refuses the connection, this method fails at once.
+    /// rejects the connection, this method fails at once.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl SqlxStore<Postgres> {
     /// - Any error of the database.
     pub async fn migrate(&self) -> Result<(), SqlxStoreError> {
         if self.pool.size() == 0 {
-            // While the server refuses connections, the pool retries until its timeout, and then omits the
+            // While the server rejects connections, the pool retries until its timeout, and then omits the
             // cause. Connecting without the pool returns the cause.
             let options = self.pool.connect_options();
             let connected = timeout(LINGER, options.connect()).await;
